@@ -1,0 +1,187 @@
+"""Training data: the course's files, read safely, and made from a folder of photos."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+from zipfile import BadZipFile
+
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Generator, Tensor
+
+from n2n_core.errors import ConfigError, DataError
+from n2n_core.files import atomic_path
+from n2n_core.metrics import to_bytes
+from n2n_core.noise import PointSampling
+
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+
+
+class Pairs(NamedTuple):
+    """Two aligned stacks of images, ``(N, C, H, W)`` uint8.
+
+    For training both are noisy; for validation ``target`` is clean.
+    """
+
+    input: Tensor
+    target: Tensor
+
+    def take(self, count: int) -> Pairs:
+        """The first ``count`` pairs."""
+        return Pairs(self.input[:count], self.target[:count])
+
+
+def load_pairs(path: str | Path) -> Pairs:
+    """Read a file of the course's format: ``torch.save((first, second))``, ``(N, C, H, W)`` uint8.
+
+    Only tensors are unpickled, so a file that carries code is refused, not run.
+
+    Raises:
+        DataError: the file is missing, truncated, not of this format, or of unequal shapes.
+    """
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file, expected the course's format (train_data.pkl)") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, BadZipFile) as error:
+        reason = str(error).partition("\n")[0]
+        raise DataError(f"{path}: not a readable file of two tensors ({reason})") from error
+    return check_pairs(loaded, str(path))
+
+
+def check_pairs(value: object, name: str = "pairs") -> Pairs:
+    """``value`` as ``Pairs``, or a ``DataError`` that says what is wrong with it."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        kind = type(value).__name__ + (f" of {len(value)}" if isinstance(value, (tuple, list)) else "")
+        raise DataError(f"{name}: holds a {kind}, expected a tuple of two tensors")
+    for index, tensor in enumerate(value):
+        if not isinstance(tensor, Tensor):
+            raise DataError(f"{name}[{index}]: is a {type(tensor).__name__}, expected a tensor")
+        if tensor.dtype != torch.uint8:
+            raise DataError(f"{name}[{index}]: dtype is {tensor.dtype}, expected torch.uint8")
+        if tensor.dim() != 4 or 0 in tensor.shape:
+            raise DataError(f"{name}[{index}]: shape is {tuple(tensor.shape)}, expected (N, C, H, W)")
+    if value[0].shape != value[1].shape:
+        shapes = f"{tuple(value[0].shape)} and {tuple(value[1].shape)}"
+        raise DataError(f"{name}: shapes are {shapes}, expected equal ones")
+    return Pairs(value[0], value[1])
+
+
+def save_pairs(path: Path, pairs: Pairs) -> None:
+    """Write the course's format, wholly or not at all."""
+    with atomic_path(path) as temporary:
+        torch.save(tuple(pairs), temporary)
+
+
+def find_photos(folders: Sequence[Path]) -> list[Path]:
+    """All image files below ``folders``, sorted by path."""
+    for folder in folders:
+        if not folder.is_dir():
+            raise DataError(f"{folder}: not a folder, expected a folder of photos")
+    found = {path for folder in folders for path in folder.rglob("*")}
+    photos = sorted(path for path in found if path.suffix.lower() in PHOTO_SUFFIXES)
+    if len(photos) < 2:
+        names = ", ".join(map(str, folders))
+        raise DataError(f"{names}: {len(photos)} photos, expected at least 2 (one to train, one to validate)")
+    return photos
+
+
+def split_photos(
+    photos: Sequence[Path], fraction: float, generator: Generator
+) -> tuple[list[Path], list[Path]]:
+    """Shuffle and split by photo, never by crop: ``(training, validation)``, both non-empty."""
+    if not 0 < fraction < 1:
+        raise ConfigError(f"the validation fraction is {fraction}, expected a number between 0 and 1")
+    order = torch.randperm(len(photos), generator=generator).tolist()
+    held_out = min(max(round(len(photos) * fraction), 1), len(photos) - 1)
+    return [photos[i] for i in order[held_out:]], [photos[i] for i in order[:held_out]]
+
+
+@dataclass(frozen=True)
+class CourseRule:
+    """How one photo becomes small pictures, as in EE-559's data.
+
+    A random square crop of ``size * block`` pixels is point-sampled by blocks of
+    ``block x block`` to ``size x size``. ``block`` is drawn anew for each crop, uniformly
+    from ``min_block`` to the largest that the photo holds.
+
+    Args:
+        size: side of the small pictures in pixels.
+        min_block: smallest block; with 7, crops have at least 224 pixels.
+        short_side: resize photos to this short side first (bicubic), or keep them if None.
+    """
+
+    size: int = 32
+    min_block: int = 7
+    short_side: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("size", "min_block"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}, expected at least 1")
+        if self.short_side is not None and self.short_side < self.size * self.min_block:
+            expected = f"at least size * min_block = {self.size * self.min_block}"
+            raise ConfigError(f"short_side is {self.short_side}, expected {expected}")
+
+    def open(self, path: Path) -> Tensor:
+        """The photo as ``(3, H, W)`` floats in [0, 1], large enough for one crop."""
+        try:
+            with Image.open(path) as file:
+                photo = file.convert("RGB")
+        except (UnidentifiedImageError, OSError) as error:
+            raise DataError(f"{path}: cannot be read as a photo ({error})") from error
+        short, least = min(photo.size), self.size * self.min_block
+        target = self.short_side or max(short, least)
+        if short != target:
+            scale = target / short
+            size = [max(round(side * scale), target) for side in photo.size]
+            photo = photo.resize((size[0], size[1]), Image.Resampling.BICUBIC)
+        pixels = torch.frombuffer(bytearray(photo.tobytes()), dtype=torch.uint8)
+        return pixels.view(photo.height, photo.width, 3).permute(2, 0, 1) / 255
+
+    def crop(self, photo: Tensor, generator: Generator) -> tuple[Tensor, PointSampling]:
+        """A random crop, and the corruption that makes it small."""
+        _, height, width = photo.shape
+        largest = min(height, width) // self.size
+        block = _randint(self.min_block, largest, generator)
+        side = self.size * block
+        top = _randint(0, height - side, generator)
+        left = _randint(0, width - side, generator)
+        return photo[:, top : top + side, left : left + side], PointSampling(block)
+
+
+def sample_pairs(
+    photos: Sequence[Path], count: int, rule: CourseRule, generator: Generator, clean_target: bool
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield ``count`` pairs ``(3, size, size)`` uint8, spread evenly over the photos.
+
+    Noisy pixels are pixels of the photo, so 8 bits hold them exactly unless it was resized.
+    """
+    if count < 1:
+        raise ConfigError(f"the number of pairs is {count}, expected at least 1")
+    share, extra = divmod(count, len(photos))
+    for index, path in enumerate(photos):
+        crops = share + (index < extra)
+        if not crops:
+            return
+        photo = rule.open(path)
+        for _ in range(crops):
+            crop, corruption = rule.crop(photo, generator)
+            target = corruption.clean(crop) if clean_target else corruption(crop, generator)
+            yield to_bytes(corruption(crop, generator)), to_bytes(target)
+
+
+def shuffled_pairs(pairs: Iterator[tuple[Tensor, Tensor]], generator: Generator) -> Pairs:
+    """Collect ``pairs`` in random order."""
+    inputs, targets = zip(*pairs, strict=True)
+    order = torch.randperm(len(inputs), generator=generator)
+    return Pairs(torch.stack(inputs)[order], torch.stack(targets)[order])
+
+
+def _randint(low: int, high: int, generator: Generator) -> int:
+    """Uniform in ``low .. high``, both included."""
+    return int(torch.randint(low, high + 1, (), generator=generator))

@@ -1,0 +1,66 @@
+"""Every error that n2n raises on bad input.
+
+    N2NError
+    |-- ConfigError           a setting or an option has a value that cannot work
+    |-- DivergedError         a training run's loss is no longer a number
+    |-- DataError             a training file or a folder of photos cannot be used
+    |-- ImageError            an image cannot be read, or not written as asked
+    |   `-- ImageTooLargeError
+    |-- ShapeError            a tensor has the wrong shape or type
+    |-- WeightsError          a weights file or its index cannot be used
+    `-- UnknownModelError     no model has this name
+
+Each message quotes the bad value and says what was expected.
+"""
+
+from collections.abc import Iterable
+
+
+class N2NError(Exception):
+    """The root: catch this one to catch them all."""
+
+
+class ConfigError(N2NError, ValueError):
+    """A setting or an option has a value that cannot work."""
+
+
+class DataError(N2NError, ValueError):
+    """A training file or a folder of photos cannot be used."""
+
+
+class DivergedError(N2NError):
+    """A training run's loss is no longer a number."""
+
+    def __init__(self, step: int, lr: float) -> None:
+        super().__init__(f"the loss is not a number at step {step}: lr is {lr}, try a smaller one")
+
+
+class ImageError(N2NError, ValueError):
+    """An image cannot be read, or cannot be written as asked."""
+
+
+class ImageTooLargeError(ImageError):
+    """An image has more pixels or bytes than is allowed."""
+
+
+class ShapeError(N2NError, ValueError):
+    """A tensor has the wrong shape or type."""
+
+    def __init__(self, where: str, argument: str, got: object, expected: str) -> None:
+        super().__init__(f"{where}: {argument} is {got}, expected {expected}")
+
+
+class WeightsError(N2NError, ValueError):
+    """A weights file or its index cannot be used."""
+
+
+class UnknownModelError(N2NError, KeyError):
+    """No model has this name; the message lists those that exist."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = sorted(known)
+        super().__init__(f"unknown model {name!r}; known models: {', '.join(self.known)}")
+
+    def __str__(self) -> str:  # KeyError would show the repr of the message
+        return str(self.args[0])

@@ -1,0 +1,173 @@
+"""Corruptions, as formulas: what turns a clean image into a noisy one.
+
+Every corruption is a frozen dataclass. Called with an image and a generator it returns a
+noisy float image; ``clean(image)`` returns the image that the noise averages to. Values are
+floats, by convention in [0, 1]; nothing is clipped or rounded, because Noise2Noise needs
+``E[noisy] = clean`` and clipping breaks it. Shapes are ``(..., C, H, W)``.
+
+The same generator state gives the same noise.
+"""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Generator, Tensor
+
+from n2n_core.errors import ConfigError, ShapeError
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    r"""Additive white Gaussian noise: ``y = x + sigma n``, ``n ~ N(0, 1)``.
+
+    Args:
+        sigma: standard deviation in the image's units, at least 0 (25 / 255 is common).
+
+    Mean ``x``, variance ``sigma^2``.
+
+    >>> Gaussian(sigma=0.1)(torch.zeros(3, 8, 8), torch.Generator().manual_seed(0)).shape
+    torch.Size([3, 8, 8])
+    """
+
+    sigma: float = 25 / 255
+
+    def __post_init__(self) -> None:
+        _require(self, "sigma", self.sigma >= 0, "at least 0")
+
+    def __call__(self, image: Tensor, generator: Generator) -> Tensor:
+        """One noisy copy of ``image``."""
+        return image + self.sigma * torch.randn(image.shape, generator=generator, dtype=image.dtype)
+
+    def clean(self, image: Tensor) -> Tensor:
+        """The image itself."""
+        return image
+
+
+@dataclass(frozen=True)
+class Poisson:
+    r"""Photon noise: ``y = P(lam x) / lam``, ``P`` the Poisson distribution.
+
+    Args:
+        lam: photons that a pixel of value 1 receives on average, above 0.
+
+    Mean ``x``, variance ``x / lam``. The image must not be negative.
+    Source: Lehtinen et al., Noise2Noise (arXiv:1803.04189), section 3.2.
+    """
+
+    lam: float = 30.0
+
+    def __post_init__(self) -> None:
+        _require(self, "lam", self.lam > 0, "above 0")
+
+    def __call__(self, image: Tensor, generator: Generator) -> Tensor:
+        """One noisy copy of ``image``."""
+        if image.numel() and image.min() < 0:
+            raise ShapeError("Poisson", "the image's minimum", image.min().item(), "at least 0")
+        return torch.poisson(image * self.lam, generator=generator) / self.lam
+
+    def clean(self, image: Tensor) -> Tensor:
+        """The image itself."""
+        return image
+
+
+@dataclass(frozen=True)
+class Bernoulli:
+    r"""Lost pixels: ``y = m x / (1 - p)``, ``m`` 0 with probability ``p``, else 1.
+
+    All channels of a pixel are lost together; those kept are scaled so that the mean stays.
+
+    Args:
+        p: the share of pixels lost, in [0, 1).
+
+    Mean ``x``, variance ``x^2 p / (1 - p)``.
+    Source: Lehtinen et al., Noise2Noise (arXiv:1803.04189), section 3.2, there masked in the loss.
+    """
+
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        _require(self, "p", 0 <= self.p < 1, "in [0, 1)")
+
+    def __call__(self, image: Tensor, generator: Generator) -> Tensor:
+        """One noisy copy of ``image``."""
+        shape = (*image.shape[:-3], 1, *image.shape[-2:])
+        kept = torch.rand(shape, generator=generator, dtype=image.dtype) >= self.p
+        return image * kept / (1 - self.p)
+
+    def clean(self, image: Tensor) -> Tensor:
+        """The image itself."""
+        return image
+
+
+@dataclass(frozen=True)
+class PointSampling:
+    r"""One sample per pixel: each ``block x block`` block gives ONE of its pixels.
+
+    ``y[i, j] = x[block i + u, block j + v]`` with ``u, v`` uniform in ``0 .. block - 1``,
+    drawn for each output pixel, the same for all channels; the clean pixel is the block's
+    mean. The output is ``block`` times smaller than the input. It is what a renderer gives
+    at one sample per pixel, and the corruption of EE-559's data (with ``block = 8``).
+
+    Args:
+        block: side of a block in pixels, at least 1.
+
+    Mean: the block's mean. Variance: the block's (population) variance.
+
+    >>> PointSampling(block=2).clean(torch.arange(4.0).view(1, 2, 2)).tolist()
+    [[[1.5]]]
+    """
+
+    block: int = 8
+
+    def __post_init__(self) -> None:
+        _require(self, "block", self.block >= 1, "at least 1")
+
+    def __call__(self, image: Tensor, generator: Generator) -> Tensor:
+        """One noisy copy, ``(..., C, H / block, W / block)``."""
+        blocks = self._blocks(image)  # (..., C, h, w, block * block)
+        shape = (*blocks.shape[:-4], 1, *blocks.shape[-3:-1], 1)
+        index = torch.randint(self.block**2, shape, generator=generator)
+        return blocks.gather(-1, index.expand(*blocks.shape[:-1], 1)).squeeze(-1)
+
+    def clean(self, image: Tensor) -> Tensor:
+        """The mean of each block, ``(..., C, H / block, W / block)``."""
+        return self._blocks(image).mean(-1)
+
+    def _blocks(self, image: Tensor) -> Tensor:
+        *lead, height, width = image.shape
+        k = self.block
+        if height % k or width % k:
+            raise ShapeError("PointSampling", "the image's size", (height, width), f"multiples of {k}")
+        blocks = image.reshape(*lead, height // k, k, width // k, k).transpose(-3, -2)
+        return blocks.reshape(*lead, height // k, width // k, k * k)
+
+
+Corruption = Gaussian | Poisson | Bernoulli | PointSampling
+
+NOISES: dict[str, type[Corruption]] = {
+    "gaussian": Gaussian,
+    "poisson": Poisson,
+    "bernoulli": Bernoulli,
+    "point-sampling": PointSampling,
+}
+
+
+def noise(name: str, **parameters: float) -> Corruption:
+    """The corruption called ``name``, with ``parameters`` instead of its defaults.
+
+    >>> noise("gaussian", sigma=0.2)
+    Gaussian(sigma=0.2)
+    """
+    if name not in NOISES:
+        raise ConfigError(f"unknown noise {name!r}; known noises: {', '.join(NOISES)}")
+    known = [field.name for field in fields(NOISES[name])]
+    for key in parameters:
+        if key not in known:
+            raise ConfigError(f"noise {name!r} has no parameter {key!r}; it has: {', '.join(known)}")
+    return NOISES[name](**parameters)  # type: ignore[arg-type]
+
+
+def _require(corruption: object, name: str, holds: bool, expected: str) -> None:
+    if not holds:
+        kind = type(corruption).__name__
+        raise ConfigError(f"{kind}: {name} is {getattr(corruption, name)!r}, expected {expected}")

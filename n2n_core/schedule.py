@@ -1,0 +1,34 @@
+"""Learning-rate schedules: the factor by which the peak rate is multiplied."""
+
+from collections.abc import Callable
+from math import cos, pi
+
+
+def constant(progress: float) -> float:
+    """Always 1."""
+    return 1.0
+
+
+def cosine(progress: float) -> float:
+    """From 1 to 0 along half a cosine (Loshchilov and Hutter, arXiv:1608.03983)."""
+    return (1 + cos(pi * progress)) / 2
+
+
+def onecycle(progress: float, warmup: float = 0.2, start: float = 0.04) -> float:
+    """Up from ``start`` to 1 in the first ``warmup``, then down to 0, along cosines.
+
+    Source: Smith and Topin, super-convergence (arXiv:1708.07120).
+
+    >>> onecycle(0.0), onecycle(0.2), onecycle(1.0)
+    (0.04, 1.0, 0.0)
+    """
+    if progress < warmup:
+        return start + (1 - start) * (1 - cosine(progress / warmup))
+    return cosine((progress - warmup) / (1 - warmup))
+
+
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": constant,
+    "cosine": cosine,
+    "onecycle": onecycle,
+}

@@ -1,0 +1,156 @@
+"""Weights: one safetensors file a model, and an index of those that are served.
+
+A file's metadata holds everything needed to rebuild and judge its model: the architecture's
+configuration, the training recipe, a description of the data, metrics, a licence note.
+``index.json`` beside the files names each model's file, sha256 and task. No pickle anywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from n2n_core import networks
+from n2n_core.errors import ConfigError, ShapeError, UnknownModelError, WeightsError
+from n2n_core.files import atomic_path
+from n2n_core.networks import Architecture, Network
+
+INDEX = "index.json"
+SHIPPED = Path(__file__).resolve().parent.parent / "weights"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a weights file says about its model."""
+
+    architecture: dict[str, Any]
+    recipe: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    licence: str = ""
+
+
+def save(path: Path, network: Network, card: Card) -> None:
+    """Write ``network``'s weights and ``card`` to one file, wholly or not at all."""
+    state = {
+        name: tensor.detach().float().cpu().contiguous() for name, tensor in network.state_dict().items()
+    }
+    metadata = {key: json.dumps(value, sort_keys=True) for key, value in asdict(card).items()}
+    with atomic_path(path) as temporary:
+        save_file(state, temporary, metadata=metadata)
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], Card]:
+    """The tensors and the card of a weights file."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        known = {key: json.loads(metadata[key]) for key in asdict(Card({})) if key in metadata}
+        return state, Card(**known)
+    except FileNotFoundError as error:
+        raise WeightsError(f"{path}: no such weights file") from error
+    except (SafetensorError, json.JSONDecodeError, OSError) as error:
+        raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
+    except TypeError as error:
+        raise WeightsError(f"{path}: its metadata does not name an architecture") from error
+
+
+def load(path: Path) -> tuple[Network, Architecture, Card]:
+    """Rebuild a model, in inference mode, from its file alone."""
+    state, card = read(path)
+    try:
+        architecture = networks.restore(card.architecture)
+        network = architecture.build()
+        network.load_state_dict(state)
+    except (ConfigError, ShapeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise WeightsError(f"{path}: weights do not fit their architecture ({reason})") from error
+    return network.eval(), architecture, card
+
+
+def sha256(path: Path) -> str:
+    """The file's SHA-256, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the index."""
+
+    id: str
+    path: Path
+    sha256: str
+    task: str
+
+
+def read_index(folder: Path = SHIPPED) -> dict[str, Entry]:
+    """The models that ``folder`` offers, by id."""
+    path = folder / INDEX
+    try:
+        models = json.loads(path.read_text())["models"]
+        return {
+            name: Entry(name, folder / Path(value["file"]).name, value["sha256"], value["task"])
+            for name, value in models.items()
+        }
+    except FileNotFoundError as error:
+        raise WeightsError(f"{path}: no such file, expected the index of a weights folder") from error
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError(f"{path}: not an index of weights ({error!r})") from error
+
+
+def find(name: str, folder: Path = SHIPPED) -> Entry:
+    """The entry of model ``name``; an unknown name lists the known ones."""
+    index = read_index(folder)
+    if name not in index:
+        raise UnknownModelError(name, index)
+    return index[name]
+
+
+def verify(entry: Entry) -> None:
+    """Raise ``WeightsError`` unless the file is the one that the index names."""
+    if not entry.path.is_file():
+        raise WeightsError(f"{entry.path}: no such weights file")
+    found = sha256(entry.path)
+    if found != entry.sha256:
+        raise WeightsError(f"{entry.path}: sha256 is {found}, expected {entry.sha256}")
+
+
+def publish(source: Path, name: str, task: str, folder: Path = SHIPPED) -> Entry:
+    """Copy a weights file into ``folder`` as model ``name`` and enter it in the index."""
+    load(source)
+    target = folder / f"{name}.safetensors"
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(source.read_bytes())
+    index = read_index(folder) if (folder / INDEX).exists() else {}
+    index[name] = Entry(name, target, sha256(target), task)
+    models = {
+        key: {"file": entry.path.name, "sha256": entry.sha256, "task": entry.task}
+        for key, entry in sorted(index.items())
+    }
+    with atomic_path(folder / INDEX) as temporary:
+        temporary.write_text(json.dumps({"models": models}, indent=2) + "\n")
+    return index[name]
+
+
+def count_parameters(network: Network) -> int:
+    """The number of trained values."""
+    return sum(tensor.numel() for tensor in network.state_dict().values())
+
+
+def fingerprint(*tensors: Tensor) -> str:
+    """SHA-256 over shapes, types and values: tells whether data changed."""
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+    return digest.hexdigest()

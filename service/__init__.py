@@ -1,0 +1,1 @@
+"""The REST service over n2n_core."""
