@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from n2n_core import networks, weights
+from n2n_core import networks, tiling, weights
 from n2n_core.data import Pairs
 from n2n_core.device import pick_device
 from n2n_core.errors import ConfigError, DataError, DivergedError, WeightsError
@@ -32,6 +32,7 @@ from n2n_core.schedule import SCHEDULES
 CHECKPOINT, LOG, MODEL = "checkpoint.pt", "log.jsonl", "model.safetensors"
 CHECKPOINT_SECONDS = 60
 LOG_STEPS = 50
+VALIDATION_BATCH = 50
 
 Event = dict[str, Any]
 
@@ -135,6 +136,7 @@ class _Run:
         self.learner: Learner = make_learner(
             network, config.optimizer, config.momentum, config.precision, device
         )
+        self.shape = tiling.geometry(network)
         self.generator = Generator()
         self.epoch, self.batch = 0, 0  # batches of this epoch already done
         self.order: Tensor | None = None
@@ -175,11 +177,15 @@ class _Run:
             self.order = torch.randperm(len(self.train.input), generator=self.generator)
         began = checkpointed = logged = time.monotonic()
         losses: list[Tensor] = []
+        pending = batches(
+            self.train, self.order, self.config, self.generator, self.device, self.shape, self.batch
+        )
         while self.batch < self.batches:
             if should_stop():
                 self.seconds += time.monotonic() - began
                 return False
-            losses.append(self.one_step())
+            losses.append(self.learner.step(*next(pending), self.lr()))
+            self.batch += 1
             now = time.monotonic()
             if self.step % LOG_STEPS == 0 or self.batch == self.batches:
                 loss = torch.stack(losses).mean().item()
@@ -197,28 +203,17 @@ class _Run:
         self.epoch, self.batch, self.order = self.epoch + 1, 0, None
         return True
 
-    def one_step(self) -> Tensor:
-        assert self.order is not None
-        size = self.config.batch_size
-        index = self.order[self.batch * size : (self.batch + 1) * size]
-        noisy, target = (images[index].to(self.device).float() / 255 for images in self.train)
-        if self.config.swap:
-            noisy, target = swap(noisy, target, self.generator)
-        if self.config.augment:
-            noisy, target = augment(noisy, target, self.generator)
-        loss = self.learner.step(noisy, target, self.lr())
-        self.batch += 1
-        return loss
-
     def lr(self) -> float:
-        return self.config.lr * SCHEDULES[self.config.schedule](self.step / self.total)
+        return learning_rate(self.config, self.step / self.total)
 
     def validate(self) -> Psnr:
-        outputs = [to_bytes(self.learner.predict(noisy)).cpu() for noisy in self.validation_batches()]
+        outputs = [self.denoise(noisy) for noisy in torch.split(self.validation.input, VALIDATION_BATCH)]
         return psnr(torch.cat(outputs), self.validation.target)
 
-    def validation_batches(self, size: int = 50) -> Iterator[Tensor]:
-        return (part.to(self.device).float() / 255 for part in torch.split(self.validation.input, size))
+    def denoise(self, noisy: Tensor) -> Tensor:
+        height, width = noisy.shape[-2:]
+        output = self.learner.predict(tiling.pad(noisy.to(self.device).float() / 255, self.shape))
+        return to_bytes(output[..., :height, :width]).cpu()
 
     def emit(self, event: str, **values: Any) -> None:
         record = {"event": event, "time": time.time(), **values}
@@ -268,6 +263,34 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
         raise ConfigError(f"{folder}: holds no {CHECKPOINT}, expected a run to resume") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise WeightsError(f"{path}: not a readable checkpoint") from error
+
+
+def learning_rate(config: TrainConfig, progress: float) -> float:
+    """The rate after the share ``progress`` (0 to 1) of the run."""
+    return config.lr * SCHEDULES[config.schedule](progress)
+
+
+def batches(
+    pairs: Pairs,
+    order: Tensor,
+    config: TrainConfig,
+    generator: Generator,
+    device: torch.device,
+    shape: tiling.Geometry,
+    first: int = 0,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield one epoch's batches from number ``first`` on, as floats in [0, 1] on ``device``.
+
+    Images are swapped and augmented as ``config`` says, and padded to a size that ``shape``
+    allows. ``generator`` is drawn from as each batch is made, not before.
+    """
+    for index in torch.split(order, config.batch_size)[first:]:
+        noisy, target = (images[index.to(images.device)].to(device).float() / 255 for images in pairs)
+        if config.swap:
+            noisy, target = swap(noisy, target, generator)
+        if config.augment:
+            noisy, target = augment(noisy, target, generator)
+        yield tiling.pad(noisy, shape), tiling.pad(target, shape)
 
 
 def swap(noisy: Tensor, target: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+import re
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,13 @@ from n2n_core.files import atomic_path
 from n2n_core.networks import Architecture, Network
 
 INDEX = "index.json"
-SHIPPED = Path(__file__).resolve().parent.parent / "weights"
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_HERE = Path(__file__).resolve().parent
+SHIPPED = next(
+    (folder for folder in (_HERE / "shipped_weights", _HERE.parent / "weights") if folder.is_dir()),
+    _HERE.parent / "weights",
+)
+"""The project's own weights: inside an installed package, beside it in a checkout."""
 
 
 @dataclass(frozen=True)
@@ -125,12 +132,17 @@ def verify(entry: Entry) -> None:
         raise WeightsError(f"{entry.path}: sha256 is {found}, expected {entry.sha256}")
 
 
-def publish(source: Path, name: str, task: str, folder: Path = SHIPPED) -> Entry:
-    """Copy a weights file into ``folder`` as model ``name`` and enter it in the index."""
-    load(source)
+def publish(source: Path, name: str, task: str, licence: str, folder: Path = SHIPPED) -> Entry:
+    """Put a weights file into ``folder`` as model ``name`` and enter it in the index.
+
+    Raises:
+        ConfigError: the name is not made of lower-case letters, digits, ``.``, ``_`` and ``-``.
+    """
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"the model's name is {name!r}, expected a-z, 0-9, '.', '_' and '-', at most 64")
+    network, _, card = load(source)
     target = folder / f"{name}.safetensors"
-    with atomic_path(target) as temporary:
-        temporary.write_bytes(source.read_bytes())
+    save(target, network, replace(card, licence=licence))
     index = read_index(folder) if (folder / INDEX).exists() else {}
     index[name] = Entry(name, target, sha256(target), task)
     models = {

@@ -1,0 +1,94 @@
+"""``n2n denoise``: image files and folders, without a server."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from n2n_core import image, weights
+from n2n_core.cli.command import Commands, add_command, model_path
+from n2n_core.errors import ConfigError, ImageError
+from n2n_core.files import atomic_path
+from n2n_core.inference import Denoiser
+
+
+def add(commands: Commands) -> None:
+    command = add_command(commands, "denoise", denoise, "denoise image files, or all images of folders")
+    command.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="image file or folder")
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT",
+        help="file for one input file, else a folder",
+    )  # fmt: skip
+    command.add_argument("--model", default="torch", help="model id, or a .safetensors file")
+    command.add_argument(
+        "--format", choices=image.MEDIA_TYPES, help="format of the output; the input's if not given"
+    )
+    command.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    command.add_argument("--weights", type=Path, default=weights.SHIPPED, help="folder of models")
+
+
+def denoise(options: argparse.Namespace) -> int:
+    """Denoise every input; go on past those that cannot be read, and say so at the end."""
+    jobs = plan_outputs(options.inputs, options.output, options.format)
+    denoiser = Denoiser.load(model_path(options.model, options.weights), options.device)
+    failed = 0
+    for source, target in tqdm(jobs, unit="image", disable=len(jobs) < 2 or not sys.stderr.isatty()):
+        try:
+            picture = image.decode(source.read_bytes())
+            cleaned = picture.with_colour(denoiser(picture.colour[None])[0])
+            encoded = image.encode(cleaned, image.SUFFIXES[target.suffix.lower()])
+            with atomic_path(target) as temporary:
+                temporary.write_bytes(encoded)
+        except (ImageError, OSError) as error:
+            failed += 1
+            print(f"n2n: {source}: {error}", file=sys.stderr)
+    return 2 if failed else 0
+
+
+def plan_outputs(inputs: Sequence[Path], output: Path, format: str | None) -> list[tuple[Path, Path]]:
+    """Which file each input becomes; folders keep their inner structure.
+
+    Raises:
+        ConfigError: an input is missing, OUT has an unknown suffix, or two inputs share an output.
+    """
+    if len(inputs) == 1 and inputs[0].is_file() and not output.is_dir() and output.suffix:
+        if output.suffix.lower() not in image.SUFFIXES:
+            raise ConfigError(
+                f"{output}: suffix is {output.suffix!r}, expected one of: {', '.join(image.SUFFIXES)}"
+            )
+        if format and image.SUFFIXES[output.suffix.lower()] != format:
+            raise ConfigError(f"{output}: suffix is {output.suffix!r}, expected one for --format {format}")
+        return [(inputs[0], output)]
+    jobs = []
+    for source, name in _sources(inputs):
+        suffix = f".{format}" if format else name.suffix
+        if suffix.lower() not in image.SUFFIXES:
+            raise ConfigError(f"{source}: suffix is {suffix!r}, expected one of: {', '.join(image.SUFFIXES)}")
+        jobs.append((source, output / name.with_suffix(suffix)))
+    taken: dict[Path, Path] = {}
+    for source, target in jobs:
+        if target in taken:
+            raise ConfigError(f"{taken[target]} and {source} would both become {target}")
+        taken[target] = source
+    return jobs
+
+
+def _sources(inputs: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Every input image with its name below OUT."""
+    found = []
+    for path in inputs:
+        if path.is_dir():
+            inside = (file for file in path.rglob("*") if file.suffix.lower() in image.SUFFIXES)
+            images = sorted(file for file in inside if file.is_file())
+            if not images:
+                raise ConfigError(f"{path}: holds no image, expected one of: {', '.join(image.SUFFIXES)}")
+            found += [(file, file.relative_to(path)) for file in images]
+        elif path.is_file():
+            found.append((path, Path(path.name)))
+        else:
+            raise ConfigError(f"{path}: no such file or folder")
+    return found

@@ -1,0 +1,43 @@
+"""``n2n models`` and ``n2n publish``: the folder of models."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from n2n_core import weights
+from n2n_core.cli.command import Commands, add_command
+
+
+def add(commands: Commands) -> None:
+    """Both commands."""
+    _models(commands)
+    _publish(commands)
+
+
+def _models(commands: Commands) -> None:
+    command = add_command(commands, "models", list_models, "list the models that can be used")
+    command.add_argument("--weights", type=Path, default=weights.SHIPPED, help="folder of models")
+
+
+def list_models(options: argparse.Namespace) -> None:
+    """Print a line for each model."""
+    for entry in weights.read_index(options.weights).values():
+        network, _, card = weights.load(entry.path)
+        size = f"{weights.count_parameters(network):,} parameters"
+        print(f"{entry.id:12}{size:20}{card.metrics.get('psnr', float('nan')):7.2f} dB  {entry.task}")
+
+
+def _publish(commands: Commands) -> None:
+    command = add_command(commands, "publish", publish, "add a trained model to a folder of models")
+    command.add_argument("file", type=Path, help="model.safetensors of a run")
+    command.add_argument("name", help="model id")
+    command.add_argument("--task", default="", help="what the model is for, in a sentence")
+    command.add_argument("--licence", default="MIT", help="licence note for the weights")
+    command.add_argument("--weights", type=Path, default=weights.SHIPPED, help="folder of models")
+
+
+def publish(options: argparse.Namespace) -> None:
+    """Copy the file and enter it in the index, with its hash."""
+    entry = weights.publish(options.file, options.name, options.task, options.licence, options.weights)
+    print(f"{entry.path} sha256 {entry.sha256}")

@@ -1,0 +1,83 @@
+"""The interface of the course's two mini-projects (EE-559, spring 2022).
+
+Both classes take and give ``(N, C, H, W)`` tensors with values from 0 to 255, uint8 or
+float, of any height and width, on the CPU or a GPU, whether autograd is on or off.
+
+>>> import torch
+>>> model = Miniproject2Model()
+>>> model.predict(torch.zeros(1, 3, 9, 7, dtype=torch.uint8)).shape
+torch.Size([1, 3, 9, 7])
+"""
+
+import torch
+from torch import Generator, Tensor
+
+from n2n_core import networks, tiling, weights
+from n2n_core.data import Pairs
+from n2n_core.errors import ShapeError
+from n2n_core.inference import Denoiser
+from n2n_core.learners import make_learner
+from n2n_core.networks import Network
+from n2n_core.train import TrainConfig, batches, learning_rate
+
+
+class CourseModel:
+    """A network by the name ``model``, behind the course's three methods."""
+
+    model: str
+
+    def __init__(self) -> None:
+        self.network: Network = networks.model(self.model).build(Generator().manual_seed(0))
+
+    def load_pretrained_model(self) -> None:
+        """Take the weights that the project ships."""
+        self.network, _, _ = weights.load(weights.find(self.model).path)
+
+    def train(self, train_input: Tensor, train_target: Tensor, num_epochs: int) -> None:
+        """Train on pairs of noisy images from the weights as they are now.
+
+        Args:
+            train_input: ``(N, 3, H, W)``, values 0 to 255.
+            train_target: another noisy image of each, of the same shape.
+            num_epochs: passes over the pairs.
+        """
+        check("train", "train_input", train_input)
+        if train_target.shape != train_input.shape:
+            got, expected = tuple(train_target.shape), str(tuple(train_input.shape))
+            raise ShapeError(type(self).__name__, "train_target's shape", got, expected)
+        config, device = TrainConfig(model=self.model, epochs=num_epochs), train_input.device
+        learner = make_learner(self.network, config.optimizer, config.momentum, config.precision, device)
+        shape = tiling.geometry(self.network)
+        pairs = Pairs(train_input.detach(), train_target.detach())
+        total, step = config.epochs * -(-len(train_input) // config.batch_size), 0
+        for epoch in range(config.epochs):
+            generator = Generator().manual_seed(epoch)
+            order = torch.randperm(len(train_input), generator=generator)
+            for noisy, target in batches(pairs, order, config, generator, device, shape):
+                learner.step(noisy, target, learning_rate(config, step / total))
+                step += 1
+        self.network = learner.network
+
+    def predict(self, test_input: Tensor) -> Tensor:
+        """Denoise: floats from 0 to 255 in ``test_input``'s shape, on its device."""
+        check("predict", "test_input", test_input)
+        denoiser = Denoiser(self.network, test_input.device)
+        return denoiser(test_input.detach().float() / 255) * 255
+
+
+class Miniproject1Model(CourseModel):
+    """Report 1: the auto-encoder with a skip connection, on torch.nn."""
+
+    model = "torch"
+
+
+class Miniproject2Model(CourseModel):
+    """Report 2: the strided auto-encoder, on the scratch framework."""
+
+    model = "scratch"
+
+
+def check(where: str, argument: str, images: Tensor) -> None:
+    """Raise ``ShapeError`` unless ``images`` is ``(N, 3, H, W)``, none of them 0."""
+    if images.dim() != 4 or images.shape[1] != 3 or 0 in images.shape:
+        raise ShapeError(where, f"{argument}'s shape", tuple(images.shape), "(N, 3, H, W)")

@@ -1,0 +1,71 @@
+"""A loaded model, ready to run on images of any size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from n2n_core import tiling, weights
+from n2n_core.device import pick_device
+from n2n_core.errors import ShapeError
+from n2n_core.networks import Network
+
+WINDOW = 128
+"""Tile side in pixels: the fastest measured on a CPU (``python -m benchmarks.tiling``)."""
+
+BATCH_PIXELS = 4 * WINDOW**2
+"""Pixels run at once: bounds memory whatever the image's size."""
+
+
+class Denoiser:
+    """A network in inference mode on a device. Thread-safe: it keeps nothing of a call.
+
+    Args:
+        network: takes and gives ``(N, 3, H, W)`` floats in [0, 1].
+        device: ``auto``, or one of torch's names.
+        window: tile side in pixels; results do not depend on it.
+        batch_pixels: how many pixels are run at once.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        device: str | torch.device = "auto",
+        window: int = WINDOW,
+        batch_pixels: int = BATCH_PIXELS,
+    ) -> None:
+        self.device = pick_device(device) if isinstance(device, str) else device
+        self.network = network.to(self.device).eval()
+        if isinstance(self.network, nn.Module):
+            self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.geometry = tiling.geometry(self.network)
+        self.window, self.batch_pixels = window, batch_pixels
+
+    @classmethod
+    def load(cls, path: Path, device: str = "auto") -> Denoiser:
+        """The model of a weights file."""
+        network, _, _ = weights.load(path)
+        return cls(network, device)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Denoise ``(N, C, H, W)`` floats in [0, 1], C 3 or 1 (grey); same shape, float32.
+
+        Grey images are run as colour ones of three equal channels, and averaged back.
+
+        Raises:
+            ShapeError: not four axes, another number of channels, or an empty image.
+        """
+        if images.dim() != 4 or images.shape[1] not in (1, 3) or 0 in images.shape[2:]:
+            raise ShapeError("Denoiser", "the images' shape", tuple(images.shape), "(N, 3 or 1, H, W)")
+        with torch.no_grad():
+            images = images.to(self.device, torch.float32)
+            grey = images.shape[1] == 1
+            colour = images.expand(-1, 3, -1, -1) if grey else images
+            output = tiling.run(self._forward, colour, self.geometry, self.window, self.batch_pixels)
+            return output.mean(1, keepdim=True) if grey else output
+
+    def _forward(self, batch: Tensor) -> Tensor:
+        output: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))
+        return output

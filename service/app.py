@@ -1,0 +1,91 @@
+"""The web application."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import torch
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
+from fastapi.routing import APIRoute
+
+import n2n_core
+from service import errors
+from service.middleware import BodyLimit, RequestId
+from service.registry import Registry
+from service.routes import denoise, health, models
+from service.routes.state import State
+from service.schemas import Problem
+from service.settings import Settings
+from service.worker import Worker
+
+log = logging.getLogger("n2n.service")
+
+DESCRIPTION = """\
+Denoise images with networks that were trained from noisy pictures alone (Noise2Noise).
+
+    curl -F file=@img.png 'localhost:8000/denoise?model=scratch' -o out.png
+
+Every error is an RFC 9457 problem (`application/problem+json`).
+"""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service, its models loaded.
+
+    Raises:
+        N2NError: the weights folder, the default model or the device cannot be used.
+    """
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    registry = Registry(settings.weights, settings.default_model, settings.device)
+    app = FastAPI(
+        title="n2n",
+        version=n2n_core.__version__,
+        description=DESCRIPTION,
+        license_info={"name": "MIT", "identifier": "MIT"},
+        lifespan=_lifespan,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.n2n = State(settings, registry, Worker(settings.max_pixels))
+    for module in (denoise, models, health):
+        app.include_router(module.router)
+    app.add_api_route("/", _docs, include_in_schema=False)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_bytes)
+    app.add_middleware(RequestId)  # added last, so it comes first
+    errors.add_handlers(app)
+    _describe_problems(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    state: State = app.state.n2n
+    await anyio.to_thread.run_sync(state.registry.warm_up)
+    log.info("ready: models %s", ", ".join(sorted(state.registry.models)))
+    yield
+    state.worker.close()
+
+
+async def _docs() -> RedirectResponse:
+    return RedirectResponse("/docs")
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Add the Problem schemas, which no endpoint returns by its type, to the OpenAPI document."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        inner = schema.pop("$defs")
+        document["components"]["schemas"] |= {**inner, "Problem": schema}
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,132 @@
+"""Errors to HTTP: every one as RFC 9457 problem details, translated here and nowhere else."""
+
+import logging
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from n2n_core.errors import (
+    ConfigError,
+    ImageError,
+    ImageTooLargeError,
+    N2NError,
+    ShapeError,
+    UnknownModelError,
+)
+from service.schemas import FieldError, Problem
+
+MEDIA_TYPE = "application/problem+json"
+REQUEST_ID = "X-Request-ID"
+CLIENT_CLOSED_REQUEST = 499  # nginx's: there is nobody left to answer
+# RFC 9110's names, where Python's differ between its releases.
+TITLES = {
+    413: "Content Too Large",
+    422: "Unprocessable Content",
+    CLIENT_CLOSED_REQUEST: "Client Closed Request",
+}
+
+# The first class that fits an error decides; anything else is a fault of ours.
+CORE_ERRORS: dict[type[N2NError], tuple[int, str]] = {
+    UnknownModelError: (404, "unknown_model"),
+    ImageTooLargeError: (413, "image_too_large"),
+    ImageError: (422, "bad_image"),
+    ShapeError: (422, "bad_image"),
+    ConfigError: (422, "bad_value"),
+}
+
+log = logging.getLogger("n2n.service")
+
+
+class ProblemError(Exception):
+    """A problem that only the HTTP layer can have."""
+
+    def __init__(self, status: int, code: str, detail: str, errors: Iterable[FieldError] = ()) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail, self.errors = status, code, detail, list(errors)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Answer every exception with problem details."""
+    app.add_exception_handler(ProblemError, _own)
+    app.add_exception_handler(N2NError, _core)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _disconnect)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def problem(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    errors: Iterable[FieldError] = (),
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """A problem as a response."""
+    request_id = getattr(request.state, "request_id", "")
+    body = Problem(
+        title=title(status),
+        status=status,
+        detail=detail,
+        instance=request.url.path,
+        code=code,
+        request_id=request_id,
+        errors=list(errors),
+    )
+    return JSONResponse(body.model_dump(), status, {REQUEST_ID: request_id, **(headers or {})}, MEDIA_TYPE)
+
+
+async def _own(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ProblemError)
+    return problem(request, error.status, error.code, error.detail, error.errors)
+
+
+async def _core(request: Request, error: Exception) -> JSONResponse:
+    for kind, (status, code) in CORE_ERRORS.items():
+        if isinstance(error, kind):
+            return problem(request, status, code, str(error))
+    return await _unexpected(request, error)
+
+
+async def _validation(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        FieldError(pointer="/".join(map(str, fault["loc"])), detail=f"{fault['input']!r}: {fault['msg']}")
+        for fault in error.errors()
+    ]
+    detail = "; ".join(f"{fault.pointer} is {fault.detail}" for fault in errors)
+    return problem(request, 422, "bad_request", detail, errors)
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = HTTPStatus(error.status_code).name.lower()
+    detail = f"{request.method} {request.url.path}: {error.detail}"
+    return problem(request, error.status_code, code, detail, headers=dict(error.headers or {}))
+
+
+async def _disconnect(request: Request, error: Exception) -> JSONResponse:
+    return problem(request, CLIENT_CLOSED_REQUEST, "client_closed_request", "the client hung up")
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s failed", getattr(request.state, "request_id", "request"), exc_info=error)
+    return problem(request, 500, "internal_error", "the server failed; its log has the reason")
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI description of these problems."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": title(status), "content": content} for status in statuses}
+
+
+def title(status: int) -> str:
+    """The status in words."""
+    return TITLES.get(status) or HTTPStatus(status).phrase

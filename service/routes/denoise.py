@@ -1,0 +1,99 @@
+"""An image in, a denoised image out."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from starlette.datastructures import UploadFile
+
+from n2n_core.image import MEDIA_TYPES
+from service.errors import ProblemError, responses
+from service.negotiation import BINARY, Answer, negotiate
+from service.routes.state import StateDep
+from service.schemas import FieldError
+from service.worker import Timing
+
+Format = Literal["png", "jpeg", "webp", "tiff", "bmp"]
+
+_FILE = {"type": "string", "format": "binary"}
+_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "title": "ImageUpload",
+                "required": ["file"],
+                "properties": {"file": {**_FILE, "description": "the noisy image"}},
+            }
+        },
+        **{media_type: {"schema": _FILE} for media_type in (BINARY, *MEDIA_TYPES.values())},
+    },
+}
+_HEADERS = {
+    "N2N-Model": "the model that was used",
+    "N2N-Weights-SHA256": "the hash of its weights",
+    "Server-Timing": "milliseconds of decode, queue, inference and encode",
+}
+_OK = {
+    "description": "The denoised image, of the same size",
+    "content": {media_type: {"schema": _FILE} for media_type in (BINARY, *MEDIA_TYPES.values())},
+    "headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()},
+}
+
+router = APIRouter(tags=["denoise"], responses=responses(500))
+
+
+@router.post(
+    "/denoise",
+    response_class=Response,
+    responses={200: _OK, **responses(404, 406, 413, 415, 422)},
+    openapi_extra={"requestBody": _BODY},
+)
+async def denoise(
+    request: Request,
+    state: StateDep,
+    model: Annotated[
+        str | None, Query(description="model id, see /models", examples=["scratch", "torch"])
+    ] = None,
+    format: Annotated[
+        Format | None, Query(description="format of the answer; goes before the Accept header")
+    ] = None,
+    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> Response:
+    """Denoise an image.
+
+    Send it as the multipart field `file`, or as the raw body with an image content type.
+    The answer has the input's size, and its format unless `format` or `Accept` says otherwise.
+    """
+    served = state.registry.get(model)
+    data = await _read(request)
+    timing = Timing()
+    picture = await state.worker.decode(data, timing)
+    answer = Answer(format, MEDIA_TYPES[format]) if format else negotiate(accept, picture.format)
+    if answer is None:
+        known = ", ".join(MEDIA_TYPES.values())
+        raise ProblemError(406, "not_acceptable", f"Accept is {accept!r}, expected one of: {known}")
+    cleaned = await state.worker.denoise(served.denoiser, picture, timing)
+    encoded = await state.worker.encode(cleaned, answer.format, timing)
+    headers = {
+        "N2N-Model": served.entry.id,
+        "N2N-Weights-SHA256": served.entry.sha256,
+        "Server-Timing": timing.header(),
+    }
+    return Response(encoded, media_type=answer.media_type, headers=headers)
+
+
+async def _read(request: Request) -> bytes:
+    """The image's bytes, from the multipart field ``file`` or from the raw body."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type == "multipart/form-data":
+        async with request.form(max_files=1) as form:
+            file = form.get("file")
+            if not isinstance(file, UploadFile):
+                fault = FieldError(pointer="body/file", detail="missing, expected an image file")
+                raise ProblemError(422, "bad_request", "the form has no field 'file' with an image", [fault])
+            return await file.read()
+    if content_type.startswith("image/") or content_type == BINARY:
+        return await request.body()
+    expected = "expected multipart/form-data with a field 'file', or an image type such as image/png"
+    raise ProblemError(415, "unsupported_media_type", f"Content-Type is {content_type!r}, {expected}")
