@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 
 @contextmanager
@@ -13,7 +14,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     A reader sees the old file or the new one, never half of either, also across a crash.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{token_hex(4)}.tmp")
     try:
         yield temporary
         with temporary.open("rb") as file:

@@ -45,12 +45,12 @@ class AutoEncoder:
         >>> sum(p.numel() for p in AutoEncoder().build().parameters())
         188403
         """
-        with torch.random.fork_rng(devices=[]):
-            if generator is not None:  # torch.nn initialises from the global generator alone
-                torch.random.set_rng_state(generator.get_state())
+        if generator is None:
+            return AutoEncoderNetwork(self)
+        with torch.random.fork_rng(devices=[]):  # torch.nn initialises from the global generator alone
+            torch.random.set_rng_state(generator.get_state())
             network = AutoEncoderNetwork(self)
-            if generator is not None:
-                generator.set_state(torch.random.get_rng_state())
+            generator.set_state(torch.random.get_rng_state())
         return network
 
 

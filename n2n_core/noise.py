@@ -5,7 +5,8 @@ noisy float image; ``clean(image)`` returns the image that the noise averages to
 floats, by convention in [0, 1]; nothing is clipped or rounded, because Noise2Noise needs
 ``E[noisy] = clean`` and clipping breaks it. Shapes are ``(..., C, H, W)``.
 
-The same generator state gives the same noise.
+The same generator state gives the same noise. Noise is drawn on the generator's device; the
+result is on the image's.
 """
 
 from dataclasses import dataclass, fields
@@ -36,7 +37,8 @@ class Gaussian:
 
     def __call__(self, image: Tensor, generator: Generator) -> Tensor:
         """One noisy copy of ``image``."""
-        return image + self.sigma * torch.randn(image.shape, generator=generator, dtype=image.dtype)
+        n = torch.randn(image.shape, generator=generator, dtype=image.dtype, device=generator.device)
+        return image + self.sigma * n.to(image.device)
 
     def clean(self, image: Tensor) -> Tensor:
         """The image itself."""
@@ -63,7 +65,8 @@ class Poisson:
         """One noisy copy of ``image``."""
         if image.numel() and image.min() < 0:
             raise ShapeError("Poisson", "the image's minimum", image.min().item(), "at least 0")
-        return torch.poisson(image * self.lam, generator=generator) / self.lam
+        photons = torch.poisson((image * self.lam).to(generator.device), generator=generator)
+        return photons.to(image.device) / self.lam
 
     def clean(self, image: Tensor) -> Tensor:
         """The image itself."""
@@ -91,8 +94,8 @@ class Bernoulli:
     def __call__(self, image: Tensor, generator: Generator) -> Tensor:
         """One noisy copy of ``image``."""
         shape = (*image.shape[:-3], 1, *image.shape[-2:])
-        kept = torch.rand(shape, generator=generator, dtype=image.dtype) >= self.p
-        return image * kept / (1 - self.p)
+        kept = torch.rand(shape, generator=generator, device=generator.device) >= self.p
+        return image * kept.to(image.device) / (1 - self.p)
 
     def clean(self, image: Tensor) -> Tensor:
         """The image itself."""
@@ -126,7 +129,8 @@ class PointSampling:
         """One noisy copy, ``(..., C, H / block, W / block)``."""
         blocks = self._blocks(image)  # (..., C, h, w, block * block)
         shape = (*blocks.shape[:-4], 1, *blocks.shape[-3:-1], 1)
-        index = torch.randint(self.block**2, shape, generator=generator)
+        index = torch.randint(self.block**2, shape, generator=generator, device=generator.device)
+        index = index.to(image.device)
         return blocks.gather(-1, index.expand(*blocks.shape[:-1], 1)).squeeze(-1)
 
     def clean(self, image: Tensor) -> Tensor:

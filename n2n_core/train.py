@@ -10,7 +10,6 @@ variance of the noise; the validation PSNR tells how good the model is.
 from __future__ import annotations
 
 import json
-import pickle
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -145,9 +144,9 @@ class _Run:
         self.batches = -(-len(train.input) // config.batch_size)
         self.total = self.batches * config.epochs
         self.fingerprint = weights.fingerprint(*train)
-        self.folder.mkdir(parents=True, exist_ok=True)
 
     def go(self, should_stop: Callable[[], bool]) -> bool:
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.emit(
             "start", step=self.step, total_steps=self.total, device=str(self.device), **asdict(self.config)
         )
@@ -196,9 +195,9 @@ class _Run:
                     "step", step=self.step, epoch=self.epoch, loss=loss, lr=self.lr(), images_per_second=rate
                 )
                 losses, logged = [], now
-            if now - checkpointed > CHECKPOINT_SECONDS:
-                self.seconds, began, checkpointed = self.seconds + now - began, now, now
-                self.checkpoint()
+                if now - checkpointed > CHECKPOINT_SECONDS:  # here, where the loss is known to be a number
+                    self.seconds, began, checkpointed = self.seconds + now - began, now, now
+                    self.checkpoint()
         self.seconds += time.monotonic() - began
         self.epoch, self.batch, self.order = self.epoch + 1, 0, None
         return True
@@ -261,7 +260,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
         return state
     except FileNotFoundError as error:
         raise ConfigError(f"{folder}: holds no {CHECKPOINT}, expected a run to resume") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except Exception as error:  # damaged files make torch.load raise nearly anything
         raise WeightsError(f"{path}: not a readable checkpoint") from error
 
 

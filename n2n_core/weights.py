@@ -26,6 +26,7 @@ from n2n_core.networks import Architecture, Network
 
 INDEX = "index.json"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+FILE = re.compile(NAME.pattern + r"\.safetensors")
 _HERE = Path(__file__).resolve().parent
 SHIPPED = next(
     (folder for folder in (_HERE / "shipped_weights", _HERE.parent / "weights") if folder.is_dir()),
@@ -65,7 +66,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], Card]:
         return state, Card(**known)
     except FileNotFoundError as error:
         raise WeightsError(f"{path}: no such weights file") from error
-    except (SafetensorError, json.JSONDecodeError, OSError) as error:
+    except (SafetensorError, json.JSONDecodeError, RecursionError, OSError) as error:
         raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
     except TypeError as error:
         raise WeightsError(f"{path}: its metadata does not name an architecture") from error
@@ -78,7 +79,7 @@ def load(path: Path) -> tuple[Network, Architecture, Card]:
         architecture = networks.restore(card.architecture)
         network = architecture.build()
         network.load_state_dict(state)
-    except (ConfigError, ShapeError, RuntimeError) as error:
+    except (ConfigError, ShapeError, RuntimeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise WeightsError(f"{path}: weights do not fit their architecture ({reason})") from error
     return network.eval(), architecture, card
@@ -104,15 +105,21 @@ def read_index(folder: Path = SHIPPED) -> dict[str, Entry]:
     """The models that ``folder`` offers, by id."""
     path = folder / INDEX
     try:
-        models = json.loads(path.read_text())["models"]
+        models = json.loads(path.read_text(encoding="utf-8"))["models"]
         return {
-            name: Entry(name, folder / Path(value["file"]).name, value["sha256"], value["task"])
+            name: Entry(name, _inside(folder, value["file"]), value["sha256"], value["task"])
             for name, value in models.items()
         }
     except FileNotFoundError as error:
         raise WeightsError(f"{path}: no such file, expected the index of a weights folder") from error
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"{path}: not an index of weights ({error!r})") from error
+
+
+def _inside(folder: Path, name: str) -> Path:
+    if not FILE.fullmatch(name):
+        raise ValueError(f"file is {name!r}, expected a plain name that ends in .safetensors")
+    return folder / name
 
 
 def find(name: str, folder: Path = SHIPPED) -> Entry:

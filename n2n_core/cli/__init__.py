@@ -6,6 +6,7 @@ The service adds ``serve``. Bad input ends with one line on standard error and e
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 
 import n2n_core
@@ -19,6 +20,7 @@ CORE = (denoise.add, data.add, train.add, evaluate.add, models.add)
 def main(arguments: Sequence[str] | None = None, more: Sequence[Callable[[Commands], None]] = ()) -> int:
     """Run one command, of the core's or of ``more``; returns the exit code."""
     options = parser(more).parse_args(arguments)
+    warnings.filterwarnings("ignore", module="PIL")  # damaged files: the error is ours to tell
     try:
         return int(options.run(options) or 0)
     except (N2NError, OSError) as error:

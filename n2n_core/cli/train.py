@@ -8,7 +8,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, Self
 
 import torch
 from tqdm import tqdm
@@ -59,8 +59,7 @@ def run_training(options: argparse.Namespace) -> int:
     names = [field.name for field in fields(train.TrainConfig)]
     config = train.TrainConfig(**{name: getattr(options, name) for name in names})
     pairs, validation = (data.load_pairs(options.data / name) for name in (TRAINING, VALIDATION))
-    stop = _StopOnInterrupt()
-    with tqdm(unit="step", disable=not sys.stderr.isatty()) as bar:
+    with _StopOnInterrupt() as stop, tqdm(unit="step", disable=not sys.stderr.isatty()) as bar:
         complete = train.fit(
             config,
             pairs,
@@ -79,11 +78,15 @@ def run_training(options: argparse.Namespace) -> int:
 
 
 class _StopOnInterrupt:
-    """Notes the first SIGINT; a second one interrupts at once."""
+    """Notes the first SIGINT within its block; a second one interrupts at once."""
 
-    def __init__(self) -> None:
+    def __enter__(self) -> Self:
         self.requested = False
-        signal.signal(signal.SIGINT, self)
+        self.previous = signal.signal(signal.SIGINT, self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self.previous)
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         self.requested = True

@@ -97,11 +97,13 @@ class Conv2d(Module):
         if self._saved is None:
             raise RuntimeError("Conv2d.backward needs a forward in training mode before it")
         (columns, shape), self._saved = self._saved, None
+        n, _, out_h, out_w = grad.shape
         rows = pixels(grad).view(-1, self.out_channels)  # (N L, C_out)
         self._add_weight_grad(rows.t() @ columns)
         if self.bias_grad is not None:
             self.bias_grad += rows.sum(0)
         dcolumns = rows @ self._weight_matrix()  # (N L, C K1 K2)
+        dcolumns = dcolumns.view(n, out_h * out_w, columns.shape[1])
         return (self._unpatch if self._is_patchwise else self._fold)(dcolumns, shape)
 
     # Columns of any convolution: entries ordered (C, K1, K2), as unfold gives them.
@@ -111,9 +113,8 @@ class Conv2d(Module):
         return columns.transpose(1, 2).reshape(-1, columns.shape[1])  # (N L, C K1 K2)
 
     def _fold(self, dcolumns: Tensor, shape: torch.Size) -> Tensor:
-        n, _, h, w = shape
-        dcolumns = dcolumns.view(n, -1, dcolumns.shape[1]).transpose(1, 2)  # (N, C K1 K2, L)
-        return fold(dcolumns, (h, w), self.kernel_size, self.dilation, self.padding, self.stride)
+        dcolumns = dcolumns.transpose(1, 2)  # (N, C K1 K2, L)
+        return fold(dcolumns, shape[2:], self.kernel_size, self.dilation, self.padding, self.stride)
 
     # Columns where kernel = stride, without padding: the input cut into patches that
     # do not overlap, so no unfold and no fold. Entries ordered (K1, K2, C).

@@ -17,8 +17,10 @@ class MSE(Module):
         """``mean((x - target)^2)``, a scalar."""
         if x.shape != target.shape:
             raise ShapeError("MSE", "the target's shape", tuple(target.shape), str(tuple(x.shape)))
-        self.error = x - target
-        return self.error.pow(2).mean()
+        error = x - target
+        if self.training:
+            self.error = error
+        return error.pow(2).mean()
 
     def backward(self) -> Tensor:  # type: ignore[override]
         """``2 (x - target) / n``, elementwise, n the number of elements."""

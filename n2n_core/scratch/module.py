@@ -83,4 +83,4 @@ class Module:
                 got, expected = tuple(state[name].shape), tuple(tensor.shape)
                 raise ShapeError("load_state_dict", name, got, str(expected))
         for name, tensor in own.items():
-            tensor.copy_(state[name])
+            tensor.copy_(state[name].detach())

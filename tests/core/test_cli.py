@@ -1,0 +1,179 @@
+"""The command line, run in this process; ``test_project`` runs the installed command."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data as photos
+
+from n2n_core import cli, data, train, weights
+from n2n_core.cli.denoise import plan_outputs
+from n2n_core.errors import ConfigError
+from tests.pictures import course_pairs, drawn, file, opened
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "a.png").write_bytes(file(drawn("RGB")))
+    (folder / "deep" / "b.JPG").write_bytes(file(drawn("L"), "jpeg"))
+    (folder / "notes.txt").write_text("not a picture")
+    return folder
+
+
+@pytest.fixture
+def course_data(tmp_path: Path) -> Path:
+    pairs = course_pairs(24)
+    data.save_pairs(tmp_path / "train_data.pkl", data.Pairs(pairs.input[:20], pairs.input[:20].flip(0)))
+    data.save_pairs(tmp_path / "val_data.pkl", data.Pairs(pairs.input[20:], pairs.target[20:]))
+    return tmp_path
+
+
+def n2n(*arguments: object) -> int:
+    return cli.main([str(argument) for argument in arguments])
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one line of a command that must fail with code 2."""
+    code: object = None
+    try:
+        code = n2n(*arguments)
+    except SystemExit as exit:  # argparse's way
+        code = exit.code
+    lines = capsys.readouterr().err.splitlines()
+    assert code == 2
+    assert len(lines) == 1
+    assert lines[0].startswith("n2n")
+    return lines[0]
+
+
+@pytest.mark.parametrize("model", sorted(weights.read_index()))
+def test_a_file_becomes_a_file(model: str, pictures: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.webp"
+    assert n2n("denoise", pictures / "a.png", "-o", target, "--model", model) == 0
+    result = opened(target.read_bytes())
+    assert (result.format, result.size) == ("WEBP", (40, 28))
+    assert not np.array_equal(np.asarray(result), np.asarray(drawn("RGB")))
+
+
+def test_a_folder_becomes_a_folder_of_the_same_structure(pictures: Path, tmp_path: Path) -> None:
+    assert n2n("denoise", pictures, "-o", tmp_path / "out") == 0
+    written = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")}
+    assert written == {"a.png", "deep/b.JPG"}
+    assert opened((tmp_path / "out" / "deep" / "b.JPG").read_bytes()).mode == "L"
+
+
+def test_a_damaged_file_does_not_stop_the_others(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = pictures / "A-first.png"
+    broken.write_bytes((pictures / "a.png").read_bytes()[:90])
+    line = refusal(capsys, "denoise", pictures, "-o", tmp_path / "out")
+    assert str(broken) in line
+    assert {path.name for path in (tmp_path / "out").rglob("*.*")} == {"a.png", "b.JPG"}
+
+
+def test_the_format_can_be_chosen_for_all(pictures: Path, tmp_path: Path) -> None:
+    jobs = plan_outputs([pictures], tmp_path / "out", "tiff")
+    assert [str(target.relative_to(tmp_path / "out")) for _, target in jobs] == ["a.tiff", "deep/b.tiff"]
+
+
+def test_inputs_that_would_share_an_output_are_refused(pictures: Path, tmp_path: Path) -> None:
+    (pictures / "a.bmp").write_bytes(file(drawn("RGB"), "bmp"))
+    with pytest.raises(ConfigError, match=r"a\.bmp and .*a\.png would both become .*a\.png"):
+        plan_outputs([pictures], tmp_path / "out", "png")
+
+
+def test_bad_denoise_commands_are_one_line(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, out = pictures / "a.png", tmp_path / "out"
+    assert "'best'; known models: scratch, torch" in refusal(
+        capsys, "denoise", a, "-o", out, "--model", "best"
+    )
+    assert "no such file or folder" in refusal(capsys, "denoise", tmp_path / "none.png", "-o", out)
+    assert "suffix is '.gif'" in refusal(capsys, "denoise", a, "-o", tmp_path / "x.gif")
+    assert "expected one for --format webp" in refusal(
+        capsys, "denoise", a, "-o", tmp_path / "x.png", "--format", "webp"
+    )
+    assert "suffix is '.txt'" in refusal(capsys, "denoise", pictures / "notes.txt", a, "-o", out)
+    assert "device is 'abacus'" in refusal(capsys, "denoise", a, "-o", out, "--device", "abacus")
+    assert "no such weights file" in refusal(
+        capsys, "denoise", a, "-o", out, "--model", tmp_path / "x.safetensors"
+    )
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "holds no image" in refusal(capsys, "denoise", empty, "-o", out)
+    assert "required: -o" in refusal(capsys, "denoise", a)
+    assert "invalid choice: 'paint'" in refusal(capsys, "paint")
+    assert not out.exists()
+
+
+def test_photos_become_data_data_a_model_and_the_model_is_published(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shots, made, run, models = (tmp_path / name for name in ("photos", "data", "run", "models"))
+    shots.mkdir()
+    for name in ("astronaut", "coffee", "chelsea"):
+        Image.fromarray(getattr(photos, name)()).save(shots / f"{name}.png")
+    assert n2n("data", shots, "-o", made, "--pairs", 30, "--validation", 6) == 0
+    assert data.load_pairs(made / "train_data.pkl").input.shape == (30, 3, 32, 32)
+    assert json.loads((made / "data.json").read_text())["photos_held_out"] == 1
+    assert n2n("train", made, "-o", run, "--model", "scratch", "--epochs", 2) == 0
+    assert "epoch 2: PSNR" in capsys.readouterr().out
+    assert n2n("publish", run / train.MODEL, "mine", "--task", "a try", "--weights", models) == 0
+    capsys.readouterr()
+    assert n2n("models", "--weights", models) == 0
+    line = capsys.readouterr().out
+    assert line.startswith("mine")
+    assert "134,203 parameters" in line
+    assert line.endswith("a try\n")
+    assert weights.read(weights.find("mine", models).path)[1].data["corruption"] == "point-sampling"
+
+
+def test_the_same_seed_makes_the_same_data(tmp_path: Path) -> None:
+    shots = tmp_path / "photos"
+    shots.mkdir()
+    for name in ("astronaut", "coffee"):
+        Image.fromarray(getattr(photos, name)()).save(shots / f"{name}.png")
+    made = []
+    for name, seed in (("first", 0), ("again", 0), ("other", 1)):
+        n2n("data", shots, "-o", tmp_path / name, "--pairs", 8, "--validation", 4, "--seed", seed)
+        made.append(weights.fingerprint(*data.load_pairs(tmp_path / name / "train_data.pkl")))
+    assert made[0] == made[1] != made[2]
+
+
+def test_evaluate_tells_both_means_before_and_after(
+    course_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert n2n("evaluate", course_data / "val_data.pkl") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[2:]] == ["noisy", "scratch", "torch"]
+    assert float(lines[3].split()[2]) > 2  # dB gained, per image
+
+
+def test_bad_training_commands_are_one_line(course_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = course_data / "run"
+    assert "epochs is 0" in refusal(capsys, "train", course_data, "-o", run, "--epochs", 0)
+    assert "no such file" in refusal(capsys, "train", course_data / "nowhere", "-o", run)
+    assert "threads is 0" in refusal(capsys, "train", course_data, "-o", run, "--threads", 0)
+    assert "holds no checkpoint.pt" in refusal(capsys, "train", course_data, "-o", run, "--resume")
+    assert "'int8'" in refusal(capsys, "train", course_data, "-o", run, "--precision", "int8")
+    assert "not a readable file" in refusal(capsys, "evaluate", __file__)
+    assert "name is '../x'" in refusal(capsys, "publish", weights.find("scratch").path, "../x")
+
+
+def test_a_scratch_model_in_bfloat16_is_refused(
+    course_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--model", "scratch", "--precision", "bfloat16")
+    assert "expected 'float32'" in refusal(capsys, "train", course_data, "-o", course_data / "run", *options)
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        n2n("--version")
+    assert capsys.readouterr().out.startswith("n2n 0.")

@@ -1,0 +1,147 @@
+"""Corruptions have the moments that they document, and the generator decides them."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Generator, Tensor
+
+from n2n_core.errors import ConfigError, ShapeError
+from n2n_core.noise import NOISES, Bernoulli, Corruption, Gaussian, PointSampling, Poisson, noise
+
+COPIES = 20_000
+IMAGE = torch.rand(3, 4, 6, generator=Generator().manual_seed(9)) + 0.1
+
+
+def blocks_variance(block: int) -> Callable[[Tensor], Tensor]:
+    def variance(image: Tensor) -> Tensor:
+        blocks = image.unfold(-2, block, block).unfold(-2, block, block).flatten(-2)
+        return blocks.var(-1, unbiased=False)
+
+    return variance
+
+
+DOCUMENTED: list[tuple[Corruption, Callable[[Tensor], Tensor]]] = [
+    (Gaussian(0.3), lambda x: torch.full_like(x, 0.09)),
+    (Gaussian(0.0), torch.zeros_like),
+    (Poisson(5.0), lambda x: x / 5),
+    (Poisson(0.5), lambda x: x / 0.5),
+    (Bernoulli(0.3), lambda x: x**2 * 0.3 / 0.7),
+    (Bernoulli(0.0), torch.zeros_like),
+    (PointSampling(2), blocks_variance(2)),
+    (PointSampling(1), blocks_variance(1)),
+]
+CORRUPTIONS = [Gaussian(0.3), Poisson(5.0), Bernoulli(0.3), PointSampling(2)]
+
+
+def copies(corruption: Corruption, image: Tensor = IMAGE, seed: int = 0, count: int = COPIES) -> Tensor:
+    return corruption(image.expand(count, *image.shape), Generator().manual_seed(seed))
+
+
+def test_every_registered_noise_is_tested() -> None:
+    assert {type(corruption) for corruption, _ in DOCUMENTED} == set(NOISES.values())
+    assert {type(corruption) for corruption in CORRUPTIONS} == set(NOISES.values())
+
+
+@pytest.mark.parametrize(("corruption", "variance"), DOCUMENTED, ids=str)
+def test_mean_and_variance_are_the_documented_ones(
+    corruption: Corruption, variance: Callable[[Tensor], Tensor]
+) -> None:
+    noisy, expected = copies(corruption), variance(IMAGE)
+    error = (noisy.mean(0) - corruption.clean(IMAGE)).abs()
+    assert (error <= 5 * (expected / COPIES).sqrt() + 1e-5).all()
+    torch.testing.assert_close(noisy.var(0), expected, rtol=0.15, atol=1e-6)
+
+
+@pytest.mark.parametrize("corruption", CORRUPTIONS, ids=str)
+def test_two_copies_are_independent(corruption: Corruption) -> None:
+    generator = Generator().manual_seed(0)
+    batch = IMAGE.expand(COPIES, *IMAGE.shape)
+    clean = corruption.clean(IMAGE)
+    first, second = (corruption(batch, generator) - clean for _ in range(2))
+    correlation = (first * second).mean(0) / (first.var(0) * second.var(0)).sqrt()
+    assert correlation.abs().max() < 5 / COPIES**0.5
+
+
+@pytest.mark.parametrize("corruption", CORRUPTIONS, ids=str)
+def test_the_generator_decides_the_noise(corruption: Corruption) -> None:
+    state = torch.get_rng_state()
+    first, again, other = (copies(corruption, seed=seed, count=2) for seed in (0, 0, 1))
+    assert first.equal(again)
+    assert not first.equal(other)
+    assert not first[0].equal(first[1])
+    assert torch.get_rng_state().equal(state)
+
+
+@pytest.mark.parametrize("corruption", CORRUPTIONS, ids=str)
+@pytest.mark.parametrize("lead", [(), (2,), (2, 3)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_shapes_and_types_stay(corruption: Corruption, lead: tuple[int, ...], dtype: torch.dtype) -> None:
+    image = IMAGE.to(dtype).expand(*lead, *IMAGE.shape)
+    noisy, clean = corruption(image, Generator().manual_seed(0)), corruption.clean(image)
+    height, width = (2, 3) if isinstance(corruption, PointSampling) else (4, 6)
+    assert noisy.shape == clean.shape == (*lead, 3, height, width)
+    assert noisy.dtype == clean.dtype == dtype
+
+
+def test_nothing_is_clipped() -> None:
+    ends = torch.tensor([0.0, 1.0]).view(1, 1, 2)
+    assert copies(Gaussian(0.1), ends).min() < -0.1
+    for corruption in (Gaussian(0.1), Poisson(30), Bernoulli(0.5)):
+        assert copies(corruption, ends).max() > 1.1
+
+
+@pytest.mark.parametrize("corruption", [Bernoulli(0.5), PointSampling(2)], ids=str)
+def test_all_channels_go_together(corruption: Corruption) -> None:
+    grey = torch.rand(1, 8, 8) + 0.1
+    noisy = copies(corruption, torch.cat([grey, 2 * grey, 4 * grey]), count=20)
+    torch.testing.assert_close(noisy[:, 1:2], 2 * noisy[:, :1])
+    torch.testing.assert_close(noisy[:, 2:3], 4 * noisy[:, :1])
+
+
+def test_point_sampling_takes_every_pixel_of_its_own_block_and_no_other() -> None:
+    height, width, block = 6, 9, 3
+    own = torch.arange(height)[:, None] // block * (width // block) + torch.arange(width) // block
+    numbers = torch.arange(height * width).view(1, height, width)
+    taken = copies(PointSampling(block), numbers.float(), count=500).long()
+    expected = torch.arange(6).view(1, 2, 3).expand_as(taken)
+    assert own.flatten()[taken].equal(expected)
+    assert set(taken.flatten().tolist()) == set(range(height * width))
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "message"),
+    [
+        (Gaussian, {"sigma": -0.1}, "Gaussian: sigma is -0.1, expected at least 0"),
+        (Gaussian, {"sigma": float("nan")}, "Gaussian: sigma is nan, expected at least 0"),
+        (Poisson, {"lam": 0.0}, "Poisson: lam is 0.0, expected above 0"),
+        (Bernoulli, {"p": 1.0}, "Bernoulli: p is 1.0, expected in [0, 1)"),
+        (Bernoulli, {"p": -0.5}, "Bernoulli: p is -0.5, expected in [0, 1)"),
+        (PointSampling, {"block": 0}, "PointSampling: block is 0, expected at least 1"),
+    ],
+)
+def test_bad_parameters_are_named(kind: type[Corruption], parameters: dict[str, float], message: str) -> None:
+    name = next(name for name, known in NOISES.items() if known is kind)
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+        noise(name, **parameters)
+
+
+@pytest.mark.parametrize("name", NOISES)
+def test_noises_are_made_by_name(name: str) -> None:
+    assert noise(name) == NOISES[name]()
+
+
+def test_unknown_names_list_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="unknown noise 'gausian'; known noises: gaussian, poisson, "):
+        noise("gausian")
+    with pytest.raises(ConfigError, match="noise 'poisson' has no parameter 'sigma'; it has: lam"):
+        noise("poisson", sigma=0.1)
+
+
+def test_images_that_cannot_be_corrupted_are_named() -> None:
+    with pytest.raises(ShapeError, match=r"Poisson: the image's minimum is -1.0, expected at least 0"):
+        Poisson()(-torch.ones(1, 2, 2), Generator())
+    for act in (PointSampling(2).clean, lambda image: PointSampling(2)(image, Generator())):
+        with pytest.raises(ShapeError, match=r"the image's size is \(4, 5\), expected multiples of 2"):
+            act(torch.zeros(1, 4, 5))

@@ -1,0 +1,143 @@
+"""What every layer has in common: modes, types, states, and no autograd."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from n2n_core.errors import ShapeError
+from n2n_core.scratch import MSE, Conv2d, Module, NearestUpsampling, ReLU, Sequential, Sigmoid, Upsampling
+from tests.scratch.compare import DEVICES
+
+LAYERS: dict[str, Callable[[], Module]] = {
+    "ReLU": ReLU,
+    "Sigmoid": Sigmoid,
+    "Conv2d": lambda: Conv2d(2, 3, 3),
+    "Conv2d in patches": lambda: Conv2d(2, 3, 2, stride=2),
+    "NearestUpsampling": lambda: NearestUpsampling(2),
+    "Upsampling": lambda: Upsampling(2, 3, 3, scale_factor=3),
+    "Upsampling by phases": lambda: Upsampling(2, 3, 3, padding=1),
+    "Sequential": lambda: Sequential(Sequential(Conv2d(2, 3, 3), ReLU()), Upsampling(3, 1, 3, padding=1)),
+}
+LAYER = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+
+
+def kept(layer: Module) -> list[str]:
+    """The attributes, at any depth, that hold tensors and are not parameters."""
+    parameters = {id(tensor) for pair in layer.param() for tensor in pair}
+
+    def holds(value: Any) -> bool:
+        if isinstance(value, (tuple, list)):
+            return any(map(holds, value))
+        return isinstance(value, Tensor) and id(value) not in parameters
+
+    return [name for module in layer.modules() for name, value in vars(module).items() if holds(value)]
+
+
+@LAYER
+def test_inference_keeps_nothing(make: Callable[[], Module]) -> None:
+    layer = make().eval()
+    layer(torch.rand(1, 2, 6, 6))
+    assert kept(layer) == []
+
+
+def test_a_loss_in_inference_keeps_nothing() -> None:
+    loss = MSE().eval()
+    loss(torch.rand(3), torch.rand(3))
+    assert kept(loss) == []
+
+
+@LAYER
+def test_both_modes_give_the_same(make: Callable[[], Module]) -> None:
+    layer, x = make(), torch.rand(2, 2, 6, 6)
+    assert layer.train()(x).equal(layer.eval()(x))
+
+
+@LAYER
+@pytest.mark.parametrize("autograd", [True, False])
+def test_autograd_has_no_part(make: Callable[[], Module], autograd: bool) -> None:
+    layer = make()
+    with torch.set_grad_enabled(autograd):
+        x = torch.rand(1, 2, 6, 6, requires_grad=True)
+        y = layer(x)
+        dx = layer.backward(torch.ones_like(y))
+    results = [y, dx, *(tensor for pair in layer.param() for tensor in pair)]
+    assert not any(result.requires_grad for result in results)
+    assert x.grad is None
+
+
+@pytest.mark.parametrize("autograd", [True, False])
+def test_autograd_has_no_part_in_the_loss(autograd: bool) -> None:
+    loss = MSE()
+    with torch.set_grad_enabled(autograd):
+        value = loss(*(torch.rand(3, requires_grad=True) for _ in range(2)))
+    assert not value.requires_grad
+    assert not loss.backward().requires_grad
+
+
+def test_parameters_of_torch_are_copied_without_their_autograd() -> None:
+    layer = Conv2d(2, 3, 3)
+    layer.load_state_dict(dict(nn.Conv2d(2, 3, 3).named_parameters()))
+    assert not layer.weight.requires_grad
+    assert not layer(torch.rand(1, 2, 6, 6)).requires_grad
+
+
+@LAYER
+@pytest.mark.parametrize("device", DEVICES)
+def test_to_casts_and_moves_parameters_and_gradients(make: Callable[[], Module], device: str) -> None:
+    layer = make()
+    assert layer.to(device, torch.float64) is layer
+    x = torch.rand(1, 2, 6, 6, dtype=torch.float64, device=device)
+    y = layer(x)
+    for tensor in (y, layer.backward(y), *(tensor for pair in layer.param() for tensor in pair)):
+        assert (tensor.dtype, tensor.device) == (x.dtype, x.device)
+
+
+def test_modes_are_set_at_every_depth_and_returned() -> None:
+    layer = Sequential(Sequential(ReLU()))
+    assert layer.eval() is layer
+    assert [module.training for module in layer.modules()] == [False] * 3
+    assert [module.training for module in layer.train().modules()] == [True] * 3
+    assert ReLU().training
+
+
+def test_a_state_is_copied_in() -> None:
+    layer, other = Conv2d(2, 3, 3), Conv2d(2, 3, 3).to(torch.float64)
+    layer.load_state_dict(other.state_dict())
+    assert layer.weight.dtype == torch.float32
+    assert layer.weight.equal(other.weight.float())
+    other.weight.zero_()
+    assert layer.weight.any()
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({}, r"names is \[\], expected \['bias', 'weight'\]"),
+        ({"weight": torch.zeros(3, 2, 3, 3)}, r"names is \['weight'\], expected \['bias', 'weight'\]"),
+        (
+            {"weight": torch.zeros(2, 3, 3, 3), "bias": torch.zeros(3)},
+            r"weight is \(2, 3, 3, 3\), expected \(3, 2, 3, 3\)",
+        ),
+        ({"weight": torch.zeros(3, 2, 3, 3), "bias": torch.zeros(1)}, r"bias is \(1,\), expected \(3,\)"),
+    ],
+)
+def test_a_state_that_does_not_fit_is_named_and_changes_nothing(
+    state: dict[str, Tensor], message: str
+) -> None:
+    layer = Conv2d(2, 3, 3)
+    before = layer.weight.clone()
+    with pytest.raises(ShapeError, match=f"load_state_dict: {message}"):
+        layer.load_state_dict(state)
+    assert layer.weight.equal(before)
+
+
+def test_a_bare_module_computes_nothing_and_has_no_parameters() -> None:
+    layer = Module()
+    assert layer.param() == []
+    assert layer.state_dict() == {}
+    for method in (layer, layer.backward):
+        with pytest.raises(NotImplementedError):
+            method(torch.zeros(1))

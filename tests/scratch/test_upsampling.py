@@ -1,0 +1,112 @@
+"""Upsampling is torch's, and its phase kernels are the same as both steps."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from n2n_core.errors import ShapeError
+from n2n_core.scratch import NearestUpsampling, Upsampling
+from tests.scratch.compare import DEVICES, LAYOUTS, against_torch, by_differences, normal, torch_upsampling
+
+SCALES = [1, 2, 3, (1, 2), (3, 1), (2, 3)]
+PHASES: dict[str, Any] = {"kernel_size": 3, "scale_factor": 2, "padding": 1}
+GENERAL: list[dict[str, Any]] = [
+    {"kernel_size": 3, "scale_factor": 3, "padding": 1},
+    {"kernel_size": 3, "scale_factor": 2},
+    {"kernel_size": 3, "scale_factor": 2, "padding": 2},
+    {"kernel_size": 3, "scale_factor": 2, "padding": 1, "stride": 2},
+    {"kernel_size": 3, "scale_factor": 2, "padding": 1, "dilation": (1, 2)},
+    {"kernel_size": 5, "scale_factor": 2, "padding": 2},
+    {"kernel_size": 2, "scale_factor": (2, 1), "stride": 2},
+    {"kernel_size": (1, 3), "scale_factor": (3, 2), "padding": (0, 1)},
+    {"kernel_size": (3, 2), "scale_factor": (1, 2), "stride": (2, 1), "padding": (1, 0), "dilation": 2},
+]
+
+
+def reference(options: dict[str, Any], bias: bool = True) -> nn.Module:
+    renamed = {"kernel_size": "kernel", "scale_factor": "scale"}
+    return torch_upsampling(
+        2, 3, **{renamed.get(key, key): value for key, value in options.items()}, bias=bias
+    )
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (6, 4)])
+def test_nearest_upsampling_is_torchs(scale: Any, size: tuple[int, int]) -> None:
+    against_torch(NearestUpsampling(scale), nn.Upsample(scale_factor=scale), normal(2, 3, *size))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_nearest_upsampling_takes_any_memory_layout(layout: Any) -> None:
+    against_torch(NearestUpsampling((2, 3)), nn.Upsample(scale_factor=(2, 3)), normal(2, 3, 4, 5), layout)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_nearest_upsamplings_gradient_is_that_of_finite_differences(scale: Any) -> None:
+    by_differences(NearestUpsampling(scale), normal(2, 2, 3, 4))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("options", [PHASES, *GENERAL], ids=str)
+def test_upsampling_is_torchs_two_steps(options: dict[str, Any], bias: bool) -> None:
+    layer = Upsampling(2, 3, **options, bias=bias)
+    assert layer.has_phases == (options is PHASES)
+    against_torch(layer, reference(options, bias), normal(2, 2, 4, 6))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("options", [PHASES, GENERAL[0], GENERAL[-1]], ids=str)
+def test_upsamplings_gradients_are_those_of_finite_differences(options: dict[str, Any], bias: bool) -> None:
+    by_differences(Upsampling(2, 3, **options, bias=bias), normal(1, 2, 3, 4))
+
+
+@pytest.mark.parametrize("options", [PHASES, GENERAL[0]], ids=str)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_upsampling_takes_any_memory_layout(layout: Any, options: dict[str, Any]) -> None:
+    against_torch(Upsampling(2, 3, **options), reference(options), normal(2, 2, 5, 4), layout)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("options", [PHASES, GENERAL[0]], ids=str)
+def test_types_and_devices(options: dict[str, Any], device: str, dtype: torch.dtype) -> None:
+    against_torch(Upsampling(2, 3, **options), reference(options), normal(2, 2, 5, 4, dtype=dtype).to(device))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (4, 1), (3, 6), (8, 8)])
+@pytest.mark.parametrize(("c_in", "c_out"), [(2, 3), (3, 3), (4, 1)])
+def test_phase_kernels_equal_the_general_path(c_in: int, c_out: int, size: tuple[int, int]) -> None:
+    class General(Upsampling):
+        def __init__(self) -> None:
+            super().__init__(c_in, c_out, **PHASES)
+            self.has_phases = False
+
+    phases, general, x = Upsampling(c_in, c_out, **PHASES), General(), normal(2, c_in, *size)
+    for layer in (phases, general):
+        against_torch(layer, torch_upsampling(c_in, c_out, 3, padding=1), x)
+    general.load_state_dict(phases.state_dict())
+    torch.testing.assert_close(phases(x), general(x))
+
+
+@pytest.mark.parametrize("scale", [0, -1, (2, 0)])
+def test_a_bad_scale_is_named(scale: Any) -> None:
+    with pytest.raises(ShapeError, match=r"^NearestUpsampling: scale_factor is .*, expected at least 1$"):
+        Upsampling(2, 3, 3, scale_factor=scale)
+
+
+@pytest.mark.parametrize("options", [PHASES, GENERAL[0]], ids=str)
+@pytest.mark.parametrize("shape", [(2, 4, 4), (1, 3, 4, 4), (1, 2, 0, 4)])
+def test_wrong_inputs_are_named(shape: tuple[int, ...], options: dict[str, Any]) -> None:
+    with pytest.raises(ShapeError, match=r"^(Conv2d|NearestUpsampling): the input's .* is .*, expected "):
+        Upsampling(2, 3, **options)(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("options", [PHASES, GENERAL[0]], ids=str)
+def test_every_backward_needs_its_own_forward(options: dict[str, Any]) -> None:
+    layer, x = Upsampling(2, 3, **options), torch.zeros(1, 2, 4, 4)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="backward needs a forward"):
+            layer.backward(layer.eval()(x))
+        layer.backward(layer.train()(x))

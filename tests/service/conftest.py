@@ -1,0 +1,32 @@
+"""The real app with the real weights, through httpx."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from service.app import create_app
+from service.settings import Settings
+
+MAX_BYTES, MAX_PIXELS = 2_000_000, 1_000_000
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def app() -> FastAPI:
+    return create_app(Settings(device="cpu", max_bytes=MAX_BYTES, max_pixels=MAX_PIXELS))
+
+
+@pytest.fixture(scope="session")
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://n2n") as client,
+    ):
+        yield client

@@ -1,0 +1,18 @@
+"""What every error answer must be."""
+
+import httpx
+
+from service.schemas import Problem
+
+
+def check(response: httpx.Response, status: int, code: str, *parts: str) -> Problem:
+    """Assert that ``response`` is this problem and its detail holds all ``parts``."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = Problem.model_validate_json(response.content)
+    assert (problem.status, problem.code) == (status, code)
+    assert problem.instance == response.request.url.path
+    assert problem.request_id == response.headers["x-request-id"] != ""
+    for part in parts:
+        assert part in problem.detail
+    return problem

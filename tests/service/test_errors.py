@@ -1,0 +1,26 @@
+"""Which problem each of the core's errors becomes."""
+
+import pytest
+
+from n2n_core import errors as core
+from service.errors import CORE_ERRORS, title
+
+SERVER_FAULTS = {core.N2NError, core.DataError, core.WeightsError, core.DivergedError}
+ALL = [kind for kind in vars(core).values() if isinstance(kind, type) and issubclass(kind, core.N2NError)]
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_every_core_error_has_a_status_or_is_our_fault(kind: type[core.N2NError]) -> None:
+    assert (kind in CORE_ERRORS) != (kind in SERVER_FAULTS)
+
+
+def test_special_cases_come_before_their_bases() -> None:
+    kinds = list(CORE_ERRORS)
+    for index, kind in enumerate(kinds):
+        assert not any(issubclass(later, kind) for later in kinds[index + 1 :])
+
+
+def test_titles_are_the_standards() -> None:
+    assert [title(status) for status in (404, 413, 422, 499)] == [
+        "Not Found", "Content Too Large", "Unprocessable Content", "Client Closed Request",
+    ]  # fmt: skip

@@ -1,0 +1,125 @@
+"""The OpenAPI document: what client generators read."""
+
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from n2n_core.image import MEDIA_TYPES
+from tests.pictures import drawn, file
+
+OPERATIONS = {
+    "denoise": ("/denoise", "post"),
+    "list_models": ("/models", "get"),
+    "get_model": ("/models/{model}", "get"),
+    "get_health": ("/healthz", "get"),
+    "get_readiness": ("/readyz", "get"),
+}
+
+
+@pytest.fixture
+def document(app: FastAPI) -> dict[str, Any]:
+    return app.openapi()
+
+
+def validate(document: dict[str, Any], schema: dict[str, Any], value: object) -> None:
+    jsonschema.validate(value, {**schema, "components": document["components"]})
+
+
+def test_operation_ids_are_stable_and_complete(document: dict[str, Any]) -> None:
+    found = {
+        operation["operationId"]: (path, method)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+    assert found == OPERATIONS
+
+
+def test_every_operation_is_explained(document: dict[str, Any]) -> None:
+    for path, method in OPERATIONS.values():
+        operation = document["paths"][path][method]
+        assert operation["tags"]
+        assert operation.get("description")
+        assert all(parameter.get("description") for parameter in operation.get("parameters", []))
+
+
+def test_every_error_is_a_problem(document: dict[str, Any]) -> None:
+    for path, method in OPERATIONS.values():
+        for status, response in document["paths"][path][method]["responses"].items():
+            if int(status) >= 400:
+                schema = response["content"]["application/problem+json"]["schema"]
+                assert schema == {"$ref": "#/components/schemas/Problem"}
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_uploads_and_answers_are_binary(document: dict[str, Any]) -> None:
+    operation = document["paths"]["/denoise"]["post"]
+    form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert form["properties"]["file"]["format"] == "binary"
+    assert form["required"] == ["file"]
+    assert set(MEDIA_TYPES.values()) < set(operation["requestBody"]["content"])
+    answers = operation["responses"]["200"]["content"]
+    assert next(iter(answers)) == "application/octet-stream"  # the first is what generators take
+    assert set(answers) == {"application/octet-stream", *MEDIA_TYPES.values()}
+    assert {"N2N-Model", "N2N-Weights-SHA256", "Server-Timing"} == set(
+        operation["responses"]["200"]["headers"]
+    )
+
+
+def test_references_resolve(document: dict[str, Any]) -> None:
+    def references(node: object) -> list[str]:
+        if isinstance(node, dict):
+            return [str(node["$ref"])] * ("$ref" in node) + [r for v in node.values() for r in references(v)]
+        return [r for v in node for r in references(v)] if isinstance(node, list) else []
+
+    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert set(references(document)) <= known
+
+
+def test_examples_fit_their_schemas(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert "example" in schemas["Problem"]
+    for schema in schemas.values():
+        if "example" in schema:
+            validate(document, schema, schema["example"])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("path", "schema"), [
+    ("/models", "ModelList"), ("/models/torch", "Model"), ("/healthz", "Health"),
+    ("/readyz", "Readiness"), ("/nowhere", "Problem"),
+])  # fmt: skip
+async def test_answers_fit_their_schemas(
+    client: httpx.AsyncClient, document: dict[str, Any], path: str, schema: str
+) -> None:
+    validate(document, document["components"]["schemas"][schema], (await client.get(path)).json())
+
+
+@pytest.mark.anyio
+async def test_only_declared_statuses_are_answered(
+    client: httpx.AsyncClient, document: dict[str, Any]
+) -> None:
+    declared = set(document["paths"]["/denoise"]["post"]["responses"])
+    image = {"file": ("img.png", file(drawn()))}
+    bodies: list[dict[str, Any]] = [
+        {"files": image}, {"files": {"file": ("x", b"")}}, {"files": image, "params": {"model": "x"}},
+        {"files": image, "params": {"format": "x"}}, {"files": image, "headers": {"accept": "text/html"}},
+        {"content": b"x"}, {"content": b"x", "headers": {"content-type": "multipart/form-data"}},
+        {"content": bytes(3_000_000), "headers": {"content-type": "image/png"}},
+    ]  # fmt: skip
+    statuses = {str((await client.post("/denoise", **body)).status_code) for body in bodies}
+    assert statuses <= declared
+    assert len(statuses) >= 6
+
+
+@pytest.mark.anyio
+async def test_the_served_document_is_the_apps(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
+    assert (await client.get("/openapi.json")).json() == document
+
+
+def test_unique_route_names(app: FastAPI) -> None:
+    names = [route.name for route in app.routes if isinstance(route, APIRoute)]
+    assert len(names) == len(set(names))

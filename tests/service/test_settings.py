@@ -1,0 +1,63 @@
+"""Settings from the environment, and the app that they make."""
+
+from pathlib import Path
+
+import pytest
+
+from n2n_core import weights
+from n2n_core.errors import ConfigError, WeightsError
+from service.app import create_app
+from service.settings import Settings, read_settings
+
+
+def test_defaults_serve_the_shipped_models() -> None:
+    settings = read_settings()
+    assert settings.weights == weights.SHIPPED
+    assert settings.default_model == "torch"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("weights", "/models", Path("/models")),
+        ("default_model", "scratch", "scratch"),
+        ("device", "cuda", "cuda"),
+        ("threads", "3", 3),
+        ("max_bytes", "1000", 1000),
+        ("max_pixels", "1000", 1000),
+    ],
+)
+def test_each_setting_is_a_variable(
+    name: str, text: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"N2N_{name.upper()}", text)
+    assert getattr(read_settings(), name) == value
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [("N2N_MAX_BYTES", "many"), ("N2N_MAX_BYTES", "0"), ("N2N_MAX_PIXELS", "-1"), ("N2N_THREADS", "0")],
+)
+def test_bad_values_are_named(variable: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, text)
+    with pytest.raises(ConfigError, match=f"{variable} is '{text}': "):
+        read_settings()
+
+
+def test_what_cannot_be_served_is_refused_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="'best', expected one of: scratch, torch"):
+        create_app(Settings(default_model="best"))
+    with pytest.raises(ConfigError, match="device is 'abacus'"):
+        create_app(Settings(device="abacus"))
+    with pytest.raises(WeightsError, match="no such file, expected the index"):
+        create_app(Settings(weights=tmp_path))
+
+
+def test_weights_that_are_not_the_indexs_are_refused(tmp_path: Path) -> None:
+    for file in weights.SHIPPED.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    damaged = bytearray((tmp_path / "torch.safetensors").read_bytes())
+    damaged[-1] ^= 1
+    (tmp_path / "torch.safetensors").write_bytes(damaged)
+    with pytest.raises(WeightsError, match=r"sha256 is .*, expected "):
+        create_app(Settings(weights=tmp_path))

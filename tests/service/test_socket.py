@@ -1,0 +1,120 @@
+"""The service as users run it: its own process, over a real socket."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.pictures import drawn, file, opened
+from tests.service import problems
+
+N2N = Path(sys.executable).with_name("n2n")
+
+
+def serve(*arguments: str, **variables: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [N2N, "serve", *arguments],
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[subprocess.Popen[str]]:
+    with serve("--port", "0", N2N_DEVICE="cpu", N2N_MAX_BYTES="1000000") as process:
+        yield process
+        process.terminate()
+
+
+@pytest.fixture(scope="module")
+def client(server: subprocess.Popen[str]) -> Iterator[httpx.Client]:
+    assert server.stderr is not None
+    address = None
+    while address is None:
+        line = server.stderr.readline()
+        assert line, "the server ended before it was up"
+        address = re.search(r"http://127\.0\.0\.1:\d+", line)
+    with httpx.Client(base_url=address[0], timeout=60) as client:
+        yield client
+
+
+@pytest.mark.parametrize("model", ["scratch", "torch"])
+def test_a_picture_goes_in_and_comes_out(client: httpx.Client, model: str) -> None:
+    files = {"file": ("img.png", file(drawn("RGB", 150, 140)))}
+    response = client.post("/denoise", files=files, params={"model": model})
+    assert response.status_code == 200
+    assert opened(response.content).size == (150, 140)
+
+
+def test_it_is_ready_once_it_listens(client: httpx.Client) -> None:
+    assert client.get("/readyz").json()["status"] == "ready"
+
+
+def test_many_clients_at_once_are_all_answered(client: httpx.Client) -> None:
+    def ask(seed: int) -> tuple[int, int]:
+        content = file(drawn("RGB", 16 + seed, 20, seed))
+        response = httpx.post(
+            client.base_url.join("/denoise?model=scratch"), content=content, timeout=60,
+            headers={"content-type": "image/png"},
+        )  # fmt: skip
+        return opened(response.content).size
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(ask, range(48))) == [(16 + seed, 20) for seed in range(48)]
+
+
+def test_a_chunked_body_is_cut_off_at_the_limit(client: httpx.Client) -> None:
+    def body() -> Iterator[bytes]:
+        for _ in range(11):
+            yield bytes(100_000)
+
+    response = client.post("/denoise", content=body(), headers={"content-type": "image/png"})
+    problems.check(response, 413, "body_too_large", "at most 1000000")
+
+
+def test_a_client_that_hangs_up_harms_nobody(client: httpx.Client) -> None:
+    host, port = client.base_url.host, client.base_url.port
+    with socket.create_connection((host, port or 80)) as connection:
+        head = "POST /denoise HTTP/1.1", "Host: n2n", "Content-Type: image/png", "Content-Length: 5000"
+        connection.sendall(("\r\n".join(head) + "\r\n\r\nabc").encode())
+    assert client.get("/healthz").status_code == 200
+
+
+def test_sigterm_ends_it_cleanly() -> None:
+    with serve("--port", "0", N2N_DEVICE="cpu") as process:
+        assert process.stderr is not None
+        while "Uvicorn running" not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    assert "Traceback" not in err
+    assert process.returncode in (0, -signal.SIGTERM)
+
+
+def refusal(*arguments: str, **variables: str) -> str:
+    with serve(*arguments, **variables) as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert len(err.splitlines()) == 1
+    return err
+
+
+def test_what_keeps_it_from_serving_is_told_in_a_line() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert f"cannot listen on 127.0.0.1:{port}" in refusal("--port", port)
+    assert "'70000' is no port" in refusal("--port", "70000")
+    assert "N2N_THREADS is 'two'" in refusal("--port", "0", N2N_THREADS="two")
+    assert "'best', expected one of" in refusal("--port", "0", N2N_DEFAULT_MODEL="best")
