@@ -1,12 +1,17 @@
 """Run the service."""
 
+import logging
 import socket
+from copy import deepcopy
 
 import uvicorn
+from uvicorn.config import LOGGING_CONFIG
 
 from n2n_core.errors import ConfigError
 from service.app import create_app
 from service.settings import read_settings
+
+log = logging.getLogger("n2n.service")
 
 
 def run(host: str, port: int) -> None:
@@ -15,10 +20,20 @@ def run(host: str, port: int) -> None:
     Raises:
         ConfigError: a setting is bad, or the address cannot be listened on.
     """
-    listener = listen(host, port)
-    with listener:
+    with listen(host, port) as listener:
         app = create_app(read_settings())
-        uvicorn.Server(uvicorn.Config(app)).run(sockets=[listener])
+        Server(uvicorn.Config(app, log_config=_logging())).run(sockets=[listener])
+
+
+class Server(uvicorn.Server):
+    """Says where it listens, which uvicorn leaves to whoever made the socket."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the app, then listen."""
+        await super().startup(sockets)
+        for listener in sockets or []:
+            host, port = listener.getsockname()[:2]
+            log.info("serving on http://%s:%d", f"[{host}]" if ":" in host else host, port)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -32,3 +47,10 @@ def listen(host: str, port: int) -> socket.socket:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(f"cannot listen on {host}:{port}: {reason}") from error
     return listener
+
+
+def _logging() -> dict[str, object]:
+    """uvicorn's configuration, with our log beside its own."""
+    config = deepcopy(LOGGING_CONFIG)
+    config["loggers"]["n2n"] = config["loggers"]["uvicorn"]
+    return config

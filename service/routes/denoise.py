@@ -46,7 +46,7 @@ router = APIRouter(tags=["denoise"], responses=responses(500))
 @router.post(
     "/denoise",
     response_class=Response,
-    responses={200: _OK, **responses(404, 406, 413, 415, 422)},
+    responses={200: _OK, **responses(400, 404, 406, 413, 415, 422)},
     openapi_extra={"requestBody": _BODY},
 )
 async def denoise(

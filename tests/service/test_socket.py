@@ -43,7 +43,7 @@ def client(server: subprocess.Popen[str]) -> Iterator[httpx.Client]:
     while address is None:
         line = server.stderr.readline()
         assert line, "the server ended before it was up"
-        address = re.search(r"http://127\.0\.0\.1:\d+", line)
+        address = re.search(r"http://127\.0\.0\.1:[1-9]\d*", line)
     with httpx.Client(base_url=address[0], timeout=60) as client:
         yield client
 
@@ -93,7 +93,7 @@ def test_a_client_that_hangs_up_harms_nobody(client: httpx.Client) -> None:
 def test_sigterm_ends_it_cleanly() -> None:
     with serve("--port", "0", N2N_DEVICE="cpu") as process:
         assert process.stderr is not None
-        while "Uvicorn running" not in process.stderr.readline():
+        while "serving on http://" not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=30)
