@@ -53,7 +53,7 @@ def test_a_transparent_palette_becomes_colour_with_alpha() -> None:
     content = file(drawn("RGB").quantize(8), transparency=0)
     picture = image.decode(content)
     assert picture.alpha is not None
-    assert picture.alpha.unique().tolist() == [0, 255]
+    assert set(picture.alpha.flatten().tolist()) == {0, 255}
     assert np.array_equal(
         np.asarray(opened(image.encode(picture))), np.asarray(opened(content).convert("RGBA"))
     )
@@ -62,7 +62,7 @@ def test_a_transparent_palette_becomes_colour_with_alpha() -> None:
 def test_sixteen_bits_are_kept_to_the_last_one() -> None:
     picture = image.decode(file(drawn("I;16")))
     assert picture.bits == 16
-    assert (picture.colour * 65535).round().unique().numel() > 256
+    assert len(set((picture.colour * 65535).round().flatten().tolist())) > 256
 
 
 def test_values_are_rounded_and_clipped_as_in_a_file() -> None:

@@ -1,0 +1,27 @@
+# The service with its models. By default with torch for the CPU, a tenth of the size;
+#   docker build --build-arg TORCH_INDEX=https://pypi.org/simple .
+# takes the build for CUDA instead.
+
+FROM python:3.12-slim AS build
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+WORKDIR /src
+RUN python -m venv /opt/n2n
+COPY constraints.txt ./
+# A layer of its own, made anew only when the pins change.
+RUN /opt/n2n/bin/pip install --no-cache-dir --constraint constraints.txt --extra-index-url "$TORCH_INDEX" torch
+COPY pyproject.toml README.md LICENSE ./
+COPY n2n_core n2n_core
+COPY service service
+COPY weights weights
+RUN /opt/n2n/bin/pip install --no-cache-dir --constraint constraints.txt --extra-index-url "$TORCH_INDEX" .
+
+FROM python:3.12-slim
+COPY --from=build /opt/n2n /opt/n2n
+ENV PATH=/opt/n2n/bin:$PATH PYTHONUNBUFFERED=1
+RUN useradd --system --no-create-home n2n
+USER n2n
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s CMD ["python", "-c", \
+  "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz')"]
+STOPSIGNAL SIGTERM
+CMD ["n2n", "serve", "--host", "0.0.0.0", "--port", "8000"]

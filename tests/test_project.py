@@ -1,0 +1,165 @@
+"""The files around the code: they agree with it, and with each other."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+import yaml
+from fastapi.routing import APIRoute
+
+import n2n_core
+from n2n_core import cli, networks, train, weights
+from n2n_core.cli.command import Parser
+from service.app import create_app
+from service.cli import add as add_serve
+from service.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parent.parent
+DOCS = "\n".join(path.read_text() for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))])
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+
+
+def commands() -> dict[str, Parser]:
+    choices: dict[str, Parser] = cli.parser([add_serve])._subparsers._group_actions[0].choices  # type: ignore
+    return choices
+
+
+def test_the_version_is_the_changelogs_newest() -> None:
+    newest = re.search(r"^## (\S+) \(\d{4}-\d\d-\d\d\)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest
+    assert newest[1] == n2n_core.__version__
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_is_in_the_docs(name: str) -> None:
+    assert f"n2n {name}" in DOCS
+
+
+def test_every_command_of_the_docs_exists_with_its_options() -> None:
+    known = commands()
+    found = re.findall(r"^(?:    |`)n2n ([a-z]+)([^`\n]*)", DOCS, re.MULTILINE)
+    assert {name for name, _ in found} <= set(known)
+    for name, rest in found:
+        options = re.findall(r"(?<!\S)--?[a-z][a-z-]*", rest)
+        assert set(options) <= set(known[name]._option_string_actions), f"n2n {name}{rest}"
+    assert len(found) > 5
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_in_the_docs(name: str) -> None:
+    assert f"`{PREFIX}{name.upper()}`" in DOCS
+
+
+def test_every_setting_of_the_docs_and_the_compose_file_exists() -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    used = {name for service in COMPOSE["services"].values() for name in service["environment"]}
+    assert set(re.findall(r"N2N_[A-Z_]+", DOCS)) | used <= known
+
+
+def test_every_endpoint_and_model_is_in_the_docs() -> None:
+    app = create_app(Settings(device="cpu"))
+    routes = [route for route in app.routes if isinstance(route, APIRoute) and route.include_in_schema]
+    assert len(routes) == 5
+    for route in routes:
+        assert all(f"`{method} {route.path}`" in DOCS for method in route.methods or ())
+    for name in weights.read_index():
+        assert f"`{name}`" in DOCS
+
+
+def test_every_trainable_model_is_shipped() -> None:
+    assert set(weights.read_index()) == set(networks.MODELS)
+
+
+@pytest.mark.parametrize("name", sorted(weights.read_index()))
+def test_the_weights_readme_states_the_figures_and_the_recipe(name: str) -> None:
+    card = weights.read(weights.find(name).path)[1]
+    text = (ROOT / "weights" / "README.md").read_text()
+    for key in ("noisy_psnr", "noisy_psnr_pooled", "psnr", "psnr_pooled"):
+        assert f"{card.metrics[key]:.2f}" in text
+    command = next(line for line in text.splitlines() if "n2n train" in line and f"--model {name} " in line)
+    for option in ("epochs", "batch-size", "lr"):
+        value = re.search(rf"--{option} (\S+)", command)
+        assert value
+        assert float(value[1]) == card.recipe[option.replace("-", "_")]
+    assert {field.name for field in fields(train.TrainConfig)} <= set(card.recipe)
+
+
+def test_the_readmes_python_runs() -> None:
+    readme = (ROOT / "README.md").read_text()
+    blocks = re.findall(r"(?:^    .*\n|^\n)+", readme, re.MULTILINE)
+    code = [dedent(block) for block in blocks if "import torch" in block]
+    assert len(code) == 1
+    names: dict[str, Any] = {}
+    exec(code[0], names)
+    assert names["value"] < 0.05
+
+
+def test_links_between_files_lead_somewhere() -> None:
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("weights/*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def schema_check(*arguments: object) -> int:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    return subprocess.run([*command, *map(str, arguments)], capture_output=True, check=False).returncode
+
+
+def test_the_compose_file_fits_its_schema(tmp_path: Path) -> None:
+    assert schema_check(ROOT / "docker-compose.yml") == 0
+    wrong = tmp_path / "docker-compose.yml"
+    wrong.write_text(json.dumps({"services": {"n2n": {"image": "n2n", "prots": ["8000:8000"]}}}))
+    assert schema_check(wrong) != 0
+
+
+def test_the_containers_port_is_the_one_that_is_published_and_checked() -> None:
+    port = re.search(r"--port\", \"(\d+)\"", DOCKERFILE)
+    assert port
+    assert f"EXPOSE {port[1]}" in DOCKERFILE
+    assert f"127.0.0.1:{port[1]}/readyz" in DOCKERFILE
+    for service in COMPOSE["services"].values():
+        assert all(published.endswith(f":{port[1]}") for published in service["ports"])
+
+
+def test_the_image_gets_all_that_it_copies() -> None:
+    kept = set(re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+    copied = {
+        name
+        for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
+        for name in line.split()[:-1]
+    }
+    assert copied == kept
+    assert all((ROOT / name).exists() for name in copied)
+
+
+def pins() -> Iterator[str]:
+    for line in (ROOT / "constraints.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            yield line.partition("==")[0].lower()
+
+
+def test_every_direct_dependency_is_pinned() -> None:
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = [
+        *project["dependencies"],
+        *(n for extra in project["optional-dependencies"].values() for n in extra),
+    ]
+    names = {re.split(r"[>\[]", need)[0].lower() for need in needed} - {"n2n"}
+    assert {name for name in names if not name.startswith("types-")} <= set(pins())
+
+
+def test_ci_runs_make_test_and_nothing_else() -> None:
+    script = (ROOT / ".ci" / "run").read_text().splitlines()
+    lines = [line for line in script if line and not line.startswith("#")]
+    assert lines == ["set -euo pipefail", 'cd "$(dirname "$0")/.."', "exec make test"]
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
