@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
 from n2n_core import networks
@@ -53,7 +53,7 @@ def save(path: Path, network: Network, card: Card) -> None:
     }
     metadata = {key: json.dumps(value, sort_keys=True) for key, value in asdict(card).items()}
     with atomic_path(path) as temporary:
-        save_file(state, temporary, metadata=metadata)
+        temporary.write_bytes(to_safetensors(state, metadata))  # with the permissions of any new file
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], Card]:
