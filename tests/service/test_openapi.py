@@ -8,7 +8,6 @@ import httpx
 import jsonschema
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 
 from n2n_core.image import MEDIA_TYPES
 from tests.pictures import drawn, file
@@ -117,8 +116,3 @@ async def test_only_declared_statuses_are_answered(
 @pytest.mark.anyio
 async def test_the_served_document_is_the_apps(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
     assert (await client.get("/openapi.json")).json() == document
-
-
-def test_unique_route_names(app: FastAPI) -> None:
-    names = [route.name for route in app.routes if isinstance(route, APIRoute)]
-    assert len(names) == len(set(names))
