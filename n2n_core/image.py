@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
 from n2n_core.errors import ImageError, ImageTooLargeError
@@ -40,6 +42,13 @@ SUFFIXES = {
 
 MAX_PIXELS = 64_000_000
 
+PIXEL_LIMIT = 178_956_970
+"""Pillow itself refuses more, so no larger limit has an effect."""
+
+X_RESOLUTION = 282
+TIFF_DESCRIPTION = (270, 271, 272, 305, 306, 315, 316, 33432)  # title, maker, model, software, date, ...
+NESTED = (0x8769, 0x8825)  # EXIF's and GPS's own directories
+
 _READ_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 _OPAQUE_FORMATS = ("jpeg", "bmp")
 _DEEP_FORMATS = ("png", "tiff")
@@ -51,7 +60,9 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "bmp": {},
 }
 # What Pillow's decoders raise on damaged files.
-_DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, TypeError)
+DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, TypeError)
+# What they raise on sizes and metadata that a format cannot hold.
+_ENCODE_ERRORS = (OSError, ValueError, OverflowError, RuntimeError, TypeError, struct.error)
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
@@ -94,11 +105,11 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
                 raise ImageTooLargeError(
                     f"the image is {width} x {height}, expected at most {max_pixels} pixels"
                 )
-            frames = getattr(file, "n_frames", 1)
             previews = file.format == "MPO"  # a phone's JPEG: the picture, then smaller ones
-            if frames > 1 and not previews:
-                raise ImageError(f"the image has {frames} frames, expected a single one")
+            if not previews and _has_more_frames(file):
+                raise ImageError("the image has several frames or pages, expected a single one")
             kind = "jpeg" if previews else str(file.format).lower()
+            _check_transparency(file)
             file.load()
             upright = ImageOps.exif_transpose(file)
             return _to_picture(upright, kind, _metadata(file, upright))
@@ -108,7 +119,7 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
         raise ImageTooLargeError(f"the image has too many pixels, expected at most {max_pixels}") from error
     except (ImageError, MemoryError):
         raise
-    except _DECODE_ERRORS as error:
+    except DECODE_ERRORS as error:
         raise ImageError(f"the image is damaged and cannot be decoded ({error})") from error
 
 
@@ -118,7 +129,8 @@ def encode(picture: Picture, format: str | None = None) -> bytes:
     Values are rounded to 8 bits, or to 16 where the picture has them and the format can.
 
     Raises:
-        ImageError: an unknown format, or one that cannot hold the picture's transparency.
+        ImageError: an unknown format, or one that cannot hold the picture: its transparency,
+            its size, or its metadata.
     """
     format = format or picture.format
     if format not in MEDIA_TYPES:
@@ -128,15 +140,71 @@ def encode(picture: Picture, format: str | None = None) -> bytes:
     buffer = BytesIO()
     deep = picture.bits == 16 and format in _DEEP_FORMATS
     image = _deep_image(picture) if deep else _image(picture)
-    image.save(buffer, format.upper(), **_SAVE_OPTIONS[format], **picture.metadata)
+    options = _SAVE_OPTIONS[format] | picture.metadata
+    if format == "tiff" and _has_nested_exif(picture):
+        del options["compression"]  # libtiff, which compresses, cannot write nested directories
+    try:
+        image.save(buffer, format.upper(), **options)
+    except _ENCODE_ERRORS as error:
+        raise ImageError(f"{format} cannot hold the image ({error})") from error
     return buffer.getvalue()
 
 
-def _metadata(file: Image.Image, upright: Image.Image) -> dict[str, Any]:
-    kept = {"icc_profile": file.info.get("icc_profile"), "dpi": file.info.get("dpi")}
-    if exif := upright.getexif():
-        kept["exif"] = exif.tobytes()
+def _has_more_frames(file: ImageFile) -> bool:
+    """Whether there is a second frame; counting them all would take minutes on hostile files."""
+    try:
+        file.seek(1)
+    except EOFError:
+        return False
+    return True
+
+
+def _check_transparency(file: ImageFile) -> None:
+    """Refuse a PNG's transparent colour where Pillow reads its bits wrongly or not at all."""
+    if file.format == "PNG" and "transparency" in file.info and file.mode != "P":
+        layout = file.tile[0][3] if file.tile else None
+        if layout not in ("L", "RGB"):
+            raise ImageError(
+                "a transparent colour in a PNG of 1, 2, 4 or 16 bits cannot be read, expected 8 bits"
+            )
+
+
+def _metadata(file: ImageFile, upright: Image.Image) -> dict[str, Any]:
+    kept = {"icc_profile": file.info.get("icc_profile"), "dpi": _dpi(file), "exif": _exif(file, upright)}
     return {key: value for key, value in kept.items() if value}
+
+
+def _dpi(file: ImageFile) -> tuple[float, float] | None:
+    if isinstance(file, TiffImageFile) and X_RESOLUTION not in file.tag_v2:
+        return None  # where a TIFF says nothing, Pillow says 1
+    try:
+        horizontal, vertical = (float(value) for value in file.info["dpi"])
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        return None
+    return (horizontal, vertical) if 0 < horizontal <= 65535 and 0 < vertical <= 65535 else None
+
+
+def _exif(file: ImageFile, upright: Image.Image) -> bytes:
+    """EXIF data without orientation; of a TIFF, whose own tags they are among, those that describe."""
+    exif = upright.getexif()
+    if isinstance(file, TiffImageFile):
+        tags = file.getexif()
+        exif = Image.Exif()
+        exif.update({tag: tags[tag] for tag in TIFF_DESCRIPTION if tag in tags})
+        for nested in NESTED:
+            if found := tags.get_ifd(nested):
+                exif.get_ifd(nested).update(found)
+                exif[nested] = exif.get_ifd(nested)
+    try:
+        return exif.tobytes() if exif else b""
+    except _ENCODE_ERRORS:  # damaged beyond writing; the picture is not
+        return b""
+
+
+def _has_nested_exif(picture: Picture) -> bool:
+    exif = Image.Exif()
+    exif.load(picture.metadata.get("exif", b""))
+    return any(nested in exif for nested in NESTED)
 
 
 def _to_picture(image: Image.Image, kind: str, metadata: dict[str, Any]) -> Picture:

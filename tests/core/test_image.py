@@ -1,11 +1,14 @@
 """Files of every supported kind keep what the networks do not touch."""
 
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from n2n_core import image
 from n2n_core.errors import ImageError, ImageTooLargeError
@@ -166,8 +169,63 @@ def test_animations_and_stacks_are_refused() -> None:
     frames = [drawn("RGB", seed=seed) for seed in (1, 2, 3)]
     for format in ("png", "webp", "tiff"):
         content = file(frames[0], format, save_all=True, append_images=frames[1:])
-        with pytest.raises(ImageError, match="3 frames, expected a single one"):
+        with pytest.raises(ImageError, match="several frames or pages, expected a single one"):
             image.decode(content)
+
+
+def test_pages_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TiffImageFile, "n_frames", property(lambda file: pytest.fail("counted")))
+    content = file(drawn("RGB"), "tiff", save_all=True, append_images=[drawn("RGB")] * 3)
+    with pytest.raises(ImageError, match="several frames or pages"):
+        image.decode(content)
+
+
+@pytest.mark.parametrize("target", ["png", "jpeg", "webp", "tiff"])
+@pytest.mark.parametrize("source", ["png", "jpeg", "webp", "tiff"])
+def test_a_cameras_exif_data_survive_every_change_of_format(source: str, target: str) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    exif.get_ifd(0x8769)[0x9003] = "2020:01:01 00:00:00"
+    exif.get_ifd(0x8825)[1] = "N"
+    content = file(drawn("RGB"), source, exif=exif.tobytes())
+    result = opened(image.encode(image.decode(content), target)).getexif()
+    assert result[0x010F] == "Maker"
+    assert result.get_ifd(0x8769)[0x9003] == "2020:01:01 00:00:00"
+    assert result.get_ifd(0x8825)[1] == "N"
+
+
+def test_no_resolution_is_made_up() -> None:
+    result = opened(image.encode(image.decode(file(drawn("RGB"), "tiff")), "png"))
+    assert "dpi" not in result.info
+
+
+@pytest.mark.parametrize("dpi", [(0, 72), (float("nan"), 72), (1e9, 72), ("72", b"x"), 72, ()])
+def test_a_resolution_that_is_none_is_dropped(dpi: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = PngImageFile.load
+    monkeypatch.setattr(PngImageFile, "load", lambda self: (self.info.update(dpi=dpi), load(self))[1])
+    assert "dpi" not in image.decode(file(drawn("RGB"))).metadata
+
+
+@pytest.mark.parametrize(("size", "target"), [((16_384, 2), "webp"), ((65_536, 2), "jpeg")])
+def test_a_format_that_is_too_small_is_named(size: tuple[int, int], target: str) -> None:
+    with pytest.raises(ImageError, match=f"{target} cannot hold the image"):
+        image.encode(image.decode(file(Image.new("RGB", size))), target)
+
+
+@pytest.mark.parametrize(
+    ("mode", "key", "options"), [("1", 1, {}), ("I;16", 3000, {}), ("L", 2, {"bits": 2})]
+)
+def test_a_transparent_colour_that_would_be_lost_is_refused(mode: str, key: int, options: Any) -> None:
+    content = file(Image.new(mode, (4, 4)), transparency=key, **options)
+    with pytest.raises(ImageError, match="transparent colour"):
+        image.decode(content)
+
+
+@pytest.mark.parametrize(("mode", "key"), [("L", 0), ("RGB", (0, 0, 0))])
+def test_a_transparent_colour_of_8_bits_becomes_alpha(mode: str, key: Any) -> None:
+    alpha = image.decode(file(Image.new(mode, (4, 4)), transparency=key)).alpha
+    assert alpha is not None
+    assert not alpha.any()
 
 
 def test_a_phones_jpeg_with_preview_is_read() -> None:
