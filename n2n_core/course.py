@@ -1,7 +1,8 @@
 """The interface of the course's two mini-projects (EE-559, spring 2022).
 
 Both classes take and give ``(N, C, H, W)`` tensors with values from 0 to 255, uint8 or
-float, of any height and width, on the CPU or a GPU, whether autograd is on or off.
+float, of any height and width, on the CPU or a GPU, whether gradients are globally enabled or
+not (``torch.set_grad_enabled``).
 
 >>> import torch
 >>> model = Miniproject2Model()

@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 
 from n2n_core.errors import ConfigError, DataError
 from n2n_core.files import atomic_path
+from n2n_core.image import DECODE_ERRORS
 from n2n_core.metrics import to_bytes
 from n2n_core.noise import PointSampling
 
@@ -81,8 +82,10 @@ def find_photos(folders: Sequence[Path]) -> list[Path]:
     for folder in folders:
         if not folder.is_dir():
             raise DataError(f"{folder}: not a folder, expected a folder of photos")
-    found = {path for folder in folders for path in folder.rglob("*")}
-    photos = sorted(path for path in found if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
+    found = {path.resolve(): path for folder in folders for path in folder.rglob("*")}  # each once
+    photos = sorted(
+        path for path in found.values() if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()
+    )
     if len(photos) < 2:
         names = ", ".join(map(str, folders))
         raise DataError(f"{names}: {len(photos)} photos, expected at least 2 (one to train, one to validate)")
@@ -130,9 +133,11 @@ class CourseRule:
         """The photo as ``(3, H, W)`` floats in [0, 1], large enough for one crop."""
         try:
             with Image.open(path) as file:
-                photo = file.convert("RGB")
-        except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
+                mode, photo = file.mode, file.convert("RGB")
+        except (UnidentifiedImageError, Image.DecompressionBombError, *DECODE_ERRORS) as error:
             raise DataError(f"{path}: cannot be read as a photo ({error})") from error
+        if mode.startswith(("I", "F")):
+            raise DataError(f"{path}: pixels are of kind {mode!r}, expected 8 bits a channel")
         short, least = min(photo.size), self.size * self.min_block
         target = self.short_side or max(short, least)
         if short != target:

@@ -4,6 +4,8 @@ import torch
 
 from n2n_core.errors import ConfigError
 
+MAX_THREADS = 1024
+
 
 def pick_device(name: str = "auto") -> torch.device:
     """``auto`` is CUDA where there is one, else the CPU; other names are torch's own."""
@@ -11,8 +13,15 @@ def pick_device(name: str = "auto") -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.empty(1, device=device).item()  # on "meta" there would be no value
     except (RuntimeError, AssertionError, ImportError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0][:200]
         raise ConfigError(f"device is {name!r}, expected auto, cpu or cuda ({reason})") from error
     return device
+
+
+def set_threads(threads: int) -> None:
+    """Set how many CPU threads one operation of torch uses."""
+    if not 1 <= threads <= MAX_THREADS:
+        raise ConfigError(f"threads is {threads}, expected 1 to {MAX_THREADS}")
+    torch.set_num_threads(threads)

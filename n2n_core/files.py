@@ -13,8 +13,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     A reader sees the old file or the new one, never half of either, also across a crash.
     """
+    path = path.resolve()  # a link stays a link, to a new file
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{token_hex(4)}.tmp")
+    temporary = path.with_name(f".{token_hex(8)}.tmp")  # short, where the name is as long as may be
     try:
         yield temporary
         with temporary.open("rb") as file:

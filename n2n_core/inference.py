@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from n2n_core import tiling, weights
 from n2n_core.device import pick_device
-from n2n_core.errors import ShapeError
+from n2n_core.errors import ShapeError, WeightsError
 from n2n_core.networks import Network
 
 WINDOW = 128
@@ -41,6 +41,7 @@ class Denoiser:
         if isinstance(self.network, nn.Module):
             self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.geometry = tiling.geometry(self.network)
+        self._check_channels()
         self.window, self.batch_pixels = window, batch_pixels
 
     @classmethod
@@ -65,6 +66,16 @@ class Denoiser:
             colour = images.expand(-1, 3, -1, -1) if grey else images
             output = tiling.run(self._forward, colour, self.geometry, self.window, self.batch_pixels)
             return output.mean(1, keepdim=True) if grey else output
+
+    def _check_channels(self) -> None:
+        side = self.geometry.fit(1)
+        try:
+            with torch.no_grad():
+                shape = self.network(torch.zeros(1, 3, side, side, device=self.device)).shape
+        except (ShapeError, RuntimeError) as error:
+            raise WeightsError("the network does not take images of 3 channels") from error
+        if shape[1] != 3:
+            raise WeightsError(f"the network gives images of {shape[1]} channels, expected 3")
 
     def _forward(self, batch: Tensor) -> Tensor:
         output: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))

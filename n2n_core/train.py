@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,10 @@ CHECKPOINT, LOG, MODEL = "checkpoint.pt", "log.jsonl", "model.safetensors"
 CHECKPOINT_SECONDS = 60
 LOG_STEPS = 50
 VALIDATION_BATCH = 50
+MAX_SEED = 2**32 - 1
+
+STATE = {"config", "data", "learner", "epoch", "batch", "order", "generator", "seconds", "metrics"}
+"""What a checkpoint holds."""
 
 Event = dict[str, Any]
 
@@ -71,6 +76,8 @@ class TrainConfig:
         for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} is {getattr(self, name)}, expected at least {least}")
+        if self.seed > MAX_SEED:
+            raise ConfigError(f"seed is {self.seed}, expected at most {MAX_SEED}")
         if not 0 < self.lr < float("inf"):
             raise ConfigError(f"lr is {self.lr}, expected a number above 0")
         if not 0 <= self.momentum < 1:
@@ -125,9 +132,9 @@ class _Run:
         data_card: dict[str, Any],
         on_event: Callable[[Event], None],
     ) -> None:
-        if validation.input.shape[1:2] != train.input.shape[1:2]:
-            got, expected = validation.input.shape[1], train.input.shape[1]
-            raise DataError(f"validation images have {got} channels, expected {expected}")
+        for name, pairs in (("training", train), ("validation", validation)):
+            if pairs.input.shape[1] != 3:
+                raise DataError(f"{name} images have {pairs.input.shape[1]} channels, expected 3")
         self.config, self.train, self.validation = config, train, validation
         self.folder, self.device, self.data_card, self.on_event = folder, device, data_card, on_event
         self.architecture = networks.model(config.model)
@@ -140,7 +147,7 @@ class _Run:
         self.epoch, self.batch = 0, 0  # batches of this epoch already done
         self.order: Tensor | None = None
         self.seconds = 0.0
-        self.metrics: dict[str, float] = {}
+        self.metrics: dict[str, float | None] = {}
         self.batches = -(-len(train.input) // config.batch_size)
         self.total = self.batches * config.epochs
         self.fingerprint = weights.fingerprint(*train)
@@ -152,14 +159,14 @@ class _Run:
         )
         if not self.metrics:
             before = psnr(self.validation.input, self.validation.target)
-            self.metrics = {"noisy_psnr": before.per_image, "noisy_psnr_pooled": before.pooled}
+            self.metrics = {"noisy_psnr": _json(before.per_image), "noisy_psnr_pooled": _json(before.pooled)}
         while self.epoch < self.config.epochs:
             if not self.run_epoch(should_stop):
                 self.checkpoint()
                 self.emit("stopped", step=self.step)
                 return False
             after = self.validate()
-            self.metrics |= {"psnr": after.per_image, "psnr_pooled": after.pooled}
+            self.metrics |= {"psnr": _json(after.per_image), "psnr_pooled": _json(after.pooled)}
             self.emit("epoch", epoch=self.epoch, step=self.step, seconds=self.seconds, **self.metrics)
             self.checkpoint()
         self.emit("end", step=self.step, seconds=self.seconds, **self.metrics)
@@ -252,11 +259,18 @@ class _Run:
         self.seconds, self.metrics = state["seconds"], state["metrics"]
 
 
+def _json(decibels: float) -> float | None:
+    """JSON has no infinity."""
+    return decibels if isfinite(decibels) else None
+
+
 def load_checkpoint(folder: Path) -> dict[str, Any]:
     """The checkpoint of the run in ``folder``; no code in it is executed."""
     path = folder / CHECKPOINT
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        if state.keys() != STATE:
+            raise ValueError(f"holds {sorted(state)}")
         return state
     except FileNotFoundError as error:
         raise ConfigError(f"{folder}: holds no {CHECKPOINT}, expected a run to resume") from error

@@ -42,7 +42,7 @@ class Card:
     architecture: dict[str, Any]
     recipe: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float | None] = field(default_factory=dict)
     licence: str = ""
 
 
@@ -139,8 +139,10 @@ def verify(entry: Entry) -> None:
         raise WeightsError(f"{entry.path}: sha256 is {found}, expected {entry.sha256}")
 
 
-def publish(source: Path, name: str, task: str, licence: str, folder: Path = SHIPPED) -> Entry:
+def publish(source: Path, name: str, task: str, licence: str | None, folder: Path = SHIPPED) -> Entry:
     """Put a weights file into ``folder`` as model ``name`` and enter it in the index.
+
+    ``licence`` replaces the file's own note, unless it is None.
 
     Raises:
         ConfigError: the name is not made of lower-case letters, digits, ``.``, ``_`` and ``-``.
@@ -148,9 +150,9 @@ def publish(source: Path, name: str, task: str, licence: str, folder: Path = SHI
     if not NAME.fullmatch(name):
         raise ConfigError(f"the model's name is {name!r}, expected a-z, 0-9, '.', '_' and '-', at most 64")
     network, _, card = load(source)
-    target = folder / f"{name}.safetensors"
-    save(target, network, replace(card, licence=licence))
     index = read_index(folder) if (folder / INDEX).exists() else {}
+    target = folder / f"{name}.safetensors"
+    save(target, network, card if licence is None else replace(card, licence=licence))
     index[name] = Entry(name, target, sha256(target), task)
     models = {
         key: {"file": entry.path.name, "sha256": entry.sha256, "task": entry.task}

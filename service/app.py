@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
-import torch
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 
 import n2n_core
+from n2n_core.device import set_threads
 from service import errors
-from service.middleware import BodyLimit, RequestId
+from service.middleware import BodyLimit, Head, RequestId
 from service.registry import Registry
 from service.routes import denoise, health, models
 from service.routes.state import State
@@ -39,7 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
         N2NError: the weights folder, the default model or the device cannot be used.
     """
     if settings.threads:
-        torch.set_num_threads(settings.threads)
+        set_threads(settings.threads)
     registry = Registry(settings.weights, settings.default_model, settings.device)
     app = FastAPI(
         title="n2n",
@@ -54,6 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(module.router)
     app.add_api_route("/", _docs, include_in_schema=False)
     app.add_middleware(BodyLimit, max_bytes=settings.max_bytes)
+    app.add_middleware(Head)
     app.add_middleware(RequestId)  # added last, so it comes first
     errors.add_handlers(app)
     _describe_problems(app)

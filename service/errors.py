@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -12,7 +13,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from n2n_core.errors import (
-    ConfigError,
     ImageError,
     ImageTooLargeError,
     N2NError,
@@ -37,7 +37,6 @@ CORE_ERRORS: dict[type[N2NError], tuple[int, str]] = {
     ImageTooLargeError: (413, "image_too_large"),
     ImageError: (422, "bad_image"),
     ShapeError: (422, "bad_image"),
-    ConfigError: (422, "bad_value"),
 }
 
 log = logging.getLogger("n2n.service")
@@ -75,7 +74,7 @@ def problem(
         title=title(status),
         status=status,
         detail=detail,
-        instance=request.url.path,
+        instance=quote(request.url.path),
         code=code,
         request_id=request_id,
         errors=list(errors),

@@ -11,6 +11,9 @@ from n2n_core.errors import ConfigError
 from service.app import create_app
 from service.settings import read_settings
 
+GRACE = 8
+"""Seconds that open requests get to end after SIGTERM; Docker kills after 10."""
+
 log = logging.getLogger("n2n.service")
 
 
@@ -22,7 +25,9 @@ def run(host: str, port: int) -> None:
     """
     with listen(host, port) as listener:
         app = create_app(read_settings())
-        Server(uvicorn.Config(app, log_config=_logging())).run(sockets=[listener])
+        Server(uvicorn.Config(app, log_config=_logging(), timeout_graceful_shutdown=GRACE)).run(
+            sockets=[listener]
+        )
 
 
 class Server(uvicorn.Server):
@@ -43,7 +48,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(f"cannot listen on {host}:{port}: {reason}") from error
     return listener

@@ -31,6 +31,19 @@ class RequestId:
         await self.app(scope, receive, send_named)
 
 
+class Head:
+    """Treats HEAD as GET, whose body the server then leaves out (RFC 9110, section 9.3.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on a GET."""
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
+        await self.app(scope, receive, send)
+
+
 class BodyLimit:
     """Refuses bodies above ``max_bytes``: by their announced length, or as soon as they exceed it."""
 

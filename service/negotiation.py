@@ -15,7 +15,7 @@ class Answer:
     media_type: str
 
 
-def negotiate(accept: str | None, own: str) -> Answer | None:
+def negotiate(accept: str, own: str) -> Answer | None:
     """The most wanted answer for an input of format ``own``; None if none is acceptable.
 
     Between equals the input's own format wins. ``application/octet-stream`` means that

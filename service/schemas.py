@@ -53,7 +53,9 @@ class Model(BaseModel):
     architecture: dict[str, Any] = Field(description="its configuration")
     recipe: dict[str, Any] = Field(description="how it was trained")
     data: dict[str, Any] = Field(description="what it was trained on")
-    metrics: dict[str, float] = Field(description="PSNR in dB on held-out photos, before and after")
+    metrics: dict[str, float | None] = Field(
+        description="PSNR in dB on held-out photos, before and after; null if infinite"
+    )
     licence: str
 
 

@@ -6,8 +6,9 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from n2n_core.device import MAX_THREADS
 from n2n_core.errors import ConfigError
-from n2n_core.image import MAX_PIXELS
+from n2n_core.image import MAX_PIXELS, PIXEL_LIMIT
 from n2n_core.weights import SHIPPED
 
 PREFIX = "N2N_"
@@ -21,9 +22,13 @@ class Settings(BaseSettings):
     weights: Annotated[Path, Field(description="folder of models, with its index.json")] = SHIPPED
     default_model: Annotated[str, Field(description="model for requests that name none")] = "torch"
     device: Annotated[str, Field(description="auto, cpu or cuda")] = "auto"
-    threads: Annotated[int | None, Field(ge=1, description="CPU threads of one inference")] = None
+    threads: Annotated[
+        int | None, Field(ge=1, le=MAX_THREADS, description="CPU threads of one inference")
+    ] = None
     max_bytes: Annotated[int, Field(ge=1, description="largest request body")] = 64 * 2**20
-    max_pixels: Annotated[int, Field(ge=1, description="largest image, width times height")] = MAX_PIXELS
+    max_pixels: Annotated[
+        int, Field(ge=1, le=PIXEL_LIMIT, description="largest image, width times height")
+    ] = MAX_PIXELS
 
 
 def read_settings() -> Settings:

@@ -9,8 +9,8 @@ ROOT = Path(__file__).parent.parent
 LEVELS = [
     {"errors"},
     {"noise", "metrics", "files", "device", "schedule", "scratch"},
-    {"image", "data", "networks"},
-    {"tiling", "weights", "learners"},
+    {"image", "networks"},
+    {"data", "tiling", "weights", "learners"},
     {"inference", "train"},
     {"course", "cli"},
 ]

@@ -14,8 +14,9 @@ from tqdm import tqdm
 
 from n2n_core import data
 from n2n_core.cli.command import Commands, add_command
-from n2n_core.errors import DataError
+from n2n_core.errors import ConfigError, DataError
 from n2n_core.files import atomic_path
+from n2n_core.train import MAX_SEED
 
 TRAINING, VALIDATION, DESCRIPTION = "train_data.pkl", "val_data.pkl", "data.json"
 
@@ -38,16 +39,24 @@ def add(commands: Commands) -> None:
 def make_data(options: argparse.Namespace) -> None:
     """Write train_data.pkl, val_data.pkl and data.json."""
     rule = data.CourseRule(options.size, options.min_block, options.short_side)
+    for name in ("pairs", "validation"):
+        if getattr(options, name) < 1:
+            raise ConfigError(f"{name} is {getattr(options, name)}, expected at least 1")
+    if not 0 <= options.seed <= MAX_SEED:
+        raise ConfigError(f"seed is {options.seed}, expected 0 to {MAX_SEED}")
     generator = Generator().manual_seed(options.seed)
     photos = data.find_photos(options.photos)
     training, held_out = data.split_photos(photos, options.held_out, generator)
+    files = {}
     for name, chosen, count, clean in (
         (VALIDATION, held_out, options.validation, True),
         (TRAINING, training, options.pairs, False),
     ):
         made = data.sample_pairs(chosen, count, rule, generator, clean_target=clean)
         bar = tqdm(made, total=count, desc=name, unit="pair", disable=not sys.stderr.isatty())
-        data.save_pairs(options.output / name, data.shuffled_pairs(iter(bar), generator))
+        files[name] = data.shuffled_pairs(iter(bar), generator)
+    for name, pairs in files.items():  # both, or neither: of two splits they would share photos
+        data.save_pairs(options.output / name, pairs)
     description = {
         "corruption": "point-sampling", **asdict(rule), "seed": options.seed,
         "folders": [folder.name for folder in options.photos],

@@ -53,8 +53,22 @@ def plan_outputs(inputs: Sequence[Path], output: Path, format: str | None) -> li
     """Which file each input becomes; folders keep their inner structure.
 
     Raises:
-        ConfigError: an input is missing, OUT has an unknown suffix, or two inputs share an output.
+        ConfigError: an input is missing, OUT has an unknown suffix, two inputs share an output, or
+            an output is one of the inputs.
     """
+    jobs = _plan(inputs, output, format)
+    sources = {source.resolve() for source, _ in jobs}
+    taken: dict[Path, Path] = {}
+    for source, target in jobs:
+        if target in taken:
+            raise ConfigError(f"{taken[target]} and {source} would both become {target}")
+        if target.resolve() in sources:
+            raise ConfigError(f"{target} is an input, expected another OUT: originals are not overwritten")
+        taken[target] = source
+    return jobs
+
+
+def _plan(inputs: Sequence[Path], output: Path, format: str | None) -> list[tuple[Path, Path]]:
     if len(inputs) == 1 and inputs[0].is_file() and not output.is_dir() and output.suffix:
         if output.suffix.lower() not in image.SUFFIXES:
             raise ConfigError(
@@ -64,26 +78,27 @@ def plan_outputs(inputs: Sequence[Path], output: Path, format: str | None) -> li
             raise ConfigError(f"{output}: suffix is {output.suffix!r}, expected one for --format {format}")
         return [(inputs[0], output)]
     jobs = []
-    for source, name in _sources(inputs):
+    for source, name in _sources(inputs, output):
         suffix = f".{format}" if format else name.suffix
         if suffix.lower() not in image.SUFFIXES:
             raise ConfigError(f"{source}: suffix is {suffix!r}, expected one of: {', '.join(image.SUFFIXES)}")
         jobs.append((source, output / name.with_suffix(suffix)))
-    taken: dict[Path, Path] = {}
-    for source, target in jobs:
-        if target in taken:
-            raise ConfigError(f"{taken[target]} and {source} would both become {target}")
-        taken[target] = source
     return jobs
 
 
-def _sources(inputs: Sequence[Path]) -> list[tuple[Path, Path]]:
-    """Every input image with its name below OUT."""
+def _sources(inputs: Sequence[Path], output: Path) -> list[tuple[Path, Path]]:
+    """Every input image with its name below OUT; results of an earlier run are no inputs."""
     found = []
+    results = output.resolve()
     for path in inputs:
         if path.is_dir():
             inside = (file for file in path.rglob("*") if file.suffix.lower() in image.SUFFIXES)
-            images = sorted(file for file in inside if file.is_file())
+            own = path.resolve() != results  # else every image is below OUT
+            images = sorted(
+                file
+                for file in inside
+                if file.is_file() and not (own and file.resolve().is_relative_to(results))
+            )
             if not images:
                 raise ConfigError(f"{path}: holds no image, expected one of: {', '.join(image.SUFFIXES)}")
             found += [(file, file.relative_to(path)) for file in images]

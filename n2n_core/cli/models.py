@@ -25,7 +25,9 @@ def list_models(options: argparse.Namespace) -> None:
     for entry in weights.read_index(options.weights).values():
         network, _, card = weights.load(entry.path)
         size = f"{weights.count_parameters(network):,} parameters"
-        print(f"{entry.id:12}{size:20}{card.metrics.get('psnr', float('nan')):7.2f} dB  {entry.task}")
+        psnr = card.metrics.get("psnr")
+        quality = "" if psnr is None else f"{psnr:.2f} dB"
+        print(f"{entry.id:12}{size:20}{quality:>10}  {entry.task}")
 
 
 def _publish(commands: Commands) -> None:
@@ -33,7 +35,7 @@ def _publish(commands: Commands) -> None:
     command.add_argument("file", type=Path, help="model.safetensors of a run")
     command.add_argument("name", help="model id")
     command.add_argument("--task", default="", help="what the model is for, in a sentence")
-    command.add_argument("--licence", default="MIT", help="licence note for the weights")
+    command.add_argument("--licence", help="licence note for the weights; the file's own if not given")
     command.add_argument("--weights", type=Path, default=weights.SHIPPED, help="folder of models")
 
 

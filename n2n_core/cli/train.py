@@ -6,17 +6,17 @@ import argparse
 import signal
 import sys
 from dataclasses import fields
+from math import inf
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, Self
 
-import torch
 from tqdm import tqdm
 
 from n2n_core import data, train
 from n2n_core.cli.command import Commands, add_command
 from n2n_core.cli.data import TRAINING, VALIDATION, describe
-from n2n_core.errors import ConfigError
+from n2n_core.device import set_threads
 from n2n_core.learners import OPTIMIZERS, PRECISIONS
 from n2n_core.networks import MODELS
 from n2n_core.schedule import SCHEDULES
@@ -53,9 +53,7 @@ def add(commands: Commands) -> None:
 def run_training(options: argparse.Namespace) -> int:
     """Train, with a progress bar; the first Ctrl-C stops at a checkpoint."""
     if options.threads is not None:
-        if options.threads < 1:
-            raise ConfigError(f"threads is {options.threads}, expected at least 1")
-        torch.set_num_threads(options.threads)
+        set_threads(options.threads)
     names = [field.name for field in fields(train.TrainConfig)]
     config = train.TrainConfig(**{name: getattr(options, name) for name in names})
     pairs, validation = (data.load_pairs(options.data / name) for name in (TRAINING, VALIDATION))
@@ -101,7 +99,9 @@ def _show(event: train.Event, bar: tqdm[NoReturn]) -> None:
         bar.update(event["step"] - bar.n)
         bar.set_postfix(loss=f"{event['loss']:.5f}", refresh=False)
     elif event["event"] == "epoch":
-        after = f"{event['psnr']:.2f} dB per image, {event['psnr_pooled']:.2f} pooled"
-        before = f"{event['noisy_psnr']:.2f}, {event['noisy_psnr_pooled']:.2f}"
+        keys = ("psnr", "psnr_pooled", "noisy_psnr", "noisy_psnr_pooled")
+        psnr = {key: inf if event[key] is None else event[key] for key in keys}
+        after = f"{psnr['psnr']:.2f} dB per image, {psnr['psnr_pooled']:.2f} pooled"
+        before = f"{psnr['noisy_psnr']:.2f}, {psnr['noisy_psnr_pooled']:.2f}"
         with bar.external_write_mode():
             print(f"epoch {event['epoch']}: PSNR {after} (noisy {before})", flush=True)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import UploadFile
 
 from n2n_core.image import MEDIA_TYPES
@@ -58,7 +58,6 @@ async def denoise(
     format: Annotated[
         Format | None, Query(description="format of the answer; goes before the Accept header")
     ] = None,
-    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
     """Denoise an image.
 
@@ -66,6 +65,7 @@ async def denoise(
     The answer has the input's size, and its format unless `format` or `Accept` says otherwise.
     """
     served = state.registry.get(model)
+    accept = ", ".join(request.headers.getlist("accept"))
     data = await _read(request)
     timing = Timing()
     picture = await state.worker.decode(data, timing)

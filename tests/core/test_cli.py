@@ -177,3 +177,38 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         n2n("--version")
     assert capsys.readouterr().out.startswith("n2n 0.")
+
+
+def test_originals_are_never_overwritten(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (pictures / "a.png").read_bytes()
+    for inputs, output in ((pictures, pictures), (pictures / "a.png", pictures / "a.png")):
+        assert "originals are not overwritten" in refusal(capsys, "denoise", inputs, "-o", output)
+    link = pictures.parent / "link"
+    link.symlink_to(pictures)
+    assert "originals are not overwritten" in refusal(capsys, "denoise", pictures, "-o", link)
+    assert (pictures / "a.png").read_bytes() == before
+
+
+def test_results_inside_the_input_folder_are_not_denoised_again(pictures: Path) -> None:
+    for _ in range(2):
+        assert n2n("denoise", pictures, "-o", pictures / "clean") == 0
+    written = {str(path.relative_to(pictures / "clean")) for path in (pictures / "clean").rglob("*.*")}
+    assert written == {"a.png", "deep/b.JPG"}
+
+
+def test_no_data_file_is_written_unless_both_can_be(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "data"
+    assert "pairs is 0" in refusal(capsys, "data", pictures, "-o", out, "--pairs", 0)
+    assert "validation is -1" in refusal(capsys, "data", pictures, "-o", out, "--validation", -1)
+    assert "seed is 9999999999" in refusal(capsys, "data", pictures, "-o", out, "--seed", 9999999999)
+    (pictures / "deep" / "c.png").write_bytes(b"no photo")
+    assert "c.png: cannot be read" in refusal(capsys, "data", pictures, "-o", out, "--pairs", 4)
+    assert not out.exists()
+
+
+def test_numbers_beyond_all_bounds_are_refused(course_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, huge = course_data / "run", "9" * 20
+    assert f"threads is {huge}" in refusal(capsys, "train", course_data, "-o", run, "--threads", huge)
+    assert f"seed is {huge}" in refusal(capsys, "train", course_data, "-o", run, "--seed", huge)

@@ -40,3 +40,8 @@ def test_the_reason_is_one_line() -> None:
     with pytest.raises(ConfigError) as caught:
         pick_device("vulkan")
     assert "\n" not in str(caught.value)
+
+
+def test_a_device_without_values_is_none() -> None:
+    with pytest.raises(ConfigError, match="device is 'meta'"):
+        pick_device("meta")

@@ -90,3 +90,18 @@ def test_two_writers_do_not_share_a_temporary_file(path: Path) -> None:
         second.write_text("second")
     assert path.read_text() == "first"  # the outer block ends last
     assert alone(path)
+
+
+def test_a_link_leads_to_the_new_file(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "target")
+    with atomic_path(link) as temporary:
+        temporary.write_text("new")
+    assert link.is_symlink()
+    assert (tmp_path / "target").read_text() == "new"
+
+
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / ("a" * 255)) as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / ("a" * 255)).read_text() == "new"

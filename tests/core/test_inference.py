@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from n2n_core import tiling, weights
-from n2n_core.errors import ShapeError
+from n2n_core.errors import ShapeError, WeightsError
 from n2n_core.inference import Denoiser
 from n2n_core.metrics import psnr, to_bytes
+from n2n_core.scratch import StridedAutoEncoder
 from tests.pictures import course_pairs, photo
 
 MODELS = sorted(weights.read_index())
@@ -75,3 +76,9 @@ def test_cuda_agrees_with_the_cpu(name: str) -> None:
     path = weights.find(name).path
     on_gpu, on_cpu = Denoiser.load(path, "cuda")(image).cpu(), Denoiser.load(path, "cpu")(image)
     assert (on_gpu - on_cpu).abs().max() < 0.5 / 255
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_networks_of_other_channels_are_refused(channels: int) -> None:
+    with pytest.raises(WeightsError, match="3 channels"):
+        Denoiser(StridedAutoEncoder(channels, hidden=2).build(), "cpu")

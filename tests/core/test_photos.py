@@ -45,6 +45,12 @@ def test_a_folder_named_like_a_photo_is_none(folder: Path) -> None:
     assert len(find_photos([folder])) == 10
 
 
+def test_one_photo_under_two_names_counts_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "link.png").symlink_to(folder / "a" / "0.png")
+    assert len(find_photos([folder, Path("a"), Path("."), folder / "a" / ".." / "b"])) == 10
+
+
 def test_folders_without_photos_are_named(folder: Path) -> None:
     with pytest.raises(DataError, match=f"{re.escape(str(folder / 'none'))}: not a folder, expected"):
         find_photos([folder, folder / "none"])
@@ -123,6 +129,13 @@ def test_an_unreadable_photo_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.png").write_bytes(content)
     with pytest.raises(DataError, match=r"bad.png: cannot be read as a photo"):
         next(sample_pairs([tmp_path / "bad.png"], 1, RULE, seeded(), clean_target=True))
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I", "F"])
+def test_a_photo_of_more_than_8_bits_is_named(tmp_path: Path, mode: str) -> None:
+    Image.new(mode, (40, 40)).save(tmp_path / "a.tif")
+    with pytest.raises(DataError, match=r"a.tif: pixels are of kind .*, expected 8 bits a channel"):
+        RULE.open(tmp_path / "a.tif")
 
 
 def test_a_photo_too_large_for_pillow_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

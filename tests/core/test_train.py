@@ -152,6 +152,7 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
         ({"epochs": 0}, "epochs is 0, expected at least 1"),
         ({"batch_size": -1}, "batch_size is -1, expected at least 1"),
         ({"seed": -1}, "seed is -1, expected at least 0"),
+        ({"seed": 2**32}, "seed is 4294967296, expected at most 4294967295"),
         ({"lr": 0.0}, "lr is 0.0, expected a number above 0"),
         ({"lr": float("nan")}, "lr is nan"),
         ({"momentum": 1.0}, r"momentum is 1.0, expected a number in \[0, 1\)"),
@@ -233,3 +234,25 @@ def test_cuda_trains_and_resumes(model: str, tmp_path: Path) -> None:
     config = replace(SMALL, model=model)
     assert not fit(config, tmp_path, device="cuda", should_stop=stop_after(4))
     assert fit(config, tmp_path, device="cuda", resume=True)
+
+
+@BOTH
+def test_grey_pairs_are_refused(model: str, tmp_path: Path) -> None:
+    grey = Pairs(*(images[:, :1] for images in flat_pairs(4)))
+    with pytest.raises(DataError, match="training images have 1 channels, expected 3"):
+        train.fit(replace(SMALL, model=model), grey, grey, tmp_path)
+
+
+def test_a_psnr_without_bound_is_null_in_the_log(tmp_path: Path) -> None:
+    same_pairs = Pairs(*(flat_pairs(4).input for _ in range(2)))
+    train.fit(SMALL, flat_pairs(8), same_pairs, tmp_path)
+    text = (tmp_path / train.LOG).read_text()
+    assert "Infinity" not in text
+    assert log(tmp_path)[-1]["noisy_psnr"] is None
+    assert weights.read(tmp_path / train.MODEL)[1].metrics["noisy_psnr"] is None
+
+
+def test_a_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
+    torch.save({"epoch": 3}, tmp_path / train.CHECKPOINT)
+    with pytest.raises(WeightsError, match="not a readable checkpoint"):
+        fit(SMALL, tmp_path, resume=True)

@@ -197,3 +197,19 @@ def test_fingerprints_tell_values_shapes_and_types_apart() -> None:
     assert len({weights.fingerprint(tensor) for tensor in alike}) == len(alike)
     assert weights.fingerprint(zeros.t()) == weights.fingerprint(zeros.view(3, 2))
     assert weights.fingerprint(zeros, zeros + 1) != weights.fingerprint(zeros + 1, zeros)
+
+
+def test_a_damaged_index_keeps_the_model_it_names(folder: Path) -> None:
+    source = next(folder.glob("*.safetensors"))
+    before = source.read_bytes()
+    (folder / "index.json").write_text("{")
+    with pytest.raises(WeightsError, match="not an index"):
+        weights.publish(source, source.stem, "t", "other", folder)
+    assert source.read_bytes() == before
+
+
+def test_publishing_keeps_the_licence_unless_told_otherwise(folder: Path) -> None:
+    source = next(folder.glob("*.safetensors"))
+    own = weights.publish(source, "own", "t", "CC-BY-4.0", folder)
+    kept = weights.publish(own.path, "kept", "t", None, folder)
+    assert weights.read(kept.path)[1].licence == "CC-BY-4.0"

@@ -11,7 +11,7 @@ def check(response: httpx.Response, status: int, code: str, *parts: str) -> Prob
     assert response.headers["content-type"] == "application/problem+json"
     problem = Problem.model_validate_json(response.content)
     assert (problem.status, problem.code) == (status, code)
-    assert problem.instance == response.request.url.path
+    assert problem.instance == response.request.url.raw_path.decode().partition("?")[0]
     assert problem.request_id == response.headers["x-request-id"] != ""
     for part in parts:
         assert part in problem.detail

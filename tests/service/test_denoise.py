@@ -79,6 +79,12 @@ async def test_accept_and_format_choose_the_answer(
     assert opened(response.content).format == kind
 
 
+async def test_all_accept_lines_count(client: httpx.AsyncClient) -> None:
+    headers = [("accept", "text/html"), ("accept", "image/webp")]
+    response = await client.post("/denoise", files={"file": ("img.png", PNG)}, headers=headers)
+    assert response.headers["content-type"] == "image/webp"
+
+
 async def test_headers_tell_model_hash_and_timing(client: httpx.AsyncClient) -> None:
     response = await post(client, model="scratch")
     assert response.headers["n2n-model"] == "scratch"

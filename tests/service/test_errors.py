@@ -5,7 +5,7 @@ import pytest
 from n2n_core import errors as core
 from service.errors import CORE_ERRORS, title
 
-SERVER_FAULTS = {core.N2NError, core.DataError, core.WeightsError, core.DivergedError}
+SERVER_FAULTS = {core.N2NError, core.ConfigError, core.DataError, core.WeightsError, core.DivergedError}
 ALL = [kind for kind in vars(core).values() if isinstance(kind, type) and issubclass(kind, core.N2NError)]
 
 

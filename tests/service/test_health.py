@@ -37,6 +37,13 @@ async def test_the_root_leads_to_the_docs(client: httpx.AsyncClient) -> None:
     assert "swagger" in (await client.get("/docs")).text
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/models", "/models/torch", "/docs"])
+async def test_head_is_get_without_the_body(client: httpx.AsyncClient, path: str) -> None:
+    head, get = await client.head(path), await client.get(path)
+    assert head.status_code == get.status_code == 200
+    assert head.headers["content-length"] == get.headers["content-length"]
+
+
 async def test_every_request_has_its_own_id(client: httpx.AsyncClient) -> None:
     ids = {(await client.get("/healthz")).headers["x-request-id"] for _ in range(3)}
     assert len(ids) == 3

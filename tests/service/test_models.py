@@ -27,11 +27,12 @@ async def test_one_model_tells_where_it_comes_from(client: httpx.AsyncClient, na
     assert model in (await client.get("/models")).json()["models"]
 
 
-@pytest.mark.parametrize("name", ["best", "..%2Ftorch", "%00", "torch.safetensors"])
+@pytest.mark.parametrize("name", ["best", "a%20b%23", "..%2Ftorch", "%00", "%C3%BC", "torch.safetensors"])
 async def test_an_unknown_model_lists_the_known_ones(client: httpx.AsyncClient, name: str) -> None:
     response = await client.get(f"/models/{name}")
     assert response.status_code == 404
     assert response.headers["content-type"] == "application/problem+json"
+    assert " " not in response.json()["instance"]
 
 
 async def test_the_unknown_name_is_quoted(client: httpx.AsyncClient) -> None:

@@ -10,7 +10,6 @@ PNG, WEBP, JPEG = Answer("png", "image/png"), Answer("webp", "image/webp"), Answ
 @pytest.mark.parametrize(
     ("accept", "answer"),
     [
-        (None, PNG),
         ("", PNG),
         ("*/*", PNG),
         ("image/*", PNG),
@@ -27,7 +26,5 @@ PNG, WEBP, JPEG = Answer("png", "image/png"), Answer("webp", "image/webp"), Answ
         ("text/html,application/xhtml+xml,image/avif,image/webp,*/*;q=0.8", WEBP),
     ],
 )
-def test_the_most_wanted_format_wins_and_ties_go_to_the_inputs(
-    accept: str | None, answer: Answer | None
-) -> None:
+def test_the_most_wanted_format_wins_and_ties_go_to_the_inputs(accept: str, answer: Answer | None) -> None:
     assert negotiate(accept, own="png") == answer

@@ -36,7 +36,14 @@ def test_each_setting_is_a_variable(
 
 @pytest.mark.parametrize(
     ("variable", "text"),
-    [("N2N_MAX_BYTES", "many"), ("N2N_MAX_BYTES", "0"), ("N2N_MAX_PIXELS", "-1"), ("N2N_THREADS", "0")],
+    [
+        ("N2N_MAX_BYTES", "many"),
+        ("N2N_MAX_BYTES", "0"),
+        ("N2N_MAX_PIXELS", "-1"),
+        ("N2N_THREADS", "0"),
+        ("N2N_THREADS", "9" * 20),
+        ("N2N_MAX_PIXELS", "200000000"),
+    ],
 )
 def test_bad_values_are_named(variable: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, text)

@@ -101,6 +101,19 @@ def test_sigterm_ends_it_cleanly() -> None:
     assert process.returncode in (0, -signal.SIGTERM)
 
 
+def test_a_half_sent_upload_does_not_keep_it_alive() -> None:
+    with serve("--port", "0", N2N_DEVICE="cpu") as process:
+        assert process.stderr is not None
+        address = None
+        while address is None:
+            address = re.search(r"http://(127\.0\.0\.1):([1-9]\d*)", process.stderr.readline())
+        with socket.create_connection((address[1], int(address[2]))) as connection:
+            head = "POST /denoise HTTP/1.1", "Host: n2n", "Content-Type: image/png", "Content-Length: 5000"
+            connection.sendall(("\r\n".join(head) + "\r\n\r\nabc").encode())
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=30)
+
+
 def refusal(*arguments: str, **variables: str) -> str:
     with serve(*arguments, **variables) as process:
         _, err = process.communicate(timeout=60)
@@ -117,4 +130,5 @@ def test_what_keeps_it_from_serving_is_told_in_a_line() -> None:
         assert f"cannot listen on 127.0.0.1:{port}" in refusal("--port", port)
     assert "'70000' is no port" in refusal("--port", "70000")
     assert "N2N_THREADS is 'two'" in refusal("--port", "0", N2N_THREADS="two")
+    assert "cannot listen on" in refusal("--host", "a" * 70 + ".com")
     assert "'best', expected one of" in refusal("--port", "0", N2N_DEFAULT_MODEL="best")
