@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, quantiles
 from time import perf_counter
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Median seconds of each way, and the median of the pairs' ratios ``second / first``."""
+    """Median seconds of each way; median and quartiles of the pairs' ratios ``second / first``."""
 
     first: float
     second: float
     ratio: float
+    lower: float
+    upper: float
 
 
 def compare(first: Callable[[], object], second: Callable[[], object], pairs: int) -> Comparison:
@@ -28,11 +30,9 @@ def compare(first: Callable[[], object], second: Callable[[], object], pairs: in
             ours, theirs = _seconds(first), _seconds(second)
         if index >= 0:
             times.append((ours, theirs))
-    return Comparison(
-        median(ours for ours, _ in times),
-        median(theirs for _, theirs in times),
-        median(theirs / ours for ours, theirs in times),
-    )
+    lower, ratio, upper = quantiles((theirs / ours for ours, theirs in times), n=4)
+    ours, theirs = (median(column) for column in zip(*times, strict=True))
+    return Comparison(ours, theirs, ratio, lower, upper)
 
 
 def _seconds(act: Callable[[], object]) -> float:

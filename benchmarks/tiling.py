@@ -7,7 +7,6 @@ its own for every window, so that its peak memory is its own.
 from __future__ import annotations
 
 import argparse
-import resource
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from statistics import median
@@ -15,6 +14,7 @@ from time import perf_counter
 
 import torch
 
+from benchmarks.memory import peak
 from n2n_core import weights
 from n2n_core.inference import Denoiser
 
@@ -28,12 +28,12 @@ def measure(model: str, side: int, window: int, repeats: int, threads: int) -> t
     network, _, _ = weights.load(weights.find(model).path)
     denoiser = Denoiser(network, "cpu", window, max(BATCH_PIXELS, window**2))
     denoiser(torch.rand(1, 3, 64, 64))
-    picture, before, times = torch.rand(1, 3, side, side), _peak(), []
+    picture, before, times = torch.rand(1, 3, side, side), peak(), []
     for _ in range(repeats):
         began = perf_counter()
         denoiser(picture)
         times.append(perf_counter() - began)
-    return median(times), _peak() - before
+    return median(times), peak() - before
 
 
 def main() -> None:
@@ -52,11 +52,6 @@ def main() -> None:
                 seconds, memory = pool.submit(measure, *arguments).result()
             name = "whole" if window == options.side else str(window)
             print(f"{model:10}{name:>8}{seconds:10.2f}{memory:8.0f}")
-
-
-def _peak() -> float:
-    """The process's peak memory so far, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

@@ -45,9 +45,9 @@ class Denoiser:
         self.window, self.batch_pixels = window, batch_pixels
 
     @classmethod
-    def load(cls, path: Path, device: str = "auto") -> Denoiser:
-        """The model of a weights file."""
-        network, _, _ = weights.load(path)
+    def load(cls, path: Path, device: str = "auto", engine: str = "auto") -> Denoiser:
+        """The model of a weights file, on its own engine or another."""
+        network, _, _ = weights.load(path, engine)
         return cls(network, device)
 
     def __call__(self, images: Tensor) -> Tensor:

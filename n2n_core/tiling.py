@@ -74,7 +74,7 @@ class _AxisLayer:
     @classmethod
     def of(cls, layer: Any, axis: int) -> _AxisLayer:
         if hasattr(layer, "scale_factor"):
-            return cls(scale=layer.scale_factor[axis])
+            return cls(scale=int(layer.scale_factor[axis]))  # torch.nn's are floats
         kernel, stride, padding, dilation = (
             getattr(layer, name)[axis] for name in ("kernel_size", "stride", "padding", "dilation")
         )

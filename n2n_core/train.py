@@ -47,6 +47,7 @@ class TrainConfig:
 
     Args:
         model: a name from ``networks.MODELS``.
+        engine: ``torch``, ``scratch``, or ``auto``, the model's own.
         epochs: passes over the training pairs.
         batch_size: pairs a step.
         optimizer: ``adam`` or ``sgd``.
@@ -60,6 +61,7 @@ class TrainConfig:
     """
 
     model: str = "torch"
+    engine: str = "auto"
     epochs: int = 10
     batch_size: int = 16
     optimizer: str = "adam"
@@ -73,6 +75,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         networks.model(self.model)
+        networks.pick_engine(self.engine, own="torch")
         for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} is {getattr(self, name)}, expected at least {least}")
@@ -138,7 +141,7 @@ class _Run:
         self.config, self.train, self.validation = config, train, validation
         self.folder, self.device, self.data_card, self.on_event = folder, device, data_card, on_event
         self.architecture = networks.model(config.model)
-        network = self.architecture.build(Generator().manual_seed(config.seed))
+        network = self.architecture.build(Generator().manual_seed(config.seed), config.engine)
         self.learner: Learner = make_learner(
             network, config.optimizer, config.momentum, config.precision, device
         )

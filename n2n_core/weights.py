@@ -72,12 +72,12 @@ def read(path: Path) -> tuple[dict[str, Tensor], Card]:
         raise WeightsError(f"{path}: its metadata does not name an architecture") from error
 
 
-def load(path: Path) -> tuple[Network, Architecture, Card]:
-    """Rebuild a model, in inference mode, from its file alone."""
+def load(path: Path, engine: str = "auto") -> tuple[Network, Architecture, Card]:
+    """Rebuild a model on ``engine``, in inference mode, from its file alone."""
     state, card = read(path)
     try:
         architecture = networks.restore(card.architecture)
-        network = architecture.build()
+        network = architecture.build(engine=engine)
         network.load_state_dict(state)
     except (ConfigError, ShapeError, RuntimeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())

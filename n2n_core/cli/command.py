@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from n2n_core import weights
+from n2n_core.networks import ENGINES
 
 Commands = Any
 """What ``add_subparsers`` returns; argparse keeps its type private."""
@@ -30,6 +31,14 @@ def add_command(
     )
     command.set_defaults(run=run)
     return command
+
+
+def add_engine(command: argparse.ArgumentParser) -> None:
+    """The option ``--engine``."""
+    command.add_argument(
+        "--engine", choices=("auto", *ENGINES), default="auto",
+        help="torch.nn or the framework by hand; auto is the model's own",
+    )  # fmt: skip
 
 
 def model_path(model: str, folder: Path) -> Path:

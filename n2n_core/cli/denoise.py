@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from n2n_core import image, weights
-from n2n_core.cli.command import Commands, add_command, model_path
+from n2n_core.cli.command import Commands, add_command, add_engine, model_path
 from n2n_core.errors import ConfigError, ImageError
 from n2n_core.files import atomic_path
 from n2n_core.inference import Denoiser
@@ -27,6 +27,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--format", choices=image.MEDIA_TYPES, help="format of the output; the input's if not given"
     )
+    add_engine(command)
     command.add_argument("--device", default="auto", help="auto, cpu or cuda")
     command.add_argument("--weights", type=Path, default=weights.SHIPPED, help="folder of models")
 
@@ -34,7 +35,7 @@ def add(commands: Commands) -> None:
 def denoise(options: argparse.Namespace) -> int:
     """Denoise every input; go on past those that cannot be read, and say so at the end."""
     jobs = plan_outputs(options.inputs, options.output, options.format)
-    denoiser = Denoiser.load(model_path(options.model, options.weights), options.device)
+    denoiser = Denoiser.load(model_path(options.model, options.weights), options.device, options.engine)
     failed = 0
     for source, target in tqdm(jobs, unit="image", disable=len(jobs) < 2 or not sys.stderr.isatty()):
         try:

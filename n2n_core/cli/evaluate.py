@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from n2n_core import data, weights
-from n2n_core.cli.command import Commands, add_command, model_path
+from n2n_core.cli.command import Commands, add_command, add_engine, model_path
 from n2n_core.inference import Denoiser
 from n2n_core.metrics import Psnr, psnr, to_bytes
 
@@ -17,6 +17,7 @@ def add(commands: Commands) -> None:
     command = add_command(commands, "evaluate", evaluate, "measure models on pairs (noisy, clean)")
     command.add_argument("data", type=Path, help="a val_data.pkl")
     command.add_argument("--model", nargs="+", default=["scratch", "torch"], help="ids or .safetensors files")
+    add_engine(command)
     command.add_argument("--device", default="auto", help="auto, cpu or cuda")
     command.add_argument("--weights", type=Path, default=weights.SHIPPED, help="folder of models")
 
@@ -29,7 +30,7 @@ def evaluate(options: argparse.Namespace) -> None:
     print(f"{'':20}{'per image':>10}{'gain':>7}{'pooled':>10}{'gain':>7}")
     _print_row("noisy input", before, before)
     for model in options.model:
-        denoiser = Denoiser.load(model_path(model, options.weights), options.device)
+        denoiser = Denoiser.load(model_path(model, options.weights), options.device, options.engine)
         outputs = [to_bytes(denoiser(part.float() / 255)).cpu() for part in torch.split(pairs.input, 50)]
         _print_row(model, psnr(torch.cat(outputs), pairs.target), before)
 

@@ -14,7 +14,7 @@ from typing import NoReturn, Self
 from tqdm import tqdm
 
 from n2n_core import data, train
-from n2n_core.cli.command import Commands, add_command
+from n2n_core.cli.command import Commands, add_command, add_engine
 from n2n_core.cli.data import TRAINING, VALIDATION, describe
 from n2n_core.device import set_threads
 from n2n_core.learners import OPTIMIZERS, PRECISIONS
@@ -29,6 +29,7 @@ def add(commands: Commands) -> None:
     command.add_argument("-o", "--output", type=Path, required=True, help="folder of the run")
     command.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
     command.add_argument("--model", choices=MODELS, default=recipe.model, help="architecture")
+    add_engine(command)
     command.add_argument("--epochs", type=int, default=recipe.epochs, help="passes over the pairs")
     command.add_argument("--batch-size", type=int, default=recipe.batch_size, help="pairs a step")
     command.add_argument("--optimizer", choices=OPTIMIZERS, default=recipe.optimizer, help="update rule")

@@ -1,31 +1,21 @@
 """A small deep-learning framework, by hand: every layer with its own backward pass.
 
-It uses tensors' methods, ``torch.empty``, ``torch.cat``, ``torch.arange``, ``fold`` and
-``unfold``; no ``torch.nn`` module and no autograd. Reading order: ``module``,
-``activation``, ``loss``, ``conv``, ``upsampling``, ``sequential``, ``optim``, ``network``.
+It uses tensors' methods, ``torch.empty``, ``torch.cat`` and ``torch.arange``; no ``torch.nn``
+module and no autograd. Reading order: ``module``, ``activation``, ``loss``, ``windows``,
+``conv``, ``upsampling``, ``sequential``, ``optim``, ``network``; ``docs/framework.md`` goes along.
 """
 
 from n2n_core.scratch.activation import ReLU, Sigmoid
-from n2n_core.scratch.conv import Conv2d
+from n2n_core.scratch.conv import Conv2d, Convolution, ConvTranspose2d
 from n2n_core.scratch.loss import MSE
 from n2n_core.scratch.module import Module, Parameter
-from n2n_core.scratch.network import StridedAutoEncoder
+from n2n_core.scratch.network import AutoEncoder, strided_autoencoder
 from n2n_core.scratch.optim import SGD, Adam, Optimizer
-from n2n_core.scratch.sequential import Sequential
+from n2n_core.scratch.sequential import Sequential, Skip
 from n2n_core.scratch.upsampling import NearestUpsampling, Upsampling
 
 __all__ = [
-    "MSE",
-    "SGD",
-    "Adam",
-    "Conv2d",
-    "Module",
-    "NearestUpsampling",
-    "Optimizer",
-    "Parameter",
-    "ReLU",
-    "Sequential",
-    "Sigmoid",
-    "StridedAutoEncoder",
-    "Upsampling",
-]
+    "MSE", "SGD", "Adam", "AutoEncoder", "Conv2d", "ConvTranspose2d", "Convolution", "Module",
+    "NearestUpsampling", "Optimizer", "Parameter", "ReLU", "Sequential", "Sigmoid", "Skip", "Upsampling",
+    "strided_autoencoder",
+]  # fmt: skip

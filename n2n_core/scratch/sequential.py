@@ -1,9 +1,11 @@
-"""The container."""
+"""The containers: modules in a row, and a skip connection around some."""
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
+from n2n_core.errors import ShapeError
 from n2n_core.scratch.module import Module
 
 
@@ -27,3 +29,27 @@ class Sequential(Module):
         for layer in reversed(self.layers):
             grad = layer.backward(grad)
         return grad
+
+
+class Skip(Sequential):
+    """A skip connection: the input beside what the modules make of it, ``cat([x, f(x)])``.
+
+    Shapes: ``(N, C, H, W)`` to ``(N, C + C_f, H, W)``; the modules must keep H and W.
+
+    >>> Skip()(torch.empty(1, 3, 8, 8)).shape
+    torch.Size([1, 6, 8, 8])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        """``cat([x, f(x)])`` along the channels."""
+        y = super().forward(x)
+        if (len(y), *y.shape[2:]) != (len(x), *x.shape[2:]):
+            expected = f"({len(x)}, C, {', '.join(map(str, x.shape[2:]))}) as the input's"
+            raise ShapeError("Skip", "the modules' output's shape", tuple(y.shape), expected)
+        if self.training:
+            self.channels = x.shape[1]
+        return torch.cat([x, y], 1)
+
+    def backward(self, grad: Tensor) -> Tensor:  # type: ignore[override]
+        """``dx`` is the gradient by the first C channels, plus ``f``'s backward of the others."""
+        return grad[:, : self.channels] + super().backward(grad[:, self.channels :])

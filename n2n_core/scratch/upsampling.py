@@ -1,11 +1,11 @@
 """Nearest-neighbour upsampling, alone and followed by a convolution."""
 
-import torch
 from torch import Generator, Tensor
 
 from n2n_core.errors import ShapeError
-from n2n_core.scratch.conv import Conv2d, Pair, pair, pixels, planes
+from n2n_core.scratch.conv import Conv2d
 from n2n_core.scratch.module import Module
+from n2n_core.scratch.windows import Pair, Windows, pair, pixels, planes
 
 
 class NearestUpsampling(Module):
@@ -13,6 +13,7 @@ class NearestUpsampling(Module):
 
     Shapes: ``(N, C, H, W)`` to ``(N, C, s1 H, s2 W)``.
 
+    >>> import torch
     >>> NearestUpsampling(2)(torch.arange(2.0).view(1, 1, 1, 2)).tolist()
     [[[[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 1.0]]]]
     """
@@ -39,9 +40,9 @@ class NearestUpsampling(Module):
 class Upsampling(Module):
     """Nearest upsampling, then ``Conv2d``: what stands in for a transposed convolution.
 
-    Arguments are those of ``Conv2d``, and ``scale_factor``. For ``scale_factor`` 2,
-    kernel 3 and padding 1 (report 2's) both steps run as one, by phase kernels.
+    Arguments are those of ``Conv2d``, and ``scale_factor``.
 
+    >>> import torch
     >>> Upsampling(8, 3, kernel_size=3, scale_factor=2, padding=1)(torch.empty(1, 8, 5, 6)).shape
     torch.Size([1, 3, 10, 12])
     """
@@ -63,85 +64,69 @@ class Upsampling(Module):
         self.conv = Conv2d(
             in_channels, out_channels, kernel_size, stride, padding, dilation, bias, generator=generator
         )
-        self.has_phases = (
-            self.nearest.scale_factor == (2, 2)
-            and self.conv.kernel_size == (3, 3)
-            and self.conv.padding == self.conv.stride == self.conv.dilation == (1, 1)
+        kernel, scale, padding = self.conv.kernel_size, self.nearest.scale_factor, self.conv.padding
+        self.is_one_step = self.conv.stride == self.conv.dilation == (1, 1) and all(
+            p < k for p, k in zip(padding, kernel, strict=True)
         )
-        self._saved: tuple[Tensor, torch.Size] | None = None
+        self._kept: tuple[Tensor, int, Tensor] | None = None
+        self.windows = Windows(
+            kernel_size=(kernel[0] + scale[0] - 1, kernel[1] + scale[1] - 1),
+            stride=scale,
+            padding=(kernel[0] - 1 - padding[0], kernel[1] - 1 - padding[1]),
+            dilation=(1, 1),
+        )
+
+    # One step. A pixel of the small map is repeated s times, and each copy meets K taps of the
+    # kernel: together they touch K + s - 1 neighbours in a row, whatever the pixel. So both steps
+    # are one transposed convolution of stride s, whose kernel entries are sums of the kernel's:
+    # for K = 3, s = 2 the entries w2, w1 + w2, w0 + w1, w0 on each axis. 16 taps on the small map
+    # do the work of 9 on one four times as large, and the large map is never built.
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        """``conv(nearest(x))``."""
-        return self._phases_forward(x) if self.has_phases else self.conv(self.nearest(x))
+        """``conv(nearest(x))``; in one step ``y = windows^T(x M) + b``, ``M`` sums of ``W``."""
+        if not self.is_one_step:
+            return self.conv(self.nearest(x))
+        x, size = self.conv.enter(x, self.nearest.scale_factor)
+        return planes(self.windows.scatter(x, self._matrix(), self.conv.start(), size))
 
     def backward(self, grad: Tensor) -> Tensor:  # type: ignore[override]
-        """The two backward passes, in reverse order."""
-        if self.has_phases:
-            return self._phases_backward(grad)
-        return self.nearest.backward(self.conv.backward(grad))
+        """The two backward passes, in reverse order; in one step ``dM = x^T windows(grad)``."""
+        if not self.is_one_step:
+            return self.nearest.backward(self.conv.backward(grad))
+        x, grad = self.conv.leave(grad)
+        self.conv.add_gradients(self._spread(self.windows.outer(x, grad)), grad)
+        return planes(self.windows.gather(grad, self._matrix().t(), x.new_zeros(x.shape[3])))
 
-    # Phase kernels. A 3x3 window on the upsampled map sees only a 2x2 window of the small
-    # one, and which of its three taps fall on the same small pixel depends only on the
-    # parity (phase) of the output pixel, in each direction:
-    #     phase 0 reads (w0) and (w1 + w2);  phase 1 reads (w0 + w1) and (w2).
-    # So four 2x2 kernels on the small map give the four phases: 4 taps instead of 9,
-    # and the upsampled map is never built. They share their windows, hence one product.
+    def _matrix(self) -> Tensor:
+        """The one step's weights as ``(C_in, T1 T2 C_out)``, ``T = K + s - 1``: sums of the kernel's.
 
-    def _phases_forward(self, x: Tensor) -> Tensor:
-        self.conv._check_input(x)
-        (n, c, h, w), o = x.shape, self.conv.out_channels
-        padded = x.new_zeros(n, h + 2, w + 2, c)
-        padded[:, 1:-1, 1:-1] = x.permute(0, 2, 3, 1)
-        columns = x.new_empty(n, h + 1, w + 1, 2, 2, c)
-        for p, q in QUADRANTS:
-            columns[:, :, :, p, q] = padded[:, p : p + h + 1, q : q + w + 1]
-        columns = columns.view(-1, 4 * c)  # (N (h + 1) (w + 1), 4 C)
-        z = (columns @ self._phase_matrix().t()).view(n, h + 1, w + 1, 2, 2, o)
-        y = x.new_empty(n, h, 2, w, 2, o)
-        for a, b in QUADRANTS:  # phase (a, b) of pixel (i, j) looks through window (i + a, j + b)
-            y[:, :, a, :, b] = z[:, a : a + h, b : b + w, a, b]
-        if self.conv.bias is not None:
-            y += self.conv.bias
-        if self.training:
-            self._saved = columns, x.shape
-        return planes(y.view(n, 2 * h, 2 * w, o))
+        In inference mode they are kept until the kernel is written to, which its version tells.
+        """
+        weight = self.conv.weight
+        if self.training or weight.is_inference():
+            return self._sums(weight)
+        kernel, version, matrix = self._kept or (None, -1, weight)
+        if kernel is not weight or version != weight._version:
+            version, matrix = weight._version, self._sums(weight)
+            self._kept = weight, version, matrix
+        return matrix
 
-    def _phases_backward(self, grad: Tensor) -> Tensor:
-        if self._saved is None:
-            raise RuntimeError("Upsampling.backward needs a forward in training mode before it")
-        (columns, (n, c, h, w)), self._saved = self._saved, None
-        o = self.conv.out_channels
-        dy = pixels(grad)
-        if self.conv.bias_grad is not None:
-            self.conv.bias_grad += dy.view(-1, o).sum(0)
-        dy = dy.view(n, h, 2, w, 2, o)
-        dz = grad.new_zeros(n, h + 1, w + 1, 2, 2, o)
-        for a, b in QUADRANTS:
-            dz[:, a : a + h, b : b + w, a, b] = dy[:, :, a, :, b]
-        dz = dz.view(-1, 4 * o)  # (N (h + 1) (w + 1), 4 O)
-        self._add_phase_grad(dz.t() @ columns)
-        dcolumns = (dz @ self._phase_matrix()).view(n, h + 1, w + 1, 2, 2, c)
-        dpadded = grad.new_zeros(n, h + 2, w + 2, c)
-        for p, q in QUADRANTS:
-            dpadded[:, p : p + h + 1, q : q + w + 1] += dcolumns[:, :, :, p, q]
-        return planes(dpadded[:, 1:-1, 1:-1])
+    def _sums(self, weight: Tensor) -> Tensor:
+        kernel = weight.permute(2, 3, 0, 1).flip(0, 1)  # (K1, K2, C_out, C_in)
+        matrix = kernel.new_zeros(*self.windows.kernel_size, *kernel.shape[2:])
+        for part in self._copies(matrix):
+            part.add_(kernel)
+        return matrix.view(-1, kernel.shape[3]).t().contiguous()
 
-    def _taps(self) -> Tensor:
-        """``(4, 3)``: row ``2 phase + tap`` says which of the three weights it sums."""
-        return self.conv.weight.new_tensor([[1, 0, 0], [0, 1, 1], [1, 1, 0], [0, 0, 1]])
+    def _spread(self, dmatrix: Tensor) -> Tensor:
+        """The transpose of ``_sums``: the gradient by them to that by ``conv.matrix()``."""
+        o, c = self.conv.weight.shape[:2]
+        dkernel = dmatrix.new_zeros(*self.conv.kernel_size, o, c)
+        for part in self._copies(dmatrix.t().view(*self.windows.kernel_size, o, c)):
+            dkernel.add_(part)
+        return dkernel.flip(0, 1).permute(2, 0, 1, 3).reshape(o, -1)  # (C_out, K1 K2 C_in)
 
-    def _phase_matrix(self) -> Tensor:
-        """The four 2x2 kernels as ``(4 C_out, 4 C_in)``: rows (a, b, o), columns (p, q, c)."""
-        taps, weight = self._taps(), self.conv.weight
-        o, c = weight.shape[:2]
-        kernels = (taps @ weight @ taps.t()).view(o, c, 2, 2, 2, 2)  # (O, C, a, p, b, q)
-        return kernels.permute(2, 4, 0, 3, 5, 1).reshape(4 * o, 4 * c)
-
-    def _add_phase_grad(self, matrix: Tensor) -> None:
-        """The transpose of ``_phase_matrix``, from its gradient to the 3x3 weights'."""
-        taps, (o, c) = self._taps(), self.conv.weight.shape[:2]
-        kernels = matrix.view(2, 2, o, 2, 2, c).permute(2, 5, 0, 3, 1, 4).reshape(o, c, 4, 4)
-        self.conv.weight_grad += taps.t() @ kernels @ taps
-
-
-QUADRANTS = ((0, 0), (0, 1), (1, 0), (1, 1))
+    def _copies(self, matrix: Tensor) -> list[Tensor]:
+        """Where the kernel lies in the one step's weights, for each of a pixel's ``s1 s2`` copies."""
+        (k1, k2), (s1, s2) = self.conv.kernel_size, self.nearest.scale_factor
+        return [matrix[i : i + k1, j : j + k2] for i in range(s1) for j in range(s2)]

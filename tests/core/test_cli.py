@@ -59,6 +59,15 @@ def test_a_file_becomes_a_file(model: str, pictures: Path, tmp_path: Path) -> No
     assert not np.array_equal(np.asarray(result), np.asarray(drawn("RGB")))
 
 
+@pytest.mark.parametrize("model", sorted(weights.read_index()))
+def test_both_engines_give_the_same_file(model: str, pictures: Path, tmp_path: Path) -> None:
+    for engine in ("torch", "scratch"):
+        target = tmp_path / f"{engine}.png"
+        assert n2n("denoise", pictures / "a.png", "-o", target, "--model", model, "--engine", engine) == 0
+    first, second = (np.asarray(opened((tmp_path / f"{e}.png").read_bytes())) for e in ("torch", "scratch"))
+    assert np.abs(first.astype(int) - second).max() <= 1  # a value half-way may be rounded either way
+
+
 def test_a_folder_becomes_a_folder_of_the_same_structure(pictures: Path, tmp_path: Path) -> None:
     assert n2n("denoise", pictures, "-o", tmp_path / "out") == 0
     written = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")}

@@ -7,7 +7,7 @@ from n2n_core import tiling, weights
 from n2n_core.errors import ShapeError, WeightsError
 from n2n_core.inference import Denoiser
 from n2n_core.metrics import psnr, to_bytes
-from n2n_core.scratch import StridedAutoEncoder
+from n2n_core.networks import StridedAutoEncoder
 from tests.pictures import course_pairs, photo
 
 MODELS = sorted(weights.read_index())

@@ -11,8 +11,7 @@ from torch import Generator, Tensor
 
 from n2n_core.errors import ConfigError
 from n2n_core.learners import OPTIMIZERS, Learner, ScratchLearner, TorchLearner, make_learner
-from n2n_core.networks import Architecture, AutoEncoder
-from n2n_core.scratch import StridedAutoEncoder
+from n2n_core.networks import Architecture, AutoEncoder, StridedAutoEncoder
 
 ENGINES: dict[str, Architecture] = {
     "torch": AutoEncoder((6, 5, 4, 3)),

@@ -8,11 +8,12 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import conv2d, conv_transpose2d
 
-from n2n_core import scratch
+from n2n_core import scratch, tiling
 from n2n_core.errors import ConfigError, UnknownModelError
 from n2n_core.networks import (
     ARCHITECTURES,
     DEPTHS,
+    ENGINES,
     FINAL,
     FINAL_WITHOUT_SKIP,
     INITIAL,
@@ -20,6 +21,7 @@ from n2n_core.networks import (
     Architecture,
     AutoEncoder,
     Network,
+    StridedAutoEncoder,
     describe,
     model,
     restore,
@@ -35,7 +37,7 @@ COUNTS: list[tuple[Architecture, int]] = [
     (DEPTHS[12], 20_253),
     (FINAL, 188_403),
     (FINAL_WITHOUT_SKIP, 185_703),
-    (scratch.StridedAutoEncoder(), 134_203),
+    (StridedAutoEncoder(), 134_203),
 ]
 ALL: dict[str, Architecture] = {
     **MODELS,
@@ -72,7 +74,7 @@ def test_depths_have_as_many_layers_as_they_say(depth: int) -> None:
 
 def test_the_served_networks_are_the_reports_last_ones() -> None:
     assert MODELS["torch"] == FINAL == AutoEncoder((100, 100, 100, 3), skip=True)
-    assert MODELS["scratch"] == scratch.StridedAutoEncoder(3, 100)
+    assert MODELS["scratch"] == StridedAutoEncoder(3, 100)
     assert isinstance(MODELS["scratch"].build(), scratch.Module)
 
 
@@ -179,6 +181,21 @@ def test_without_a_generator_no_two_networks_are_alike(name: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_models_are_found_by_name(name: str) -> None:
     assert model(name) is MODELS[name]
+
+
+@EACH
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_architecture_is_built_on_every_engine(architecture: Architecture, engine: str) -> None:
+    network, own = architecture.build(engine=engine), architecture.build()
+    assert isinstance(network, scratch.Module) == (engine == "scratch")
+    shapes = [{name: tensor.shape for name, tensor in net.state_dict().items()} for net in (network, own)]
+    assert shapes[0] == shapes[1]
+    assert tiling.geometry(network) == tiling.geometry(own)
+
+
+def test_an_unknown_engine_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="engine is 'jax', expected one of: auto, torch, scratch"):
+        FINAL.build(engine="jax")
 
 
 def test_an_unknown_model_lists_the_known_ones() -> None:

@@ -18,6 +18,7 @@ from n2n_core.tiling import Geometry
 from n2n_core.train import TrainConfig
 
 BOTH = pytest.mark.parametrize("model", networks.MODELS)
+ENGINE = pytest.mark.parametrize("engine", networks.ENGINES)
 SMALL = TrainConfig(epochs=3, batch_size=8, lr=1e-3)
 
 
@@ -53,8 +54,9 @@ def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
 
 
 @BOTH
-def test_noisy_pairs_alone_teach_to_denoise(model: str, tmp_path: Path) -> None:
-    assert fit(replace(SMALL, model=model, epochs=30), tmp_path)
+@ENGINE
+def test_noisy_pairs_alone_teach_to_denoise(model: str, engine: str, tmp_path: Path) -> None:
+    assert fit(replace(SMALL, model=model, engine=engine, epochs=30), tmp_path)
     last = log(tmp_path)[-1]
     assert last["psnr"] > last["noisy_psnr"] + 1.5
     assert last["psnr_pooled"] > last["noisy_psnr_pooled"] + 1.5
@@ -256,3 +258,19 @@ def test_a_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
     torch.save({"epoch": 3}, tmp_path / train.CHECKPOINT)
     with pytest.raises(WeightsError, match="not a readable checkpoint"):
         fit(SMALL, tmp_path, resume=True)
+
+
+@BOTH
+def test_both_engines_lead_to_the_same_weights(model: str, tmp_path: Path) -> None:
+    config = replace(SMALL, model=model, optimizer="sgd", lr=0.05)
+    for engine in networks.ENGINES:
+        fit(replace(config, engine=engine), tmp_path / engine)
+    first, second = (tensors(tmp_path / engine) for engine in networks.ENGINES)
+    assert first.keys() == second.keys()
+    for name, tensor in first.items():
+        torch.testing.assert_close(tensor, second[name], rtol=0, atol=1e-4, msg=name)
+
+
+def test_an_unknown_engine_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="engine is 'jax', expected one of: auto, torch, scratch"):
+        TrainConfig(engine="jax")

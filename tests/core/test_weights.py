@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Generator
 
-from n2n_core import networks, scratch, weights
+from n2n_core import networks, weights
 from n2n_core.errors import ConfigError, UnknownModelError, WeightsError
-from n2n_core.networks import MODELS, Architecture, AutoEncoder
+from n2n_core.networks import MODELS, Architecture, AutoEncoder, StridedAutoEncoder
 from n2n_core.weights import Card
 
 SMALL = AutoEncoder((4, 4, 4, 3))
@@ -57,8 +57,8 @@ def test_a_card_is_kept_whole(tmp_path: Path) -> None:
 
 
 def test_weights_are_stored_as_float32(tmp_path: Path) -> None:
-    network = scratch.StridedAutoEncoder(hidden=4).build().to(torch.float64)
-    weights.save(tmp_path / "a", network, Card(networks.describe(scratch.StridedAutoEncoder(hidden=4))))
+    network = StridedAutoEncoder(hidden=4).build().to(torch.float64)
+    weights.save(tmp_path / "a", network, Card(networks.describe(StridedAutoEncoder(hidden=4))))
     assert {tensor.dtype for tensor in weights.read(tmp_path / "a")[0].values()} == {torch.float32}
 
 
@@ -152,7 +152,7 @@ def test_metadata_that_rebuild_nothing_are_refused(
         weights.load(tmp_path / "a.safetensors")
 
 
-@pytest.mark.parametrize("family", [SMALL, scratch.StridedAutoEncoder(hidden=4)])
+@pytest.mark.parametrize("family", [SMALL, StridedAutoEncoder(hidden=4)])
 @pytest.mark.parametrize("change", ["missing", "extra", "shape"])
 def test_weights_that_do_not_fit_are_refused(tmp_path: Path, family: Architecture, change: str) -> None:
     state = {name: tensor.contiguous() for name, tensor in family.build().state_dict().items()}

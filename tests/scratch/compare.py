@@ -170,18 +170,15 @@ def torch_upsampling(
     return nn.Sequential(OrderedDict(nearest=nn.Upsample(scale_factor=scale), conv=conv))
 
 
-def torch_strided(channels: int, hidden: int) -> nn.Module:
-    """``scratch.StridedAutoEncoder`` in torch."""
-    return nn.Sequential(
-        nn.Conv2d(channels, hidden, 2, stride=2),
-        nn.ReLU(),
-        nn.Conv2d(hidden, hidden, 2, stride=2),
-        nn.ReLU(),
-        torch_upsampling(hidden, hidden, 3, padding=1),
-        nn.ReLU(),
-        torch_upsampling(hidden, channels, 3, padding=1),
-        nn.Sigmoid(),
-    )
+class TorchSkip(nn.Module):
+    """``scratch.Skip`` around one module, in torch; its parameters are named alike."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.add_module("0", module)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x, self.get_submodule("0")(x)], dim=1)
 
 
 def weights_of(layers: Sequence[Parameter]) -> list[Tensor]:

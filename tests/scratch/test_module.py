@@ -8,7 +8,19 @@ import torch
 from torch import Tensor, nn
 
 from n2n_core.errors import ShapeError
-from n2n_core.scratch import MSE, Conv2d, Module, NearestUpsampling, ReLU, Sequential, Sigmoid, Upsampling
+from n2n_core.scratch import (
+    MSE,
+    AutoEncoder,
+    Conv2d,
+    ConvTranspose2d,
+    Module,
+    NearestUpsampling,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Skip,
+    Upsampling,
+)
 from tests.scratch.compare import DEVICES
 
 LAYERS: dict[str, Callable[[], Module]] = {
@@ -18,7 +30,10 @@ LAYERS: dict[str, Callable[[], Module]] = {
     "Conv2d in patches": lambda: Conv2d(2, 3, 2, stride=2),
     "NearestUpsampling": lambda: NearestUpsampling(2),
     "Upsampling": lambda: Upsampling(2, 3, 3, scale_factor=3),
-    "Upsampling by phases": lambda: Upsampling(2, 3, 3, padding=1),
+    "Upsampling in two steps": lambda: Upsampling(2, 3, 3, padding=1, stride=2),
+    "ConvTranspose2d": lambda: ConvTranspose2d(2, 3, 3),
+    "Skip": lambda: Skip(Conv2d(2, 3, 3), ReLU(), ConvTranspose2d(3, 1, 3)),
+    "AutoEncoder": lambda: AutoEncoder((4, 3, 4, 2)),
     "Sequential": lambda: Sequential(Sequential(Conv2d(2, 3, 3), ReLU()), Upsampling(3, 1, 3, padding=1)),
 }
 LAYER = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
@@ -40,7 +55,10 @@ def kept(layer: Module) -> list[str]:
 def test_inference_keeps_nothing(make: Callable[[], Module]) -> None:
     layer = make().eval()
     layer(torch.rand(1, 2, 6, 6))
-    assert kept(layer) == []
+    held = kept(layer)
+    assert set(held) <= {"_kept"}  # what follows from the weights alone, and from no input
+    layer(torch.rand(2, 2, 8, 6))
+    assert kept(layer) == held
 
 
 def test_a_loss_in_inference_keeps_nothing() -> None:

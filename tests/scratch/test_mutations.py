@@ -4,6 +4,7 @@ Most of the bugs are those of report 2's own framework.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,8 +12,30 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from n2n_core.scratch import MSE, SGD, Conv2d, NearestUpsampling, ReLU, Sequential, Sigmoid, Upsampling
-from tests.scratch.compare import LossTo, against_torch, by_differences, normal, same_steps, torch_upsampling
+from n2n_core.scratch import (
+    MSE,
+    SGD,
+    Adam,
+    Conv2d,
+    Convolution,
+    ConvTranspose2d,
+    NearestUpsampling,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Skip,
+    Upsampling,
+)
+from n2n_core.scratch.windows import Windows
+from tests.scratch.compare import (
+    LossTo,
+    TorchSkip,
+    against_torch,
+    by_differences,
+    normal,
+    same_steps,
+    torch_upsampling,
+)
 
 Plant = Callable[[pytest.MonkeyPatch], object]
 TARGET = normal(2, 3, seed=5)
@@ -34,8 +57,17 @@ def nearest(scale: Any) -> Any:
     return NearestUpsampling(scale), nn.Upsample(scale_factor=scale), normal(2, 2, 3, 2)
 
 
-def phases() -> Any:
+def transposed(*arguments: Any, **options: Any) -> Any:
+    x = normal(2, 2, 4, 3)
+    return ConvTranspose2d(2, *arguments, **options), nn.ConvTranspose2d(2, *arguments, **options), x
+
+
+def one_step() -> Any:
     return Upsampling(2, 3, 3, padding=1), torch_upsampling(2, 3, 3, padding=1), normal(2, 2, 4, 3)
+
+
+def skip() -> Any:
+    return Skip(Conv2d(2, 3, 1)), TorchSkip(nn.Conv2d(2, 3, 1)), normal(2, 2, 5, 4)
 
 
 def loss(x: Tensor) -> Any:
@@ -52,7 +84,10 @@ CASES: dict[str, Callable[[], Any]] = {
     "uneven-patches": lambda: convolution(3, 2, 2, size=(7, 5)),
     "nearest": lambda: nearest(2),
     "nearest-2x3": lambda: nearest((2, 3)),
-    "phases": phases,
+    "padded": lambda: convolution(3, 3, padding=1),
+    "transposed": lambda: transposed(3, 3, stride=2),
+    "one-step": one_step,
+    "skip": skip,
     "nested": nested,
     "relu": lambda: (ReLU(), nn.ReLU(), torch.tensor([-1.0, 0.0, 2.0])),
     "sigmoid": lambda: (Sigmoid(), nn.Sigmoid(), FAR),
@@ -75,6 +110,10 @@ def steps(momentum: str) -> None:
         lambda params: SGD(params, 0.1, float(momentum)),
         lambda tensors: torch.optim.SGD(tensors, 0.1, float(momentum)),
     )
+
+
+def adam_steps(_: str) -> None:
+    same_steps(lambda params: Adam(params, 0.1), lambda tensors: torch.optim.Adam(tensors, 0.1))
 
 
 def plant(owner: type, name: str, change: Callable[[Any], Any]) -> Plant:
@@ -100,9 +139,9 @@ def during(owner: type, name: str, **changes: Callable[[Any], Any]) -> Plant:
     return plant(owner, name, change)
 
 
-def before(owner: type, name: str, act: Callable[[Any, Tensor], Any]) -> Plant:
-    """``act`` on the layer and the method's argument, then the method."""
-    return plant(owner, name, lambda method: lambda self, value: (act(self, value), method(self, value))[1])
+def before(owner: type, name: str, act: Callable[..., Any]) -> Plant:
+    """``act`` on the layer and the method's arguments, then the method."""
+    return plant(owner, name, lambda method: lambda self, *rest: (act(self, *rest), method(self, *rest))[1])
 
 
 def after(owner: type, name: str, **values: Any) -> Plant:
@@ -119,6 +158,10 @@ def after(owner: type, name: str, **values: Any) -> Plant:
 def result(owner: type, name: str, change: Callable[[Any, Any], Any]) -> Plant:
     """The method's result is changed."""
     return plant(owner, name, lambda method: lambda self, *rest: change(self, method(self, *rest)))
+
+
+def undilated(conv: Any) -> None:
+    conv.windows = replace(conv.windows, dilation=(1, 1))
 
 
 def of_input(owner: Any, slope: Callable[[Tensor], Tensor]) -> Plant:
@@ -150,23 +193,39 @@ BUGS: list[tuple[str, Plant, str, tuple[Callable[[str], None], ...]]] = [
      "oblong patches", BOTH),
     ("the kernel is transposed in dx", during(Conv2d, "backward", weight=lambda w: w.transpose(2, 3)),
      "oblong patches", BOTH),
-    ("dilation is ignored", after(Conv2d, "__init__", dilation=(1, 1)), "dilated", TORCH),
+    ("dilation is ignored", before(Conv2d, "forward", lambda conv, _: undilated(conv)), "dilated", TORCH),
     ("dilation is ignored in dx",
-     during(Conv2d, "backward", dilation=lambda _: (1, 1), padding=lambda _: (1, 1)), "dilated", BOTH),
+     during(Windows, "scatter", dilation=lambda _: (1, 1), padding=lambda _: (1, 1)), "dilated", BOTH),
+    ("dW is of windows one row off",
+     plant(Windows, "outer", lambda outer: lambda self, y, x: outer(self, y, x.roll(1, 1))),
+     "oblong padded transposed one-step", BOTH),
+    ("dx has the kernel flipped in a transposed convolution",
+     during(ConvTranspose2d, "backward", weight=lambda w: w.flip(2, 3)), "transposed", BOTH),
+    ("channels are not swapped in a transposed convolution's dx",
+     during(ConvTranspose2d, "backward", weight=unswapped), "transposed", BOTH),
+    ("dx starts from 1",
+     plant(Windows, "scatter", lambda add: lambda self, y, m, start, size: add(self, y, m, start + 1, size)),
+     "oblong", BOTH),
     ("dx ends with the last window", result(Conv2d, "backward", covered), "uneven uneven-patches", BOTH),
     ("the bias has no gradient", during(Conv2d, "backward", bias_grad=lambda _: None),
      "oblong patches", BOTH),
     ("there always is a bias",
      after(Conv2d, "__init__", bias=torch.zeros(3), bias_grad=torch.zeros(3)), "biasless", TORCH),
     ("gradients are overwritten",
-     before(Conv2d, "_add_weight_grad", lambda conv, _: conv.weight_grad.zero_()), "oblong patches", TORCH),
-    ("gradients are overwritten by phases",
-     before(Upsampling, "_add_phase_grad", lambda layer, _: layer.conv.weight_grad.zero_()), "phases", TORCH),
-    ("the phases' taps are exchanged", result(Upsampling, "_taps", lambda _, taps: taps.roll(2, 0)),
-     "phases", TORCH),
-    ("the phases' taps are exchanged in the gradient",
-     plant(Upsampling, "_add_phase_grad", lambda add: lambda self, matrix: add(self, matrix.roll(6, 0))),
-     "phases", BOTH),
+     before(Convolution, "add_gradients", lambda conv, *_: conv.weight_grad.zero_()),
+     "oblong patches transposed one-step", TORCH),
+    ("one step's taps are not the kernel's flipped",
+     plant(Upsampling, "_sums", lambda sums: lambda self, weight: sums(self, weight.flip(2, 3))),
+     "one-step", TORCH),
+    ("one step's copies of the kernel all lie in the corner",
+     result(Upsampling, "_copies", lambda _, copies: copies[:1] * len(copies)), "one-step", TORCH),
+    ("one step's gradient is of one copy alone",
+     plant(Upsampling, "_spread", lambda spread: lambda self, matrix: spread(self, matrix) / 4),
+     "one-step", BOTH),
+    ("a skip's gradient goes through the modules alone",
+     result(Skip, "backward", lambda _, dx: dx * 0), "skip", BOTH),
+    ("a skip's gradients are exchanged",
+     plant(Skip, "backward", lambda back: lambda self, grad: back(self, grad.flip(1))), "skip", BOTH),
     ("upsampling's backward takes the width's scale for both axes",
      during(NearestUpsampling, "backward", scale_factor=lambda scale: scale[1:] * 2), "nearest-2x3", BOTH),
     ("upsampling's backward takes the width for both axes",
@@ -182,6 +241,10 @@ BUGS: list[tuple[str, Plant, str, tuple[Callable[[str], None], ...]]] = [
      "loss-of-nan", TORCH),
     ("SGD adds", during(SGD, "step", lr=lambda lr: -lr), "0.0 0.9", (steps,)),
     ("momentum is ignored", after(SGD, "__init__", momentum=0.0), "0.9", (steps,)),
+    ("Adam does not count its steps",
+     before(Adam, "step", lambda adam: adam.steps.zero_()), "adam", (adam_steps,)),
+    ("Adam's moments are exchanged",
+     during(Adam, "step", betas=lambda betas: betas[::-1]), "adam", (adam_steps,)),
 ]  # fmt: skip
 REJECTIONS = [
     pytest.param(break_it, oracle, case, id=f"{bug}, {case} {oracle.__name__}")

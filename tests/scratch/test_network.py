@@ -1,44 +1,90 @@
-"""Report 2's network is the same network on torch.nn, also after training."""
+"""The reports' networks are the same networks on torch.nn, also after training."""
+
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Generator, Tensor, nn
 
-from n2n_core.scratch import MSE, SGD, ReLU, Sequential, Sigmoid, StridedAutoEncoder
-from tests.scratch.compare import DEVICES, against_torch, by_differences, normal, torch_strided
+from n2n_core import networks
+from n2n_core.networks import Architecture
+from n2n_core.scratch import MSE, SGD, Adam, Module, ReLU, Sequential, Sigmoid, strided_autoencoder
+from tests.scratch.compare import DEVICES, against_torch, by_differences, normal
+
+SMALL: dict[str, Architecture] = {
+    "strided": networks.StridedAutoEncoder(hidden=6),
+    "skip": networks.AutoEncoder((6, 5, 4, 3)),
+    "without skip": networks.AutoEncoder((6, 5, 4, 3), skip=False),
+    "deep": networks.AutoEncoder((4, 5, 6, 5, 4, 3)),
+}
+EACH = pytest.mark.parametrize("architecture", SMALL.values(), ids=SMALL)
+WHOLE = pytest.mark.parametrize("architecture", networks.MODELS.values(), ids=networks.MODELS)
 
 
-def test_it_has_the_reports_number_of_parameters() -> None:
-    network = StridedAutoEncoder().build()
-    assert sum(tensor.numel() for tensor, _ in network.param()) == 134_203
-    assert [tuple(tensor.shape) for tensor in network.state_dict().values()] == [
-        (100, 3, 2, 2), (100,), (100, 100, 2, 2), (100,), (100, 100, 3, 3), (100,), (3, 100, 3, 3), (3,)
+def ours(architecture: Architecture, seed: int = 0) -> Module:
+    network = architecture.build(Generator().manual_seed(seed), "scratch")
+    assert isinstance(network, Module)
+    return network
+
+
+def theirs(architecture: Architecture, seed: int = 0) -> nn.Module:
+    network = architecture.build(Generator().manual_seed(seed), "torch")
+    assert isinstance(network, nn.Module)
+    return network
+
+
+def test_they_have_the_reports_tensors() -> None:
+    shapes = [
+        [tuple(pair[0].shape) for pair in ours(network).param()] for network in networks.MODELS.values()
+    ]
+    assert shapes == [
+        [(100, 3, 3, 3), (100,), (100, 100, 3, 3), (100,), (100, 100, 3, 3), (100,), (200, 3, 3, 3), (3,)],
+        [(100, 3, 2, 2), (100,), (100, 100, 2, 2), (100,), (100, 100, 3, 3), (100,), (3, 100, 3, 3), (3,)],
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("size", [(4, 4), (8, 12), (32, 32), (4, 40)])
-@pytest.mark.parametrize("channels", [1, 3])
+@EACH
+@pytest.mark.parametrize("size", [(8, 8), (8, 12), (32, 32), (8, 40)])
 def test_the_output_has_the_inputs_size_and_lies_between_0_and_1(
-    channels: int, size: tuple[int, int]
+    architecture: Architecture, size: tuple[int, int]
 ) -> None:
-    y = StridedAutoEncoder(channels, hidden=6).build()(torch.rand(2, channels, *size))
-    assert y.shape == (2, channels, *size)
+    y = ours(architecture)(torch.rand(2, 3, *size))
+    assert y.shape == (2, 3, *size)
     assert 0 < y.min() <= y.max() < 1
 
 
+@EACH
 @pytest.mark.parametrize("device", DEVICES)
-def test_it_is_the_same_network_in_torch(device: str) -> None:
-    against_torch(StridedAutoEncoder().build(), torch_strided(3, 100), normal(2, 3, 8, 12).to(device))
+def test_it_is_the_same_network_in_torch(architecture: Architecture, device: str) -> None:
+    against_torch(ours(architecture), theirs(architecture), normal(2, 3, 8, 12).to(device))
 
 
-def test_gradients_are_those_of_finite_differences() -> None:
-    network = StridedAutoEncoder(2, hidden=3).build(Generator().manual_seed(0))
-    by_differences(network, normal(1, 2, 4, 8), step=1e-6)
+@WHOLE
+def test_the_whole_one_is_too(architecture: Architecture) -> None:
+    against_torch(ours(architecture), theirs(architecture), normal(1, 3, 8, 12))
+
+
+@EACH
+def test_it_starts_from_torchs_weights_if_from_its_seed(architecture: Architecture) -> None:
+    network, reference = ours(architecture, seed=3), theirs(architecture, seed=3)
+    assert list(network.state_dict()) == list(reference.state_dict())
+    for name, tensor in reference.state_dict().items():
+        assert network.state_dict()[name].equal(tensor), name
+
+
+@pytest.mark.parametrize(
+    "architecture", [networks.StridedAutoEncoder(2, 3), networks.AutoEncoder((3, 2, 2, 2))]
+)
+def test_gradients_are_those_of_finite_differences(architecture: Architecture) -> None:
+    by_differences(
+        ours(architecture), normal(1, 2, 4, 8) if architecture.channels == 2 else normal(1, 2, 6, 5), 1e-6
+    )
 
 
 def test_the_generator_decides_the_weights() -> None:
     def weights(seed: int) -> Tensor:
-        state = StridedAutoEncoder(hidden=5).build(Generator().manual_seed(seed)).state_dict()
+        state = strided_autoencoder(hidden=5, generator=Generator().manual_seed(seed)).state_dict()
         return torch.cat([tensor.flatten() for tensor in state.values()])
 
     assert weights(0).equal(weights(0))
@@ -46,26 +92,60 @@ def test_the_generator_decides_the_weights() -> None:
     assert len(set(weights(0).tolist())) == weights(0).numel()
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_100_steps_lead_to_torchs_weights(momentum: float) -> None:
-    network = StridedAutoEncoder(hidden=20).build(Generator().manual_seed(1)).to(torch.float64)
-    reference = torch_strided(3, 20).double()
-    reference.load_state_dict(network.state_dict())
-    start = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    loss, optimizer = MSE(), SGD(network.param(), lr=0.5, momentum=momentum)
-    expected = torch.optim.SGD(reference.parameters(), lr=0.5, momentum=momentum)
-    for step in range(100):
-        noisy, target = (normal(4, 3, 8, 12, seed=2 * step + copy) * 0.2 + 0.5 for copy in (0, 1))
-        value = loss(network(noisy), target)
+OPTIMIZERS: dict[str, tuple[Any, Any, dict[str, float]]] = {
+    "sgd": (SGD, torch.optim.SGD, {"lr": 0.5}),
+    "momentum": (SGD, torch.optim.SGD, {"lr": 0.2, "momentum": 0.9}),
+    "adam": (Adam, torch.optim.Adam, {"lr": 1e-3}),
+}
+
+
+def run(
+    network: Module, make: Callable[..., Any], options: dict[str, float], dtype: torch.dtype
+) -> list[float]:
+    """200 steps on the framework; the losses."""
+    loss, optimizer, losses = MSE(), make(network.param(), **options), []
+    for step in range(200):
+        noisy, target = pair(step, dtype)
+        losses.append(loss(network(noisy), target).item())
         optimizer.zero_grad()
         network.backward(loss.backward())
         optimizer.step()
+    return losses
+
+
+def run_in_torch(
+    network: nn.Module, make: Callable[..., Any], options: dict[str, float], dtype: torch.dtype
+) -> list[float]:
+    """The same 200 steps with autograd."""
+    optimizer, losses = make(network.parameters(), **options), []
+    for step in range(200):
+        noisy, target = pair(step, dtype)
         with torch.enable_grad():
-            by_torch = nn.functional.mse_loss(reference(noisy), target)
-        expected.zero_grad()
-        torch.autograd.backward([by_torch])
-        expected.step()
-        assert value.item() == pytest.approx(by_torch.item(), abs=1e-6)
+            loss = nn.functional.mse_loss(network(noisy), target)
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        torch.autograd.backward([loss])
+        optimizer.step()
+    return losses
+
+
+def pair(step: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Two noisy copies of four smooth pictures."""
+    clean = normal(4, 3, 2, 3, seed=step).repeat_interleave(4, 2).repeat_interleave(4, 3) / 8 + 0.5
+    noisy, target = (clean + normal(4, 3, 8, 12, seed=10_000 * copy + step) / 20 for copy in (1, 2))
+    return noisy.to(dtype), target.to(dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("name", ["strided", "skip"])
+def test_200_steps_lead_to_torchs_weights(name: str, optimizer: str, dtype: torch.dtype) -> None:
+    make, make_torch, options = OPTIMIZERS[optimizer]
+    network, reference = ours(SMALL[name]).to(dtype), theirs(SMALL[name]).to(dtype)
+    start = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    losses = run(network, make, options, dtype)
+    assert losses == pytest.approx(run_in_torch(reference, make_torch, options, dtype), abs=1e-4)
+    assert losses[-1] < losses[0]
     for name, tensor in reference.state_dict().items():
         assert (network.state_dict()[name] - tensor).abs().max() < 1e-4, name
         assert not start[name].equal(tensor), name
@@ -81,7 +161,7 @@ def test_a_deep_saturated_network_passes_finite_gradients(dtype: torch.dtype) ->
 
 
 def test_saturated_outputs_leave_all_gradients_finite() -> None:
-    network = StridedAutoEncoder(hidden=4).build(Generator().manual_seed(0))
+    network = strided_autoencoder(hidden=4, generator=Generator().manual_seed(0))
     for tensor, _ in network.param():
         tensor.mul_(1000)
     y = network(torch.rand(2, 3, 8, 8))

@@ -1,14 +1,33 @@
-"""Sequential: the chain rule, and parameters at every depth."""
+"""Containers: the chain rule, parameters at every depth, and the skip connection."""
 
 from collections.abc import Callable
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from n2n_core.errors import ShapeError
-from n2n_core.scratch import SGD, Conv2d, Module, ReLU, Sequential, Sigmoid, Upsampling
-from tests.scratch.compare import against_torch, by_differences, filled, normal, torch_upsampling, weights_of
+from n2n_core.scratch import (
+    SGD,
+    Conv2d,
+    ConvTranspose2d,
+    Module,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Skip,
+    Upsampling,
+)
+from tests.scratch.compare import (
+    LAYOUTS,
+    TorchSkip,
+    against_torch,
+    by_differences,
+    filled,
+    normal,
+    torch_upsampling,
+    weights_of,
+)
 
 
 def flat() -> tuple[Sequential, nn.Sequential]:
@@ -90,3 +109,20 @@ def test_an_error_inside_names_the_layer() -> None:
     layer: Module = Sequential(Sequential(Conv2d(2, 3, 1), Conv2d(2, 3, 1)))
     with pytest.raises(ShapeError, match="Conv2d: the input's shape"):
         layer(torch.zeros(1, 2, 4, 4))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_skip_is_torchs_concatenation(layout: Callable[[Tensor], Tensor]) -> None:
+    ours = Skip(Sequential(Conv2d(2, 3, 3), ReLU(), ConvTranspose2d(3, 4, 3)))
+    theirs = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(), nn.ConvTranspose2d(3, 4, 3))
+    against_torch(ours, TorchSkip(theirs), normal(2, 2, 6, 5), layout)
+
+
+def test_a_skips_gradients_are_those_of_finite_differences() -> None:
+    by_differences(Sequential(Skip(Conv2d(2, 3, 1), ReLU()), Conv2d(5, 2, 1)), normal(1, 2, 3, 4))
+
+
+def test_a_skip_whose_modules_change_the_size_is_named() -> None:
+    message = r"^Skip: the modules' output's shape is \(2, 3, 4, 3\), expected \(2, C, 6, 5\) as the input's$"
+    with pytest.raises(ShapeError, match=message):
+        Skip(Conv2d(2, 3, 3))(normal(2, 2, 6, 5, dtype=torch.float32))

@@ -1,4 +1,4 @@
-"""Upsampling is torch's, and its phase kernels are the same as both steps."""
+"""Upsampling is torch's, and its one step is the same as both."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from n2n_core.errors import ShapeError
-from n2n_core.scratch import NearestUpsampling, Upsampling
+from n2n_core.scratch import SGD, NearestUpsampling, Upsampling
 from tests.scratch.compare import DEVICES, LAYOUTS, against_torch, by_differences, normal, torch_upsampling
 
 SCALES = [1, 2, 3, (1, 2), (3, 1), (2, 3)]
-PHASES: dict[str, Any] = {"kernel_size": 3, "scale_factor": 2, "padding": 1}
+REPORTS: dict[str, Any] = {"kernel_size": 3, "scale_factor": 2, "padding": 1}
 GENERAL: list[dict[str, Any]] = [
     {"kernel_size": 3, "scale_factor": 3, "padding": 1},
     {"kernel_size": 3, "scale_factor": 2},
@@ -19,6 +19,8 @@ GENERAL: list[dict[str, Any]] = [
     {"kernel_size": 3, "scale_factor": 2, "padding": 1, "stride": 2},
     {"kernel_size": 3, "scale_factor": 2, "padding": 1, "dilation": (1, 2)},
     {"kernel_size": 5, "scale_factor": 2, "padding": 2},
+    {"kernel_size": 4, "scale_factor": (3, 2), "padding": (3, 0)},
+    {"kernel_size": 1, "scale_factor": 2},
     {"kernel_size": 2, "scale_factor": (2, 1), "stride": 2},
     {"kernel_size": (1, 3), "scale_factor": (3, 2), "padding": (0, 1)},
     {"kernel_size": (3, 2), "scale_factor": (1, 2), "stride": (2, 1), "padding": (1, 0), "dilation": 2},
@@ -49,20 +51,20 @@ def test_nearest_upsamplings_gradient_is_that_of_finite_differences(scale: Any) 
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("options", [PHASES, *GENERAL], ids=str)
+@pytest.mark.parametrize("options", [REPORTS, *GENERAL], ids=str)
 def test_upsampling_is_torchs_two_steps(options: dict[str, Any], bias: bool) -> None:
     layer = Upsampling(2, 3, **options, bias=bias)
-    assert layer.has_phases == (options is PHASES)
+    assert layer.is_one_step == (not {"stride", "dilation"} & set(options))
     against_torch(layer, reference(options, bias), normal(2, 2, 4, 6))
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("options", [PHASES, GENERAL[0], GENERAL[-1]], ids=str)
+@pytest.mark.parametrize("options", [REPORTS, GENERAL[0], GENERAL[-1]], ids=str)
 def test_upsamplings_gradients_are_those_of_finite_differences(options: dict[str, Any], bias: bool) -> None:
     by_differences(Upsampling(2, 3, **options, bias=bias), normal(1, 2, 3, 4))
 
 
-@pytest.mark.parametrize("options", [PHASES, GENERAL[0]], ids=str)
+@pytest.mark.parametrize("options", [REPORTS, GENERAL[0]], ids=str)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_upsampling_takes_any_memory_layout(layout: Any, options: dict[str, Any]) -> None:
     against_torch(Upsampling(2, 3, **options), reference(options), normal(2, 2, 5, 4), layout)
@@ -70,24 +72,59 @@ def test_upsampling_takes_any_memory_layout(layout: Any, options: dict[str, Any]
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("options", [PHASES, GENERAL[0]], ids=str)
+@pytest.mark.parametrize("options", [REPORTS, GENERAL[0]], ids=str)
 def test_types_and_devices(options: dict[str, Any], device: str, dtype: torch.dtype) -> None:
     against_torch(Upsampling(2, 3, **options), reference(options), normal(2, 2, 5, 4, dtype=dtype).to(device))
 
 
+def test_padding_as_wide_as_the_kernel_takes_two_steps() -> None:
+    options: dict[str, Any] = {"kernel_size": 3, "scale_factor": 2, "padding": (1, 3)}
+    layer = Upsampling(2, 3, **options)
+    assert not layer.is_one_step
+    against_torch(layer, reference(options), normal(2, 2, 4, 6))
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 5), (4, 1), (3, 6), (8, 8)])
 @pytest.mark.parametrize(("c_in", "c_out"), [(2, 3), (3, 3), (4, 1)])
-def test_phase_kernels_equal_the_general_path(c_in: int, c_out: int, size: tuple[int, int]) -> None:
-    class General(Upsampling):
-        def __init__(self) -> None:
-            super().__init__(c_in, c_out, **PHASES)
-            self.has_phases = False
-
-    phases, general, x = Upsampling(c_in, c_out, **PHASES), General(), normal(2, c_in, *size)
-    for layer in (phases, general):
+def test_one_step_equals_two(c_in: int, c_out: int, size: tuple[int, int]) -> None:
+    one, two, x = (
+        Upsampling(c_in, c_out, **REPORTS),
+        Upsampling(c_in, c_out, **REPORTS),
+        normal(2, c_in, *size),
+    )
+    two.is_one_step = False
+    for layer in (one, two):
         against_torch(layer, torch_upsampling(c_in, c_out, 3, padding=1), x)
-    general.load_state_dict(phases.state_dict())
-    torch.testing.assert_close(phases(x), general(x))
+    two.load_state_dict(one.state_dict())
+    torch.testing.assert_close(one(x), two(x))
+
+
+CHANGES: dict[str, Any] = {
+    "load_state_dict": lambda layer: layer.load_state_dict(Upsampling(2, 3, **REPORTS).state_dict()),
+    "in place": lambda layer: layer.conv.weight.mul_(2),
+    "a view": lambda layer: layer.conv.weight[0].zero_(),
+    "to": lambda layer: layer.to(torch.float64),
+    "sgd": lambda layer: SGD([[layer.conv.weight, layer.conv.weight]], lr=0.5).step(),
+    "training": lambda layer: layer.train().conv.weight.add_(1),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_inference_follows_every_change_of_the_weights(change: Any) -> None:
+    layer, x = Upsampling(2, 3, **REPORTS), normal(1, 2, 4, 5, dtype=torch.float32)
+    before = layer.eval()(x)
+    assert layer(x).equal(before)
+    change(layer)
+    x = x.to(layer.conv.weight.dtype)
+    after = layer.eval()(x)
+    assert after.equal(layer.train()(x))
+    assert change is CHANGES["to"] or not after.equal(before)
+
+
+def test_inference_works_with_weights_that_have_no_version() -> None:
+    with torch.inference_mode():
+        layer, x = Upsampling(2, 3, **REPORTS).eval(), torch.rand(1, 2, 4, 5)
+        assert layer(x).equal(layer.train()(x))
 
 
 @pytest.mark.parametrize("scale", [0, -1, (2, 0)])
@@ -96,14 +133,14 @@ def test_a_bad_scale_is_named(scale: Any) -> None:
         Upsampling(2, 3, 3, scale_factor=scale)
 
 
-@pytest.mark.parametrize("options", [PHASES, GENERAL[0]], ids=str)
+@pytest.mark.parametrize("options", [REPORTS, GENERAL[0]], ids=str)
 @pytest.mark.parametrize("shape", [(2, 4, 4), (1, 3, 4, 4), (1, 2, 0, 4)])
 def test_wrong_inputs_are_named(shape: tuple[int, ...], options: dict[str, Any]) -> None:
     with pytest.raises(ShapeError, match=r"^(Conv2d|NearestUpsampling): the input's .* is .*, expected "):
         Upsampling(2, 3, **options)(torch.zeros(shape))
 
 
-@pytest.mark.parametrize("options", [PHASES, GENERAL[0]], ids=str)
+@pytest.mark.parametrize("options", [REPORTS, GENERAL[0]], ids=str)
 def test_every_backward_needs_its_own_forward(options: dict[str, Any]) -> None:
     layer, x = Upsampling(2, 3, **options), torch.zeros(1, 2, 4, 4)
     for _ in range(2):
