@@ -19,6 +19,10 @@ from n2n_core.noise import PointSampling
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 
+EXPECTED = "expected a file of two tensors, made by torch.save"
+MAX_CROP = 4096
+"""Largest side in pixels that photos are enlarged to: beyond it, one photo fills the memory."""
+
 
 class Pairs(NamedTuple):
     """Two aligned stacks of images, ``(N, C, H, W)`` uint8.
@@ -45,7 +49,9 @@ def load_pairs(path: str | Path) -> Pairs:
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file, expected the course's format (train_data.pkl)") from error
+        raise DataError(f"{path}: no such file, {EXPECTED}") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{path}: is a folder, {EXPECTED}") from error
     except Exception as error:  # damaged files make torch.load raise nearly anything
         raise DataError(
             f"{path}: not a readable file of two tensors (damaged, or not made by torch.save)"
@@ -125,9 +131,14 @@ class CourseRule:
         for name in ("size", "min_block"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}, expected at least 1")
+        if self.size * self.min_block > MAX_CROP:
+            got = f"size * min_block is {self.size * self.min_block}"
+            raise ConfigError(f"{got}, expected at most {MAX_CROP}: smaller photos are enlarged to it")
         if self.short_side is not None and self.short_side < self.size * self.min_block:
             expected = f"at least size * min_block = {self.size * self.min_block}"
             raise ConfigError(f"short_side is {self.short_side}, expected {expected}")
+        if self.short_side is not None and self.short_side > MAX_CROP:
+            raise ConfigError(f"short_side is {self.short_side}, expected at most {MAX_CROP}")
 
     def open(self, path: Path) -> Tensor:
         """The photo as ``(3, H, W)`` floats in [0, 1], large enough for one crop."""

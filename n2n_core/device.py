@@ -1,5 +1,8 @@
 """Where tensors live."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from n2n_core.errors import ConfigError
@@ -18,6 +21,17 @@ def pick_device(name: str = "auto") -> torch.device:
         reason = str(error).partition("\n")[0][:200]
         raise ConfigError(f"device is {name!r}, expected auto, cpu or cuda ({reason})") from error
     return device
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Run the block on one CPU thread: on small tensors, several cost more than they save."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def set_threads(threads: int) -> None:

@@ -35,6 +35,10 @@ SHIPPED = next(
 """The project's own weights: inside an installed package, beside it in a checkout."""
 
 
+FOLDER_VARIABLE = "N2N_WEIGHTS"
+"""The environment variable that names another folder, for the commands and the service."""
+
+
 @dataclass(frozen=True)
 class Card:
     """What a weights file says about its model."""
@@ -139,18 +143,25 @@ def verify(entry: Entry) -> None:
         raise WeightsError(f"{entry.path}: sha256 is {found}, expected {entry.sha256}")
 
 
-def publish(source: Path, name: str, task: str, licence: str | None, folder: Path = SHIPPED) -> Entry:
+def publish(
+    source: Path, name: str, task: str, licence: str | None, folder: Path = SHIPPED, overwrite: bool = False
+) -> Entry:
     """Put a weights file into ``folder`` as model ``name`` and enter it in the index.
 
-    ``licence`` replaces the file's own note, unless it is None.
+    ``licence`` replaces the file's own note, unless it is None; an empty ``task`` keeps that of
+    the model that is overwritten.
 
     Raises:
-        ConfigError: the name is not made of lower-case letters, digits, ``.``, ``_`` and ``-``.
+        ConfigError: the name is not made of lower-case letters, digits, ``.``, ``_`` and ``-``, or
+            there is a model of this name and ``overwrite`` is false.
     """
     if not NAME.fullmatch(name):
         raise ConfigError(f"the model's name is {name!r}, expected a-z, 0-9, '.', '_' and '-', at most 64")
     network, _, card = load(source)
     index = read_index(folder) if (folder / INDEX).exists() else {}
+    if name in index and not overwrite:
+        raise ConfigError(f"there is a model {name!r} in {folder}, expected a new name, or to replace it")
+    task = task or (index[name].task if name in index else "")
     target = folder / f"{name}.safetensors"
     save(target, network, card if licence is None else replace(card, licence=licence))
     index[name] = Entry(name, target, sha256(target), task)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -39,6 +40,12 @@ def add_engine(command: argparse.ArgumentParser) -> None:
         "--engine", choices=("auto", *ENGINES), default="auto",
         help="torch.nn or the framework by hand; auto is the model's own",
     )  # fmt: skip
+
+
+def add_weights(command: argparse.ArgumentParser) -> None:
+    """The option ``--weights``, by default the folder that the service reads."""
+    default = Path(os.environ.get(weights.FOLDER_VARIABLE) or weights.SHIPPED)
+    command.add_argument("--weights", type=Path, default=default, help="folder of models")
 
 
 def model_path(model: str, folder: Path) -> Path:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from n2n_core import data
 from n2n_core.cli.command import Commands, add_command
+from n2n_core.device import single_thread
 from n2n_core.errors import ConfigError, DataError
 from n2n_core.files import atomic_path
 from n2n_core.train import MAX_SEED
@@ -54,7 +55,8 @@ def make_data(options: argparse.Namespace) -> None:
     ):
         made = data.sample_pairs(chosen, count, rule, generator, clean_target=clean)
         bar = tqdm(made, total=count, desc=name, unit="pair", disable=not sys.stderr.isatty())
-        files[name] = data.shuffled_pairs(iter(bar), generator)
+        with single_thread():
+            files[name] = data.shuffled_pairs(iter(bar), generator)
     for name, pairs in files.items():  # both, or neither: of two splits they would share photos
         data.save_pairs(options.output / name, pairs)
     description = {

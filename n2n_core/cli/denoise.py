@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from n2n_core import image, weights
-from n2n_core.cli.command import Commands, add_command, add_engine, model_path
+from n2n_core import image
+from n2n_core.cli.command import Commands, add_command, add_engine, add_weights, model_path
 from n2n_core.errors import ConfigError, ImageError
 from n2n_core.files import atomic_path
 from n2n_core.inference import Denoiser
@@ -21,7 +21,7 @@ def add(commands: Commands) -> None:
     command.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="image file or folder")
     command.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT",
-        help="file for one input file, else a folder",
+        help="for one input file a file, if it has an image suffix; else a folder",
     )  # fmt: skip
     command.add_argument("--model", default="torch", help="model id, or a .safetensors file")
     command.add_argument(
@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
     )
     add_engine(command)
     command.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    command.add_argument("--weights", type=Path, default=weights.SHIPPED, help="folder of models")
+    add_weights(command)
 
 
 def denoise(options: argparse.Namespace) -> int:

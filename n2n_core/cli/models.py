@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from n2n_core import weights
-from n2n_core.cli.command import Commands, add_command
+from n2n_core.cli.command import Commands, add_command, add_weights
 
 
 def add(commands: Commands) -> None:
@@ -17,7 +17,7 @@ def add(commands: Commands) -> None:
 
 def _models(commands: Commands) -> None:
     command = add_command(commands, "models", list_models, "list the models that can be used")
-    command.add_argument("--weights", type=Path, default=weights.SHIPPED, help="folder of models")
+    add_weights(command)
 
 
 def list_models(options: argparse.Namespace) -> None:
@@ -35,11 +35,14 @@ def _publish(commands: Commands) -> None:
     command.add_argument("file", type=Path, help="model.safetensors of a run")
     command.add_argument("name", help="model id")
     command.add_argument("--task", default="", help="what the model is for, in a sentence")
+    command.add_argument("--replace", action="store_true", help="replace a model of this name")
     command.add_argument("--licence", help="licence note for the weights; the file's own if not given")
-    command.add_argument("--weights", type=Path, default=weights.SHIPPED, help="folder of models")
+    add_weights(command)
 
 
 def publish(options: argparse.Namespace) -> None:
     """Copy the file and enter it in the index, with its hash."""
-    entry = weights.publish(options.file, options.name, options.task, options.licence, options.weights)
+    entry = weights.publish(
+        options.file, options.name, options.task, options.licence, options.weights, overwrite=options.replace
+    )
     print(f"{entry.path} sha256 {entry.sha256}")

@@ -73,6 +73,7 @@ def run_training(options: argparse.Namespace) -> int:
     if not complete:
         print(f"stopped; go on with --resume, or use {options.output / train.MODEL}", file=sys.stderr)
         return 130
+    print(f"complete: {options.output / train.MODEL}", file=sys.stderr)
     return 0
 
 

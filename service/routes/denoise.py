@@ -5,14 +5,15 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import UploadFile
 
-from n2n_core.image import MEDIA_TYPES
+from n2n_core.image import MEDIA_TYPES, SUFFIXES
 from service.errors import ProblemError, responses
 from service.negotiation import BINARY, Answer, negotiate
 from service.routes.state import StateDep
 from service.schemas import FieldError
 from service.worker import Timing
 
-Format = Literal["png", "jpeg", "webp", "tiff", "bmp"]
+Format = Literal["png", "jpeg", "jpg", "webp", "tiff", "tif", "bmp"]
+PARAMETERS = ("model", "format")
 
 _FILE = {"type": "string", "format": "binary"}
 _BODY: dict[str, Any] = {
@@ -64,12 +65,13 @@ async def denoise(
     Send it as the multipart field `file`, or as the raw body with an image content type.
     The answer has the input's size, and its format unless `format` or `Accept` says otherwise.
     """
+    _check_names(request)
     served = state.registry.get(model)
     accept = ", ".join(request.headers.getlist("accept"))
     data = await _read(request)
     timing = Timing()
     picture = await state.worker.decode(data, timing)
-    answer = Answer(format, MEDIA_TYPES[format]) if format else negotiate(accept, picture.format)
+    answer = _chosen(format) if format else negotiate(accept, picture.format)
     if answer is None:
         known = ", ".join(MEDIA_TYPES.values())
         raise ProblemError(406, "not_acceptable", f"Accept is {accept!r}, expected one of: {known}")
@@ -81,6 +83,20 @@ async def denoise(
         "Server-Timing": timing.header(),
     }
     return Response(encoded, media_type=answer.media_type, headers=headers)
+
+
+def _check_names(request: Request) -> None:
+    """Refuse a parameter that does not exist: misspelt, it would be ignored."""
+    unknown = [name for name in request.query_params if name not in PARAMETERS]
+    if unknown:
+        detail = f"unknown parameter, expected one of: {', '.join(PARAMETERS)}"
+        faults = [FieldError(pointer=f"query/{name}", detail=detail) for name in unknown]
+        raise ProblemError(422, "bad_request", f"{unknown[0]!r} is an {detail}", faults)
+
+
+def _chosen(format: str) -> Answer:
+    name = SUFFIXES[f".{format}"]
+    return Answer(name, MEDIA_TYPES[name])
 
 
 async def _read(request: Request) -> bytes:

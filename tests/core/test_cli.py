@@ -221,3 +221,39 @@ def test_numbers_beyond_all_bounds_are_refused(course_data: Path, capsys: pytest
     run, huge = course_data / "run", "9" * 20
     assert f"threads is {huge}" in refusal(capsys, "train", course_data, "-o", run, "--threads", huge)
     assert f"seed is {huge}" in refusal(capsys, "train", course_data, "-o", run, "--seed", huge)
+
+
+def test_publishing_over_a_model_must_be_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, folder = weights.find("scratch").path, tmp_path / "models"
+    assert n2n("publish", source, "mine", "--task", "first", "--weights", folder) == 0
+    assert "there is a model 'mine'" in refusal(capsys, "publish", source, "mine", "--weights", folder)
+    assert n2n("publish", source, "mine", "--replace", "--weights", folder) == 0
+    assert weights.find("mine", folder).task == "first"
+
+
+def test_the_commands_read_the_folder_that_the_service_reads(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n2n("publish", weights.find("scratch").path, "mine", "--weights", tmp_path)
+    monkeypatch.setenv("N2N_WEIGHTS", str(tmp_path))
+    capsys.readouterr()
+    assert n2n("models") == 0
+    assert capsys.readouterr().out.startswith("mine ")
+
+
+def test_nothing_is_measured_before_all_models_are_known(
+    course_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert n2n("evaluate", course_data / "val_data.pkl", "--model", "torch", "best") == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "unknown model 'best'" in output.err
+
+
+def test_photos_are_not_enlarged_beyond_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bounds = {"--min-block": "size * min_block is 32000", "--short-side": "short_side is 5000"}
+    for option, message in bounds.items():
+        value = message.split()[-1] if option == "--short-side" else 1000
+        assert message in refusal(capsys, "data", tmp_path, "-o", tmp_path, option, value)

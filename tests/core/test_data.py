@@ -51,11 +51,14 @@ def test_the_first_pairs_can_be_taken() -> None:
     assert same(PAIRS.take(9), PAIRS)
 
 
-@pytest.mark.parametrize("name", ["missing.pkl", "", "missing/a.pkl"])
-def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("missing.pkl", "no such file"), ("", "is a folder"), ("missing/a.pkl", "no such file")],
+)
+def test_a_missing_file_is_named(tmp_path: Path, name: str, reason: str) -> None:
     with pytest.raises(DataError) as caught:
         load_pairs(tmp_path / name)
-    assert str(caught.value).startswith(f"{tmp_path / name}: no")
+    assert str(caught.value).startswith(f"{tmp_path / name}: {reason}, expected a file of two tensors")
 
 
 @FORMATS

@@ -73,9 +73,22 @@ def test_models_are_published_and_found(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["a.safetensors", "b.safetensors", "index.json"]
 
 
+def test_a_model_is_not_overwritten_unasked(folder: Path, tmp_path: Path) -> None:
+    before = weights.find("a", folder)
+    with pytest.raises(ConfigError, match=r"there is a model 'a' in .*, expected a new name"):
+        weights.publish(write(tmp_path / "new", seed=7), "a", "new task", "CC0", folder)
+    assert weights.find("a", folder) == before
+    weights.verify(before)
+
+
+def test_overwriting_keeps_the_task_unless_told_otherwise(folder: Path, tmp_path: Path) -> None:
+    weights.publish(write(tmp_path / "new", seed=7), "a", "", "CC0", folder, overwrite=True)
+    assert weights.find("a", folder).task == "task a"
+
+
 def test_publishing_again_replaces_the_model(folder: Path, tmp_path: Path) -> None:
     before = weights.find("a", folder)
-    weights.publish(write(tmp_path / "new", seed=7), "a", "new task", "CC0", folder)
+    weights.publish(write(tmp_path / "new", seed=7), "a", "new task", "CC0", folder, overwrite=True)
     after = weights.find("a", folder)
     assert after.task == "new task"
     assert after.sha256 != before.sha256

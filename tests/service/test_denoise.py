@@ -202,3 +202,17 @@ async def test_what_cannot_be_answered_as_wanted_is_refused(client: httpx.AsyncC
     problems.check(response, 406, "not_acceptable", "'text/html'", "image/png")
     response = await post(client, file(drawn("RGBA")), format="jpeg")
     problems.check(response, 422, "bad_image", "jpeg cannot hold the image's transparency")
+
+
+async def test_a_misspelt_parameter_is_refused_by_name(client: httpx.AsyncClient) -> None:
+    problem = problems.check(
+        await post(client, modle="scratch"), 422, "bad_request", "'modle'", "model, format"
+    )
+    assert problem.errors[0].pointer == "query/modle"
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [("jpg", "JPEG"), ("tif", "TIFF")])
+async def test_a_format_may_be_named_by_its_suffix(client: httpx.AsyncClient, suffix: str, kind: str) -> None:
+    response = await post(client, format=suffix)
+    assert opened(response.content).format == kind
+    assert response.headers["content-type"] == f"image/{kind.lower()}"
