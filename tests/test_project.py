@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -24,6 +25,7 @@ from service.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parent.parent
 DOCS = "\n".join(path.read_text() for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))])
+FRAMEWORK = (ROOT / "docs" / "framework.md").read_text()
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
@@ -100,6 +102,30 @@ def test_the_readmes_python_runs() -> None:
     names: dict[str, Any] = {}
     exec(code[0], names)
     assert names["value"] < 0.05
+
+
+def test_the_pages_python_runs() -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```$", FRAMEWORK, re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= 8
+    names: dict[str, Any] = {}
+    for block in blocks:
+        assert "assert" in block
+        exec(block, names)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "n2n_core" / "scratch").glob("[a-z]*.py")), ids=lambda p: p.name
+)
+def test_the_page_names_every_file_of_the_framework(path: Path) -> None:
+    assert f"`{path.name}`" in FRAMEWORK
+
+
+def test_the_figures_are_those_that_the_code_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = runpy.run_path(str(ROOT / "docs" / "figures.py"))
+    monkeypatch.setitem(figures["write"].__globals__, "FOLDER", tmp_path)
+    for name in ("windows", "one_step"):  # the third one is a training run
+        figures["write"](f"{name}.svg", 760, 330, figures[name]())
+        assert (tmp_path / f"{name}.svg").read_text() == (ROOT / "docs" / f"{name}.svg").read_text()
 
 
 def test_links_between_files_lead_somewhere() -> None:

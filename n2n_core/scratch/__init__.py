@@ -2,7 +2,8 @@
 
 It uses tensors' methods, ``torch.empty``, ``torch.cat`` and ``torch.arange``; no ``torch.nn``
 module and no autograd. Reading order: ``module``, ``activation``, ``loss``, ``windows``,
-``conv``, ``upsampling``, ``sequential``, ``optim``, ``network``; ``docs/framework.md`` goes along.
+``conv``, ``upsampling``, ``one_step``, ``sequential``, ``optim``, ``network``;
+``docs/framework.md`` goes along.
 """
 
 from n2n_core.scratch.activation import ReLU, Sigmoid

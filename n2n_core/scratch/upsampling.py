@@ -1,11 +1,14 @@
 """Nearest-neighbour upsampling, alone and followed by a convolution."""
 
+from operator import lt
+
 from torch import Generator, Tensor
 
 from n2n_core.errors import ShapeError
 from n2n_core.scratch.conv import Conv2d
 from n2n_core.scratch.module import Module
-from n2n_core.scratch.windows import Pair, Windows, pair, pixels, planes
+from n2n_core.scratch.one_step import OneStep, one_step
+from n2n_core.scratch.windows import Pair, pair, pixels, planes
 
 
 class NearestUpsampling(Module):
@@ -40,7 +43,8 @@ class NearestUpsampling(Module):
 class Upsampling(Module):
     """Nearest upsampling, then ``Conv2d``: what stands in for a transposed convolution.
 
-    Arguments are those of ``Conv2d``, and ``scale_factor``.
+    Arguments are those of ``Conv2d``, and ``scale_factor``. With stride 1, and less padding than
+    kernel, both run in one step, which gives the same numbers (``one_step.py``).
 
     >>> import torch
     >>> Upsampling(8, 3, kernel_size=3, scale_factor=2, padding=1)(torch.empty(1, 8, 5, 6)).shape
@@ -64,69 +68,36 @@ class Upsampling(Module):
         self.conv = Conv2d(
             in_channels, out_channels, kernel_size, stride, padding, dilation, bias, generator=generator
         )
-        kernel, scale, padding = self.conv.kernel_size, self.nearest.scale_factor, self.conv.padding
-        self.is_one_step = self.conv.stride == self.conv.dilation == (1, 1) and all(
-            p < k for p, k in zip(padding, kernel, strict=True)
-        )
+        kernel, padding = self.conv.kernel_size, self.conv.padding
+        self.step: OneStep | None = None
+        if self.conv.stride == self.conv.dilation == (1, 1) and all(map(lt, padding, kernel)):
+            self.step = one_step(kernel, self.nearest.scale_factor, padding, (in_channels, out_channels))
         self._kept: tuple[Tensor, int, Tensor] | None = None
-        self.windows = Windows(
-            kernel_size=(kernel[0] + scale[0] - 1, kernel[1] + scale[1] - 1),
-            stride=scale,
-            padding=(kernel[0] - 1 - padding[0], kernel[1] - 1 - padding[1]),
-            dilation=(1, 1),
-        )
-
-    # One step. A pixel of the small map is repeated s times, and each copy meets K taps of the
-    # kernel: together they touch K + s - 1 neighbours in a row, whatever the pixel. So both steps
-    # are one transposed convolution of stride s, whose kernel entries are sums of the kernel's:
-    # for K = 3, s = 2 the entries w2, w1 + w2, w0 + w1, w0 on each axis. 16 taps on the small map
-    # do the work of 9 on one four times as large, and the large map is never built.
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        """``conv(nearest(x))``; in one step ``y = windows^T(x M) + b``, ``M`` sums of ``W``."""
-        if not self.is_one_step:
+        """``conv(nearest(x))``."""
+        if self.step is None:
             return self.conv(self.nearest(x))
         x, size = self.conv.enter(x, self.nearest.scale_factor)
-        return planes(self.windows.scatter(x, self._matrix(), self.conv.start(), size))
+        return planes(self.step.forward(x, self._weights(self.step), self.conv.start(), size))
 
     def backward(self, grad: Tensor) -> Tensor:  # type: ignore[override]
-        """The two backward passes, in reverse order; in one step ``dM = x^T windows(grad)``."""
-        if not self.is_one_step:
+        """The two backward passes, in reverse order."""
+        if self.step is None:
             return self.nearest.backward(self.conv.backward(grad))
         x, grad = self.conv.leave(grad)
-        self.conv.add_gradients(self._spread(self.windows.outer(x, grad)), grad)
-        return planes(self.windows.gather(grad, self._matrix().t(), x.new_zeros(x.shape[3])))
+        dx, dweights = self.step.backward(x, grad, self._weights(self.step))
+        dkernel = self.step.weights_backward(dweights, (self.conv.in_channels, self.conv.out_channels))
+        self.conv.add_gradients(dkernel.permute(3, 0, 1, 2).flatten(1), grad)
+        return planes(dx)
 
-    def _matrix(self) -> Tensor:
-        """The one step's weights as ``(C_in, T1 T2 C_out)``, ``T = K + s - 1``: sums of the kernel's.
-
-        In inference mode they are kept until the kernel is written to, which its version tells.
-        """
-        weight = self.conv.weight
-        if self.training or weight.is_inference():
-            return self._sums(weight)
-        kernel, version, matrix = self._kept or (None, -1, weight)
-        if kernel is not weight or version != weight._version:
-            version, matrix = weight._version, self._sums(weight)
-            self._kept = weight, version, matrix
-        return matrix
-
-    def _sums(self, weight: Tensor) -> Tensor:
-        kernel = weight.permute(2, 3, 0, 1).flip(0, 1)  # (K1, K2, C_out, C_in)
-        matrix = kernel.new_zeros(*self.windows.kernel_size, *kernel.shape[2:])
-        for part in self._copies(matrix):
-            part.add_(kernel)
-        return matrix.view(-1, kernel.shape[3]).t().contiguous()
-
-    def _spread(self, dmatrix: Tensor) -> Tensor:
-        """The transpose of ``_sums``: the gradient by them to that by ``conv.matrix()``."""
-        o, c = self.conv.weight.shape[:2]
-        dkernel = dmatrix.new_zeros(*self.conv.kernel_size, o, c)
-        for part in self._copies(dmatrix.t().view(*self.windows.kernel_size, o, c)):
-            dkernel.add_(part)
-        return dkernel.flip(0, 1).permute(2, 0, 1, 3).reshape(o, -1)  # (C_out, K1 K2 C_in)
-
-    def _copies(self, matrix: Tensor) -> list[Tensor]:
-        """Where the kernel lies in the one step's weights, for each of a pixel's ``s1 s2`` copies."""
-        (k1, k2), (s1, s2) = self.conv.kernel_size, self.nearest.scale_factor
-        return [matrix[i : i + k1, j : j + k2] for i in range(s1) for j in range(s2)]
+    def _weights(self, step: OneStep) -> Tensor:
+        """The step's own weights; in inference mode kept until the kernel is written to."""
+        kernel = self.conv.weight
+        if self.training or kernel.is_inference():  # tensors made in inference mode have no version
+            return step.weights(kernel.permute(2, 3, 1, 0))
+        owner, version, weights = self._kept or (None, -1, kernel)
+        if owner is not kernel or version != kernel._version:
+            version, weights = kernel._version, step.weights(kernel.permute(2, 3, 1, 0))
+            self._kept = kernel, version, weights
+        return weights

@@ -26,6 +26,7 @@ from n2n_core.scratch import (
     Skip,
     Upsampling,
 )
+from n2n_core.scratch.one_step import Differences, OneStep, Summed
 from n2n_core.scratch.windows import Windows
 from tests.scratch.compare import (
     LossTo,
@@ -62,8 +63,10 @@ def transposed(*arguments: Any, **options: Any) -> Any:
     return ConvTranspose2d(2, *arguments, **options), nn.ConvTranspose2d(2, *arguments, **options), x
 
 
-def one_step() -> Any:
-    return Upsampling(2, 3, 3, padding=1), torch_upsampling(2, 3, 3, padding=1), normal(2, 2, 4, 3)
+def one_step(step: OneStep) -> Any:
+    layer = Upsampling(2, 3, 3, padding=1)
+    layer.step = step
+    return layer, torch_upsampling(2, 3, 3, padding=1), normal(2, 2, 4, 3)
 
 
 def skip() -> Any:
@@ -86,7 +89,8 @@ CASES: dict[str, Callable[[], Any]] = {
     "nearest-2x3": lambda: nearest((2, 3)),
     "padded": lambda: convolution(3, 3, padding=1),
     "transposed": lambda: transposed(3, 3, stride=2),
-    "one-step": one_step,
+    "one-step": lambda: one_step(Summed((3, 3), (2, 2), (1, 1))),
+    "differences": lambda: one_step(Differences()),
     "skip": skip,
     "nested": nested,
     "relu": lambda: (ReLU(), nn.ReLU(), torch.tensor([-1.0, 0.0, 2.0])),
@@ -215,13 +219,23 @@ BUGS: list[tuple[str, Plant, str, tuple[Callable[[str], None], ...]]] = [
      before(Convolution, "add_gradients", lambda conv, *_: conv.weight_grad.zero_()),
      "oblong patches transposed one-step", TORCH),
     ("one step's taps are not the kernel's flipped",
-     plant(Upsampling, "_sums", lambda sums: lambda self, weight: sums(self, weight.flip(2, 3))),
+     plant(Summed, "weights", lambda sums: lambda self, kernel: sums(self, kernel.flip(0, 1))),
      "one-step", TORCH),
     ("one step's copies of the kernel all lie in the corner",
-     result(Upsampling, "_copies", lambda _, copies: copies[:1] * len(copies)), "one-step", TORCH),
-    ("one step's gradient is of one copy alone",
-     plant(Upsampling, "_spread", lambda spread: lambda self, matrix: spread(self, matrix) / 4),
-     "one-step", BOTH),
+     result(Summed, "_copies", lambda _, copies: copies[:1] * len(copies)), "one-step", TORCH),
+    ("one step's gradient is a mean of the copies'",
+     result(Summed, "weights_backward", lambda step, dkernel: dkernel / 4), "one-step", BOTH),
+    ("differences' axes are exchanged",
+     result(Differences, "weights", lambda _, sums: sums.transpose(0, 1).contiguous()), "differences", TORCH),
+    ("differences' gradient has its axes exchanged",
+     result(Differences, "weights_backward", lambda _, dkernel: dkernel.transpose(0, 1)),
+     "differences", BOTH),
+    ("differences' signs are lost in dx",
+     plant(Differences, "_inputs_backward", lambda back: lambda self, dboth: back(self, dboth.abs())),
+     "differences", BOTH),
+    ("differences see a border that is not zero",
+     plant(Differences, "_inputs", lambda inputs: lambda self, x: inputs(self, x.roll(1, 1))),
+     "differences", BOTH),
     ("a skip's gradient goes through the modules alone",
      result(Skip, "backward", lambda _, dx: dx * 0), "skip", BOTH),
     ("a skip's gradients are exchanged",

@@ -7,11 +7,14 @@ import torch
 from torch import nn
 
 from n2n_core.errors import ShapeError
-from n2n_core.scratch import SGD, NearestUpsampling, Upsampling
+from n2n_core.scratch import SGD, NearestUpsampling, Upsampling, one_step, windows
+from n2n_core.scratch.one_step import Differences, OneStep, Summed
 from tests.scratch.compare import DEVICES, LAYOUTS, against_torch, by_differences, normal, torch_upsampling
 
 SCALES = [1, 2, 3, (1, 2), (3, 1), (2, 3)]
 REPORTS: dict[str, Any] = {"kernel_size": 3, "scale_factor": 2, "padding": 1}
+STEPS = {"two steps": None, "summed": Summed((3, 3), (2, 2), (1, 1)), "differences": Differences()}
+STEP = pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
 GENERAL: list[dict[str, Any]] = [
     {"kernel_size": 3, "scale_factor": 3, "padding": 1},
     {"kernel_size": 3, "scale_factor": 2},
@@ -54,7 +57,7 @@ def test_nearest_upsamplings_gradient_is_that_of_finite_differences(scale: Any) 
 @pytest.mark.parametrize("options", [REPORTS, *GENERAL], ids=str)
 def test_upsampling_is_torchs_two_steps(options: dict[str, Any], bias: bool) -> None:
     layer = Upsampling(2, 3, **options, bias=bias)
-    assert layer.is_one_step == (not {"stride", "dilation"} & set(options))
+    assert (layer.step is None) == bool({"stride", "dilation"} & set(options))
     against_torch(layer, reference(options, bias), normal(2, 2, 4, 6))
 
 
@@ -80,23 +83,66 @@ def test_types_and_devices(options: dict[str, Any], device: str, dtype: torch.dt
 def test_padding_as_wide_as_the_kernel_takes_two_steps() -> None:
     options: dict[str, Any] = {"kernel_size": 3, "scale_factor": 2, "padding": (1, 3)}
     layer = Upsampling(2, 3, **options)
-    assert not layer.is_one_step
+    assert layer.step is None
     against_torch(layer, reference(options), normal(2, 2, 4, 6))
 
 
+def with_step(step: OneStep | None, c_in: int, c_out: int, bias: bool = True) -> Upsampling:
+    layer = Upsampling(c_in, c_out, **REPORTS, bias=bias)
+    layer.step = step
+    return layer
+
+
+@STEP
 @pytest.mark.parametrize("size", [(1, 1), (1, 5), (4, 1), (3, 6), (8, 8)])
-@pytest.mark.parametrize(("c_in", "c_out"), [(2, 3), (3, 3), (4, 1)])
-def test_one_step_equals_two(c_in: int, c_out: int, size: tuple[int, int]) -> None:
-    one, two, x = (
-        Upsampling(c_in, c_out, **REPORTS),
-        Upsampling(c_in, c_out, **REPORTS),
-        normal(2, c_in, *size),
+@pytest.mark.parametrize(("c_in", "c_out"), [(2, 3), (3, 3), (4, 1), (1, 1)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_one_step_is_torchs_two(
+    step: OneStep | None, c_in: int, c_out: int, size: tuple[int, int], bias: bool
+) -> None:
+    layer, expected = (
+        with_step(step, c_in, c_out, bias),
+        torch_upsampling(c_in, c_out, 3, padding=1, bias=bias),
     )
-    two.is_one_step = False
-    for layer in (one, two):
-        against_torch(layer, torch_upsampling(c_in, c_out, 3, padding=1), x)
-    two.load_state_dict(one.state_dict())
-    torch.testing.assert_close(one(x), two(x))
+    against_torch(layer, expected, normal(2, c_in, *size))
+
+
+@STEP
+@pytest.mark.parametrize("size", [(1, 1), (2, 3)])
+def test_one_steps_gradients_are_those_of_finite_differences(
+    step: OneStep | None, size: tuple[int, int]
+) -> None:
+    by_differences(with_step(step, 2, 3), normal(1, 2, *size))
+
+
+@STEP
+@pytest.mark.parametrize("part", [1, 500])
+def test_one_step_takes_any_number_of_images_at_a_time(
+    step: OneStep | None, part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "PART", part)
+    monkeypatch.setattr(one_step, "PART", part)
+    against_torch(with_step(step, 2, 3), torch_upsampling(2, 3, 3, padding=1), normal(5, 2, 3, 4))
+
+
+@STEP
+def test_one_step_takes_no_images(step: OneStep | None) -> None:
+    against_torch(with_step(step, 2, 3), torch_upsampling(2, 3, 3, padding=1), normal(0, 2, 3, 4))
+
+
+@STEP
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_one_step_takes_any_memory_layout(step: OneStep | None, layout: Any) -> None:
+    against_torch(with_step(step, 2, 3), torch_upsampling(2, 3, 3, padding=1), normal(2, 2, 5, 4), layout)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("device", DEVICES)
+def test_many_channels_take_differences(device: str, dtype: torch.dtype) -> None:
+    layer = Upsampling(64, 65, **REPORTS)
+    assert isinstance(layer.step, Differences)
+    assert isinstance(Upsampling(100, 3, **REPORTS).step, Summed)
+    against_torch(layer, torch_upsampling(64, 65, 3, padding=1), normal(2, 64, 5, 4, dtype=dtype).to(device))
 
 
 CHANGES: dict[str, Any] = {
@@ -109,9 +155,10 @@ CHANGES: dict[str, Any] = {
 }
 
 
+@STEP
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_inference_follows_every_change_of_the_weights(change: Any) -> None:
-    layer, x = Upsampling(2, 3, **REPORTS), normal(1, 2, 4, 5, dtype=torch.float32)
+def test_inference_follows_every_change_of_the_weights(change: Any, step: OneStep | None) -> None:
+    layer, x = with_step(step, 2, 3), normal(1, 2, 4, 5, dtype=torch.float32)
     before = layer.eval()(x)
     assert layer(x).equal(before)
     change(layer)
