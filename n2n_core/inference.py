@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from n2n_core import tiling, weights
 from n2n_core.device import pick_device
 from n2n_core.errors import ShapeError, WeightsError
+from n2n_core.fast_path import rewritten
 from n2n_core.networks import Network
 
 WINDOW = 128
@@ -37,10 +38,11 @@ class Denoiser:
         batch_pixels: int = BATCH_PIXELS,
     ) -> None:
         self.device = pick_device(device) if isinstance(device, str) else device
-        self.network = network.to(self.device).eval()
-        if isinstance(self.network, nn.Module):
-            self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.geometry = tiling.geometry(self.network)
+        network = network.to(self.device).eval()
+        if isinstance(network, nn.Module):
+            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.geometry = tiling.geometry(network)
+        self.network = rewritten(network)
         self._check_channels()
         self.window, self.batch_pixels = window, batch_pixels
 

@@ -8,7 +8,7 @@ one weights file, which stores the dataclass, serves both.
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor, nn
@@ -35,6 +35,7 @@ class AutoEncoder:
         skip: report 1's table 3 has it, tables 1 and 2 do not.
     """
 
+    engine: ClassVar[str] = "torch"
     channels: tuple[int, ...] = (100, 100, 100, 3)
     skip: bool = True
 
@@ -53,7 +54,7 @@ class AutoEncoder:
         >>> sum(tensor.numel() for tensor in AutoEncoder().build().state_dict().values())
         188403
         """
-        if pick_engine(engine, own="torch") == "scratch":
+        if pick_engine(engine, self.engine) == "scratch":
             return scratch.AutoEncoder(self.channels, self.skip, generator)
         return _seeded(generator, lambda: AutoEncoderNetwork(self))
 
@@ -65,12 +66,13 @@ class StridedAutoEncoder:
     With ``hidden=100``: 134,203 parameters, report 2's table 1. Its own engine is scratch.
     """
 
+    engine: ClassVar[str] = "scratch"
     channels: int = 3
     hidden: int = 100
 
     def build(self, generator: Generator | None = None, engine: str = "auto") -> Network:
         """The network, freshly initialised from ``generator``."""
-        if pick_engine(engine, own="scratch") == "scratch":
+        if pick_engine(engine, self.engine) == "scratch":
             return scratch.strided_autoencoder(self.channels, self.hidden, generator)
         return _seeded(generator, lambda: _strided(self))
 

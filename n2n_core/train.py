@@ -250,8 +250,10 @@ class _Run:
 
     def restore(self) -> None:
         state = load_checkpoint(self.folder)
-        own = asdict(self.config)
-        for name, value in state["config"].items():
+        own, recorded = asdict(self.config), {"engine": "auto"} | state["config"]
+        for config in (own, recorded):  # "auto" and the engine that it stands for are the same
+            config["engine"] = networks.pick_engine(config["engine"], self.architecture.engine)
+        for name, value in recorded.items():
             if own.get(name) != value:
                 raise ConfigError(f"{name} is {own.get(name)!r}, expected {value!r} as in the run to resume")
         if state["data"] != self.fingerprint:

@@ -10,7 +10,7 @@ LEVELS = [
     {"errors"},
     {"noise", "metrics", "files", "device", "schedule", "scratch"},
     {"image", "networks"},
-    {"data", "tiling", "weights", "learners"},
+    {"data", "tiling", "weights", "learners", "fast_path"},
     {"inference", "train"},
     {"course", "cli"},
 ]

@@ -1,9 +1,8 @@
 """A small deep-learning framework, by hand: every layer with its own backward pass.
 
-It uses tensors' methods, ``torch.empty``, ``torch.cat`` and ``torch.arange``; no ``torch.nn``
-module and no autograd. Reading order: ``module``, ``activation``, ``loss``, ``windows``,
-``conv``, ``upsampling``, ``one_step``, ``sequential``, ``optim``, ``network``;
-``docs/framework.md`` goes along.
+It uses tensors' methods, ``torch.empty`` and ``torch.cat``; no ``torch.nn`` module and no autograd.
+Reading order: ``module``, ``activation``, ``loss``, ``windows``, ``conv``, ``upsampling``,
+``one_step``, ``sequential``, ``optim``, ``network``; ``docs/framework.md`` goes along.
 """
 
 from n2n_core.scratch.activation import ReLU, Sigmoid

@@ -15,13 +15,13 @@ class ReLU(Module):
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
         """Negative values become 0."""
         y = x.clamp(min=0)
-        if self.training:
-            self.y = y
+        self.keep(y)
         return y
 
     def backward(self, grad: Tensor) -> Tensor:  # type: ignore[override]
         """``dy/dx`` is 1 where ``x > 0``, else 0; 0 at 0."""
-        return grad * (self.y > 0)
+        (y,) = self.recall()
+        return self.received(grad, y.shape).masked_fill(y == 0, 0)
 
 
 class Sigmoid(Module):
@@ -34,10 +34,10 @@ class Sigmoid(Module):
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
         """The logistic function."""
         y = x.sigmoid()
-        if self.training:
-            self.y = y
+        self.keep(y)
         return y
 
     def backward(self, grad: Tensor) -> Tensor:  # type: ignore[override]
         """``dy/dx = y (1 - y)``: finite for every x, where a formula in exp(-x) overflows."""
-        return grad * self.y * (1 - self.y)
+        (y,) = self.recall()
+        return self.received(grad, y.shape) * y * (1 - y)

@@ -51,7 +51,6 @@ class Convolution(Module):
         self.weight_grad = self.weight * 0  # in the same memory layout
         self.bias = torch.empty(out_channels).uniform_(-bound, bound, generator=generator) if bias else None
         self.bias_grad = None if self.bias is None else self.bias * 0
-        self._saved: tuple[Tensor, Pair] | None = None
 
     def matrix(self) -> Tensor:
         """The weights as ``(small C, K1 K2 large C)``: a view of them where channels lie last."""
@@ -82,21 +81,14 @@ class Convolution(Module):
             kernel = f"kernel {self.kernel_size}, padding {self.padding}, dilation {self.dilation}"
             raise ShapeError(name, "the input's height and width", size, f"enough for {kernel}")
         x = pixels(x)
-        if self.training:
-            self._saved = x, output
+        self.keep(x)
         return x, output
 
-    def leave(self, grad: Tensor) -> tuple[Tensor, Tensor]:
-        """The input of the last forward, once, and the gradient by its output, as ``(N, H, W, C)``."""
-        name = f"{type(self).__name__}.backward"
-        if self._saved is None:
-            raise RuntimeError(f"{name} needs a forward in training mode before it")
-        x, output = self._saved
-        expected = (len(x), self.out_channels, *output)
-        if grad.shape != expected:
-            raise ShapeError(name, "the gradient's shape", tuple(grad.shape), f"{expected}")
-        self._saved = None
-        return x, pixels(grad)
+    def leave(self, grad: Tensor, scale: Pair = (1, 1)) -> tuple[Tensor, Tensor]:
+        """The input of the last forward, and the gradient by its output, both ``(N, H, W, C)``."""
+        (x,) = self.recall()
+        size = self.output_size((scale[0] * x.shape[1], scale[1] * x.shape[2]))
+        return x, pixels(self.received(grad, (len(x), self.out_channels, *size)))
 
     def param(self) -> list[Parameter]:
         pairs = [[self.weight, self.weight_grad]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 from torch import Tensor
@@ -23,6 +23,7 @@ class Module:
     """
 
     training = True
+    _saved: tuple[Tensor, ...] | None = None
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Return the output for ``inputs``."""
@@ -34,6 +35,29 @@ class Module:
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         return self.forward(*(x.detach() for x in inputs))  # autograd has no part in this
+
+    def keep(self, *tensors: Tensor) -> None:
+        """In training mode: hold ``tensors`` for ``backward``."""
+        if self.training:
+            self._saved = tensors
+            self._versions = [_version(tensor) for tensor in tensors]
+
+    def recall(self) -> tuple[Tensor, ...]:
+        """What the last forward kept, once: every backward needs a forward of its own."""
+        name, saved = f"{type(self).__name__}.backward", self._saved
+        if saved is None:
+            raise RuntimeError(f"{name} needs a forward in training mode before it")
+        if self._versions != [_version(tensor) for tensor in saved]:
+            raise RuntimeError(f"{name} needs a tensor that was written to after the forward")
+        self._saved = None
+        return saved
+
+    def received(self, grad: Tensor, shape: Sequence[int]) -> Tensor:
+        """``grad``, if it has the output's ``shape``."""
+        if tuple(grad.shape) != tuple(shape):
+            name = f"{type(self).__name__}.backward"
+            raise ShapeError(name, "the gradient's shape", tuple(grad.shape), str(tuple(shape)))
+        return grad.detach()
 
     def param(self) -> list[Parameter]:
         """All ``[tensor, gradient]`` pairs, of the children too, in a fixed order."""
@@ -53,6 +77,8 @@ class Module:
         """Keep what ``backward`` needs (``mode=True``), or nothing at all."""
         for module in self.modules():
             module.training = mode
+            if not mode:
+                module._saved = None
         return self
 
     def eval(self) -> Self:
@@ -84,3 +110,8 @@ class Module:
                 raise ShapeError("load_state_dict", name, got, str(expected))
         for name, tensor in own.items():
             tensor.copy_(state[name].detach())
+
+
+def _version(tensor: Tensor) -> int:
+    """Grows with every write to the tensor's memory; those made in inference mode have none."""
+    return -1 if tensor.is_inference() else tensor._version

@@ -42,14 +42,18 @@ class Skip(Sequential):
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
         """``cat([x, f(x)])`` along the channels."""
+        if x.dim() != 4:
+            raise ShapeError("Skip", "the input's shape", tuple(x.shape), "(N, C, H, W)")
         y = super().forward(x)
         if (len(y), *y.shape[2:]) != (len(x), *x.shape[2:]):
             expected = f"({len(x)}, C, {', '.join(map(str, x.shape[2:]))}) as the input's"
             raise ShapeError("Skip", "the modules' output's shape", tuple(y.shape), expected)
-        if self.training:
-            self.channels = x.shape[1]
+        self.keep(x, y)
         return torch.cat([x, y], 1)
 
     def backward(self, grad: Tensor) -> Tensor:  # type: ignore[override]
         """``dx`` is the gradient by the first C channels, plus ``f``'s backward of the others."""
-        return grad[:, : self.channels] + super().backward(grad[:, self.channels :])
+        x, y = self.recall()
+        n, c, h, w = x.shape
+        grad = self.received(grad, (n, c + y.shape[1], h, w))
+        return grad[:, :c] + super().backward(grad[:, c:])

@@ -1,6 +1,7 @@
 """Nearest-neighbour upsampling, alone and followed by a convolution."""
 
 from operator import lt
+from typing import Any
 
 from torch import Generator, Tensor
 
@@ -31,13 +32,16 @@ class NearestUpsampling(Module):
         if x.dim() != 4:
             raise ShapeError("NearestUpsampling", "the input's shape", tuple(x.shape), "(N, C, H, W)")
         (n, c, h, w), (s1, s2) = x.shape, self.scale_factor
+        self.keep(x)
         y = pixels(x).view(n, h, 1, w, 1, c).expand(n, h, s1, w, s2, c)
         return planes(y.reshape(n, h * s1, w * s2, c))
 
     def backward(self, grad: Tensor) -> Tensor:  # type: ignore[override]
         """Each input pixel collects the gradients of its ``s1 s2`` copies."""
-        (n, c, h, w), (s1, s2) = grad.shape, self.scale_factor
-        return planes(pixels(grad).view(n, h // s1, s1, w // s2, s2, c).sum((2, 4)))
+        (x,) = self.recall()
+        (n, c, h, w), (s1, s2) = x.shape, self.scale_factor
+        grad = self.received(grad, (n, c, s1 * h, s2 * w))
+        return planes(pixels(grad).view(n, h, s1, w, s2, c).sum((2, 4)))
 
 
 class Upsampling(Module):
@@ -85,14 +89,17 @@ class Upsampling(Module):
         """The two backward passes, in reverse order."""
         if self.step is None:
             return self.nearest.backward(self.conv.backward(grad))
-        x, grad = self.conv.leave(grad)
+        x, grad = self.conv.leave(grad, self.nearest.scale_factor)
         dx, dweights = self.step.backward(x, grad, self._weights(self.step))
         dkernel = self.step.weights_backward(dweights, (self.conv.in_channels, self.conv.out_channels))
         self.conv.add_gradients(dkernel.permute(3, 0, 1, 2).flatten(1), grad)
         return planes(dx)
 
     def _weights(self, step: OneStep) -> Tensor:
-        """The step's own weights; in inference mode kept until the kernel is written to."""
+        """The step's own weights; in inference mode kept until the kernel is written to.
+
+        Writes are told by the kernel's version, as in autograd: those through ``.data`` are not.
+        """
         kernel = self.conv.weight
         if self.training or kernel.is_inference():  # tensors made in inference mode have no version
             return step.weights(kernel.permute(2, 3, 1, 0))
@@ -101,3 +108,7 @@ class Upsampling(Module):
             version, weights = kernel._version, step.weights(kernel.permute(2, 3, 1, 0))
             self._kept = kernel, version, weights
         return weights
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies, whose weights count their versions anew."""
+        return {**vars(self), "_kept": None}

@@ -12,6 +12,8 @@ from itertools import product
 
 from torch import Tensor
 
+from n2n_core.errors import ShapeError
+
 Pair = tuple[int, int]
 PART = 2**20
 """Window entries that are held at once: they stay in the processor's cache, and memory small."""
@@ -19,7 +21,11 @@ PART = 2**20
 
 def pair(value: int | Pair) -> Pair:
     """``3`` means ``(3, 3)``."""
-    return (value, value) if isinstance(value, int) else (value[0], value[1])
+    if isinstance(value, int):
+        return value, value
+    if len(value) != 2:
+        raise ShapeError("pair", "an argument", value, "an int, or one for each axis")
+    return value[0], value[1]
 
 
 def pixels(x: Tensor) -> Tensor:
@@ -38,7 +44,7 @@ class Windows:
 
     A *large* map ``(N, H, W, C)`` has windows, one for each pixel of a *small* map
     ``(N, H', W', C')``; ``windows(x)`` is the matrix ``(N H' W', K1 K2 C)`` with a row for each. It
-    is never held as a whole: a few images at a time go through it.
+    is not held as a whole for a whole batch: a few images at a time go through it.
     """
 
     kernel_size: Pair

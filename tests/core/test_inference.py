@@ -66,7 +66,7 @@ def test_no_images_give_no_images() -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_geometry_comes_from_the_network(name: str) -> None:
     denoiser = Denoiser.load(weights.find(name).path, "cpu")
-    assert denoiser.geometry == tiling.geometry(denoiser.network)
+    assert denoiser.geometry == tiling.geometry(weights.load(weights.find(name).path)[0])
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -271,6 +271,14 @@ def test_both_engines_lead_to_the_same_weights(model: str, tmp_path: Path) -> No
         torch.testing.assert_close(tensor, second[name], rtol=0, atol=1e-4, msg=name)
 
 
+def test_a_run_goes_on_with_the_engine_that_auto_stands_for_and_no_other(tmp_path: Path) -> None:
+    config = replace(SMALL, model="torch")
+    assert not fit(config, tmp_path, should_stop=stop_after(4))
+    with pytest.raises(ConfigError, match="engine is 'scratch', expected 'torch' as in the run to resume"):
+        fit(replace(config, engine="scratch"), tmp_path, resume=True)
+    assert fit(replace(config, engine="torch"), tmp_path, resume=True)
+
+
 def test_an_unknown_engine_lists_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="engine is 'jax', expected one of: auto, torch, scratch"):
         TrainConfig(engine="jax")

@@ -240,5 +240,3 @@ def test_a_gradient_of_another_shape_than_the_outputs_is_refused(kind: Any, shap
         layer.backward(torch.zeros(shape))
     assert not layer.weight_grad.any()
     assert not layer.bias_grad.any()
-    layer.backward(torch.ones(1, 3, 4, 4))  # the forward is not lost
-    assert layer.bias_grad.any()

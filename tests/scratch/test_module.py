@@ -1,6 +1,8 @@
 """What every layer has in common: modes, types, states, and no autograd."""
 
+import pickle
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -159,3 +161,94 @@ def test_a_bare_module_computes_nothing_and_has_no_parameters() -> None:
     for method in (layer, layer.backward):
         with pytest.raises(NotImplementedError):
             method(torch.zeros(1))
+
+
+@LAYER
+def test_inference_forgets_what_training_kept(make: Callable[[], Module]) -> None:
+    layer = make()
+    layer(torch.rand(1, 2, 6, 6))
+    assert kept(layer) != []
+    assert set(kept(layer.eval())) <= {"_kept"}
+
+
+@LAYER
+def test_every_backward_needs_its_own_forward(make: Callable[[], Module]) -> None:
+    layer, x = make(), torch.rand(1, 2, 6, 6)
+    grad = torch.ones_like(layer(x))
+    layer.backward(grad)
+    with pytest.raises(RuntimeError, match="backward needs a forward in training mode before it"):
+        layer.backward(grad)
+
+
+@LAYER
+def test_a_gradient_of_another_shape_is_refused(make: Callable[[], Module]) -> None:
+    layer = make()
+    shape = layer(torch.rand(2, 2, 6, 6)).shape
+    with pytest.raises(ShapeError, match=r"backward: the gradient's shape is \(1, .*, expected \(2, "):
+        layer.backward(torch.ones(1, *shape[1:]))
+
+
+@LAYER
+def test_autograd_has_no_part_in_a_gradient_that_asks_for_it(make: Callable[[], Module]) -> None:
+    layer, x = make(), torch.rand(1, 2, 6, 6)
+    y = layer(x)
+    with torch.enable_grad():
+        assert not layer.backward(torch.ones_like(y, requires_grad=True)).requires_grad
+
+
+@LAYER
+@pytest.mark.parametrize("copy", [deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
+def test_a_copy_is_independent(make: Callable[[], Module], copy: Callable[[Module], Module]) -> None:
+    layer, x = make().eval(), torch.rand(1, 2, 6, 6)
+    for tensor, _ in layer.param():
+        tensor.mul_(1).mul_(1)  # versions ahead of the copy's
+    before = layer(x)
+    twin = copy(layer)
+    assert twin(x).equal(before)
+    for tensor, _ in twin.param():
+        tensor.zero_()
+    assert layer(x).equal(before)
+    assert twin(x).equal(twin.train()(x))
+
+
+@pytest.mark.parametrize("layer", [ReLU(), Sigmoid()])
+def test_an_activation_used_twice_is_refused_rather_than_wrong(layer: Module) -> None:
+    network = Sequential(layer, Conv2d(2, 2, 1), layer)
+    y = network(torch.rand(1, 2, 6, 6))
+    with pytest.raises(RuntimeError, match="needs a forward"):
+        network.backward(torch.ones_like(y))
+
+
+def test_an_input_that_was_written_to_is_not_taken_for_what_it_was() -> None:
+    layer, x = Conv2d(2, 3, 3), torch.rand(1, 2, 6, 6).contiguous(memory_format=torch.channels_last)
+    y = layer(x)
+    x.zero_()
+    with pytest.raises(RuntimeError, match=r"Conv2d.backward needs a tensor that was written to"):
+        layer.backward(torch.ones_like(y))
+
+
+def test_an_output_that_was_written_to_is_refused() -> None:
+    layer = Sigmoid()
+    y = layer(torch.rand(3))
+    y.zero_()
+    with pytest.raises(RuntimeError, match=r"Sigmoid.backward needs a tensor that was written to"):
+        layer.backward(torch.ones(3))
+
+
+def test_the_loss_of_nothing_has_an_empty_gradient() -> None:
+    loss = MSE()
+    loss(torch.rand(0, 3), torch.rand(0, 3))
+    assert loss.backward().shape == (0, 3)
+
+
+def test_relu_stops_an_infinite_gradient() -> None:
+    layer = ReLU()
+    layer(torch.tensor([-1.0, 1.0]))
+    assert layer.backward(torch.tensor([float("inf"), float("inf")])).tolist() == [0.0, float("inf")]
+
+
+def test_an_argument_of_three_numbers_is_refused() -> None:
+    with pytest.raises(
+        ShapeError, match=r"an argument is \(3, 4, 5\), expected an int, or one for each axis"
+    ):
+        Conv2d(2, 3, (3, 4, 5))  # type: ignore[arg-type]

@@ -1,0 +1,37 @@
+"""Rewritten networks give the same numbers."""
+
+import pytest
+import torch
+from torch import Generator
+
+from n2n_core.fast_path import FastAutoEncoder, rewritten
+from n2n_core.networks import DEPTHS, ENGINES, FINAL_WITHOUT_SKIP, MODELS, Architecture, AutoEncoder
+
+ALL: dict[str, Architecture] = {
+    **MODELS, "without skip": FINAL_WITHOUT_SKIP, "deep": DEPTHS[8], "two layers": AutoEncoder((5, 3), False),
+    "deep with skip": AutoEncoder((5, 4, 6, 4, 5, 3)),
+}  # fmt: skip
+EACH = pytest.mark.parametrize("architecture", ALL.values(), ids=ALL)
+
+
+@EACH
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("size", [(32, 32), (20, 36)])
+def test_the_rewritten_network_gives_the_same(
+    architecture: Architecture, engine: str, size: tuple[int, int]
+) -> None:
+    network = architecture.build(Generator().manual_seed(0), engine)
+    images = torch.rand(2, 3, *size, generator=Generator().manual_seed(1))
+    with torch.no_grad():
+        expected = network.eval()(images)
+        fast = rewritten(network)
+        for _ in range(2):  # what it overwrites is its own
+            assert (fast(images) - expected).abs().max() < 1e-6
+        assert network(images).equal(expected)
+
+
+def test_the_auto_encoder_is_rewritten() -> None:
+    fast = rewritten(MODELS["torch"].build())
+    assert isinstance(fast, FastAutoEncoder)
+    assert not fast.training
+    assert not any(tensor.requires_grad for tensor in fast.state_dict().values())
