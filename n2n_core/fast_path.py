@@ -32,13 +32,16 @@ def rewritten(network: Network) -> Network:
 class FastAutoEncoder(nn.Module):
     """``AutoEncoderNetwork`` by convolutions alone: ``(N, C, H, W)`` floats in [0, 1] to the same."""
 
+    skip: Tensor | None
+
     def __init__(self, network: AutoEncoderNetwork) -> None:
         super().__init__()
         *inner, last = (as_convolution(layer) for layer in network.layers)
         skipped = inner[0].weight.shape[0] if network.skip else 0
         self.inner = nn.ModuleList(_Frozen(layer) for layer in inner)
         self.last = _Frozen(last._replace(weight=last.weight[:, skipped:]))
-        self.skip = _Frozen(Convolution(last.weight[:, :skipped], None, last.padding)) if skipped else None
+        skip = last.weight[:, :skipped].detach().contiguous(memory_format=torch.channels_last)
+        self.register_buffer("skip", skip if skipped else None)
 
     def forward(self, x: Tensor) -> Tensor:
         """As the network's own, with all intermediate maps overwritten in place."""
@@ -48,12 +51,12 @@ class FastAutoEncoder(nn.Module):
             x = layer(x).relu_()
         x = self.last(x)
         if self.skip is not None:
-            x = x.add_(self.skip(first))
+            x = x.add_(conv2d(first, self.skip, padding=self.last.padding))
         return x.sigmoid_()
 
 
 class _Frozen(nn.Module):
-    """A convolution whose weights are constants, channels last."""
+    """A convolution whose weights are constants, channels last; tiling reads its arguments."""
 
     weight: Tensor
     bias: Tensor | None
@@ -63,7 +66,8 @@ class _Frozen(nn.Module):
         weight = layer.weight.detach().contiguous(memory_format=torch.channels_last)
         self.register_buffer("weight", weight)
         self.register_buffer("bias", None if layer.bias is None else layer.bias.detach())
-        self.padding = layer.padding
+        self.kernel_size, self.padding = weight.shape[2:], (layer.padding, layer.padding)
+        self.stride = self.dilation = (1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         return conv2d(x, self.weight, self.bias, padding=self.padding)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import perf_counter
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,9 @@ from n2n_core.networks import Network
 
 WINDOW = 128
 """Tile side in pixels: the fastest measured on a CPU (``python -m benchmarks.tiling``)."""
+
+QUANTUM = 0.005
+"""Seconds that a small request may wait for a tile of a large one."""
 
 BATCH_PIXELS = 4 * WINDOW**2
 """Pixels run at once: bounds memory whatever the image's size."""
@@ -45,6 +49,8 @@ class Denoiser:
         self.network = rewritten(network)
         self._check_channels()
         self.window, self.batch_pixels = window, batch_pixels
+        self.interactive_window, self.sweet_pixels = window, batch_pixels
+        self.seconds_per_pixel = 1e-6
 
     @classmethod
     def load(cls, path: Path, device: str = "auto", engine: str = "auto") -> Denoiser:
@@ -68,6 +74,38 @@ class Denoiser:
             colour = images.expand(-1, 3, -1, -1) if grey else images
             output = tiling.run(self._forward, colour, self.geometry, self.window, self.batch_pixels)
             return output.mean(1, keepdim=True) if grey else output
+
+    def run(self, batch: Tensor) -> Tensor:
+        """``(N, 3, H, W)`` tiles of a size that the geometry allows; the results, on the CPU."""
+        with torch.no_grad():
+            if self.device.type == "cuda":
+                batch = batch.pin_memory().to(self.device, non_blocking=True)
+            return self._forward(batch).cpu()
+
+    def calibrate(self) -> None:
+        """Measure how much to run at once: warms the network up, and takes a fraction of a second.
+
+        Sets ``seconds_per_pixel``; ``sweet_pixels``, the smallest batch within a tenth of the best
+        speed; and ``interactive_window``, the largest tile that takes at most ``QUANTUM``.
+        """
+        speeds = {n: n * 32**2 / self._seconds(n, self.geometry.fit(32)) for n in (1, 4, 16, 32)}
+        enough = min(n for n, speed in speeds.items() if speed > 0.9 * max(speeds.values()))
+        self.sweet_pixels, self.seconds_per_pixel = enough * 32**2, 1 / speeds[enough]
+        windows = (128, 96, 64, 48)
+        quick = (w for w in windows if w <= self.window and self._seconds(1, self.geometry.fit(w)) <= QUANTUM)
+        self.interactive_window = next(quick, windows[-1])
+
+    def learn(self, pixels: int, seconds: float) -> None:
+        """Follow what batches take, as a running mean."""
+        self.seconds_per_pixel += 0.05 * (seconds / pixels - self.seconds_per_pixel)
+
+    def _seconds(self, count: int, side: int) -> float:
+        batch, times = torch.zeros(count, 3, side, side), []
+        for _ in range(3):
+            began = perf_counter()
+            self.run(batch)
+            times.append(perf_counter() - began)
+        return min(times)
 
     def _check_channels(self) -> None:
         side = self.geometry.fit(1)

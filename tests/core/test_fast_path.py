@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Generator
 
+from n2n_core import tiling
 from n2n_core.fast_path import FastAutoEncoder, rewritten
 from n2n_core.networks import DEPTHS, ENGINES, FINAL_WITHOUT_SKIP, MODELS, Architecture, AutoEncoder
 
@@ -28,6 +29,7 @@ def test_the_rewritten_network_gives_the_same(
         for _ in range(2):  # what it overwrites is its own
             assert (fast(images) - expected).abs().max() < 1e-6
         assert network(images).equal(expected)
+    assert tiling.geometry(fast) == tiling.geometry(network)
 
 
 def test_the_auto_encoder_is_rewritten() -> None:
