@@ -246,10 +246,11 @@ def _to_picture(image: Image.Image, kind: str, metadata: dict[str, Any]) -> Pict
         image = image.convert(("LA" if grey else "RGBA") if transparent else "RGB")
     if image.mode not in ("L", "LA", "RGB", "RGBA"):
         raise ImageError(f"pixels are of kind {image.mode!r}, expected grey or RGB, with or without alpha")
-    pixels = torch.from_numpy(np.array(image)).view(image.height, image.width, -1).permute(2, 0, 1)
+    rows = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
+    pixels = rows.view(image.height, image.width, -1).permute(2, 0, 1)
     colours = 1 if image.mode in ("L", "LA") else 3
     alpha = pixels[colours:].contiguous() if len(pixels) > colours else None
-    return Picture(pixels[:colours].float() / 255, alpha, kind, 8, metadata)
+    return Picture(pixels[:colours].float().div_(255), alpha, kind, 8, metadata)
 
 
 def _pixels(picture: Picture) -> NDArray[np.uint8]:
