@@ -47,6 +47,7 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.scratch
 	$(BIN)/python -m benchmarks.tiling
+	$(BIN)/python -m benchmarks.codec
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

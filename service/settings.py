@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from n2n_core.device import MAX_THREADS
 from n2n_core.errors import ConfigError
-from n2n_core.image import MAX_PIXELS, PIXEL_LIMIT
+from n2n_core.image import MAX_PIXELS, PIXEL_LIMIT, Compression
 from n2n_core.weights import SHIPPED
 
 PREFIX = "N2N_"
@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     max_pixels: Annotated[
         int, Field(ge=1, le=PIXEL_LIMIT, description="largest image, width times height")
     ] = MAX_PIXELS
+    png_compression: Annotated[Compression, Field(description="of PNG answers: fast or small")] = "fast"
 
 
 def read_settings() -> Settings:

@@ -8,7 +8,7 @@ from time import perf_counter
 from torch import Tensor
 
 from n2n_core import image
-from n2n_core.image import Picture
+from n2n_core.image import Compression, Picture
 from n2n_core.inference import Denoiser
 
 
@@ -55,10 +55,13 @@ class Worker:
 
         return picture.with_colour(await asyncio.get_running_loop().run_in_executor(self._device, run))
 
-    async def encode(self, picture: Picture, format: str, timing: Timing) -> bytes:
+    async def encode(
+        self, picture: Picture, format: str, timing: Timing, compression: Compression = "fast"
+    ) -> bytes:
         """Write an image file; see ``image.encode`` for the errors."""
         began = perf_counter()
-        data = await asyncio.get_running_loop().run_in_executor(self._codecs, image.encode, picture, format)
+        loop = asyncio.get_running_loop()
+        data = await loop.run_in_executor(self._codecs, image.encode, picture, format, compression)
         timing.encode = _since(began)
         return data
 

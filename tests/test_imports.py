@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LEVELS = [
     {"errors"},
-    {"noise", "metrics", "files", "device", "schedule", "scratch"},
+    {"noise", "metrics", "files", "device", "schedule", "scratch", "png"},
     {"image", "networks"},
     {"data", "tiling", "weights", "learners", "fast_path"},
     {"inference", "train"},

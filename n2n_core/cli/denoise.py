@@ -27,6 +27,9 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--format", choices=image.MEDIA_TYPES, help="format of the output; the input's if not given"
     )
+    command.add_argument(
+        "--compression", choices=image.COMPRESSIONS, default="fast", help="of PNG files; fast if not given"
+    )
     add_engine(command)
     command.add_argument("--device", default="auto", help="auto, cpu or cuda")
     add_weights(command)
@@ -41,7 +44,8 @@ def denoise(options: argparse.Namespace) -> int:
         try:
             picture = image.decode(source.read_bytes())
             cleaned = picture.with_colour(denoiser(picture.colour[None])[0])
-            encoded = image.encode(cleaned, image.SUFFIXES[target.suffix.lower()])
+            format = image.SUFFIXES[target.suffix.lower()]
+            encoded = image.encode(cleaned, format, options.compression)
             with atomic_path(target) as temporary:
                 temporary.write_bytes(encoded)
         except (ImageError, OSError) as error:

@@ -76,7 +76,8 @@ async def denoise(
         known = ", ".join(MEDIA_TYPES.values())
         raise ProblemError(406, "not_acceptable", f"Accept is {accept!r}, expected one of: {known}")
     cleaned = await state.worker.denoise(served.denoiser, picture, timing)
-    encoded = await state.worker.encode(cleaned, answer.format, timing)
+    compression = state.settings.png_compression
+    encoded = await state.worker.encode(cleaned, answer.format, timing, compression)
     headers = {
         "N2N-Model": served.entry.id,
         "N2N-Weights-SHA256": served.entry.sha256,

@@ -68,6 +68,19 @@ def test_both_engines_give_the_same_file(model: str, pictures: Path, tmp_path: P
     assert np.abs(first.astype(int) - second).max() <= 1  # a value half-way may be rounded either way
 
 
+def test_a_png_can_be_asked_for_that_is_small(pictures: Path, tmp_path: Path) -> None:
+    for name, options in {
+        "default": [],
+        "fast": ["--compression", "fast"],
+        "small": ["--compression", "small"],
+    }.items():
+        assert n2n("denoise", pictures / "a.png", "-o", tmp_path / f"{name}.png", *options) == 0
+    default, fast, small = ((tmp_path / f"{name}.png").read_bytes() for name in ("default", "fast", "small"))
+    assert default == fast
+    assert len(small) < len(fast)
+    assert np.array_equal(np.asarray(opened(small)), np.asarray(opened(fast)))
+
+
 def test_a_folder_becomes_a_folder_of_the_same_structure(pictures: Path, tmp_path: Path) -> None:
     assert n2n("denoise", pictures, "-o", tmp_path / "out") == 0
     written = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")}

@@ -12,6 +12,8 @@ from PIL import Image
 
 from n2n_core import image, weights
 from n2n_core.inference import Denoiser
+from service.app import create_app
+from service.settings import Settings
 from tests.pictures import drawn, file, opened
 from tests.service import problems
 from tests.service.conftest import MAX_BYTES
@@ -31,6 +33,18 @@ def expected(content: bytes, model: str, format: str | None = None) -> bytes:
 
 async def post(client: httpx.AsyncClient, content: bytes = PNG, **params: str) -> httpx.Response:
     return await client.post("/denoise", files={"file": ("img.png", content)}, params=params)
+
+
+async def test_the_setting_chooses_the_pngs_compression(client: httpx.AsyncClient) -> None:
+    app = create_app(Settings(device="cpu", png_compression="small"))
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://n2n") as other,
+    ):
+        fast, small = (await post(client)).content, (await post(other)).content
+    assert len(small) < len(fast)
+    assert np.array_equal(np.asarray(opened(small)), np.asarray(opened(fast)))
 
 
 @pytest.mark.parametrize("model", MODELS)
