@@ -25,6 +25,7 @@ def test_defaults_serve_the_shipped_models() -> None:
         ("threads", "3", 3),
         ("max_bytes", "1000", 1000),
         ("max_pixels", "1000", 1000),
+        ("log_format", "json", "json"),
     ],
 )
 def test_each_setting_is_a_variable(
@@ -43,6 +44,7 @@ def test_each_setting_is_a_variable(
         ("N2N_THREADS", "0"),
         ("N2N_THREADS", "9" * 20),
         ("N2N_MAX_PIXELS", "200000000"),
+        ("N2N_LOG_FORMAT", "xml"),
     ],
 )
 def test_bad_values_are_named(variable: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
