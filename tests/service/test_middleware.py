@@ -78,3 +78,27 @@ async def test_a_request_is_a_span_of_the_clients_trace() -> None:
     assert f"{outermost[0].context.trace_id:032x}" == trace
     assert outermost[0].attributes is not None
     assert outermost[0].attributes["n2n.request_id"] == "mine"
+
+
+@pytest.mark.parametrize("installed", [True, False])
+async def test_traces_are_exported_only_where_the_extra_is_installed(
+    installed: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def find_spec(name: str) -> object:
+        if not installed:
+            raise ModuleNotFoundError(name)
+        return object()
+
+    monkeypatch.setattr("service.app.find_spec", find_spec)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "no address")
+    app = create_app(Settings(device="cpu"))
+    messages: list[Message] = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def send(message: Message) -> None:
+        pass
+
+    await app({"type": "lifespan", "state": {}}, receive, send)
+    assert ("Invalid OTLP traces endpoint" in caplog.text) == installed

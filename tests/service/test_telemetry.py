@@ -172,6 +172,14 @@ async def test_the_dashboard_shows_what_there_is_and_nothing_else(
             assert set(labels.split(", ")) <= set.intersection(*(found[name] for name in names)), expression
 
 
+def test_every_metric_and_no_other_is_in_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "service.md").read_text(encoding="utf-8")
+    families = text_string_to_metric_families(Telemetry("1", "2").scrape().decode())
+    ending = {"counter": "_total"}
+    known = {f.name + ending.get(f.type, "") for f in families if f.name.startswith("n2n_")}
+    assert set(re.findall(r"`(n2n_\w+)`", page)) == known
+
+
 def test_the_dashboard_is_one_that_grafana_takes() -> None:
     source = next(iter(DASHBOARD["templating"]["list"]))
     assert (source["type"], source["query"]) == ("datasource", "prometheus")
