@@ -3,22 +3,26 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import anyio
+import torch
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
+from opentelemetry.trace import TracerProvider
 
 import n2n_core
 from n2n_core.device import set_threads
 from service import errors
-from service.middleware import BodyLimit, Head, RequestId
+from service.middleware import BodyLimit, Head, Observe, RequestId
 from service.registry import Registry
 from service.routes import denoise, health, models
 from service.routes.state import State
 from service.schemas import Problem
 from service.settings import Settings
+from service.telemetry import Telemetry
 from service.worker import Worker
 
 log = logging.getLogger("n2n.service")
@@ -32,8 +36,8 @@ Every error is an RFC 9457 problem (`application/problem+json`).
 """
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The service, its models loaded.
+def create_app(settings: Settings, tracers: TracerProvider | None = None) -> FastAPI:
+    """The service, its models loaded; ``tracers`` goes before the process' own.
 
     Raises:
         N2NError: the weights folder, the default model or the device cannot be used.
@@ -48,13 +52,21 @@ def create_app(settings: Settings) -> FastAPI:
         license_info={"name": "MIT", "identifier": "MIT"},
         lifespan=_lifespan,
         generate_unique_id_function=_operation_id,
+        telemetry={
+            "tracer_provider": tracers,
+            "auto_configure": _can_export(),
+            "metrics": False,  # they are at /metrics
+            "logs": False,
+        },
     )
-    app.state.n2n = State(settings, registry, Worker(settings.max_pixels))
+    telemetry = Telemetry(n2n_core.__version__, torch.__version__)
+    app.state.n2n = State(settings, registry, Worker(settings.max_pixels, telemetry), telemetry)
     for module in (denoise, models, health):
         app.include_router(module.router)
     app.add_api_route("/", _docs, include_in_schema=False)
     app.add_middleware(BodyLimit, max_bytes=settings.max_bytes)
     app.add_middleware(Head)
+    app.add_middleware(Observe, telemetry=telemetry)
     app.add_middleware(RequestId)  # added last, so it comes first
     errors.add_handlers(app)
     _describe_problems(app)
@@ -72,6 +84,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 async def _docs() -> RedirectResponse:
     return RedirectResponse("/docs")
+
+
+def _can_export() -> bool:
+    """Whether the extra ``otel`` is installed; OTEL_EXPORTER_OTLP_ENDPOINT then decides."""
+    try:
+        return find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+    except ModuleNotFoundError:  # of a package above it
+        return False
 
 
 def _operation_id(route: APIRoute) -> str:

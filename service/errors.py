@@ -68,7 +68,8 @@ def problem(
     errors: Iterable[FieldError] = (),
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
-    """A problem as a response."""
+    """A problem as a response, which counts."""
+    request.app.state.n2n.telemetry.problem(code)
     request_id = getattr(request.state, "request_id", "")
     body = Problem(
         title=title(status),
@@ -116,7 +117,8 @@ async def _disconnect(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    log.error("%s failed", getattr(request.state, "request_id", "request"), exc_info=error)
+    request_id = getattr(request.state, "request_id", "")
+    log.error("%s failed", request_id, exc_info=error, extra={"request_id": request_id})
     return problem(request, 500, "internal_error", "the server failed; its log has the reason")
 
 

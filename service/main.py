@@ -2,12 +2,11 @@
 
 import logging
 import socket
-from copy import deepcopy
 
 import uvicorn
-from uvicorn.config import LOGGING_CONFIG
 
 from n2n_core.errors import ConfigError
+from service import logs
 from service.app import create_app
 from service.settings import read_settings
 
@@ -24,10 +23,14 @@ def run(host: str, port: int) -> None:
         ConfigError: a setting is bad, or the address cannot be listened on.
     """
     with listen(host, port) as listener:
-        app = create_app(read_settings())
-        Server(uvicorn.Config(app, log_config=_logging(), timeout_graceful_shutdown=GRACE)).run(
-            sockets=[listener]
+        settings = read_settings()
+        config = uvicorn.Config(
+            create_app(settings),
+            log_config=logs.configuration(settings.log_format),
+            access_log=False,  # ours has the request's id
+            timeout_graceful_shutdown=GRACE,
         )
+        Server(config).run(sockets=[listener])
 
 
 class Server(uvicorn.Server):
@@ -52,10 +55,3 @@ def listen(host: str, port: int) -> socket.socket:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(f"cannot listen on {host}:{port}: {reason}") from error
     return listener
-
-
-def _logging() -> dict[str, object]:
-    """uvicorn's configuration, with our log beside its own."""
-    config = deepcopy(LOGGING_CONFIG)
-    config["loggers"]["n2n"] = config["loggers"]["uvicorn"]
-    return config

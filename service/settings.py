@@ -1,7 +1,7 @@
 """The service's settings, from ``N2N_*`` environment variables."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,6 +30,9 @@ class Settings(BaseSettings):
         int, Field(ge=1, le=PIXEL_LIMIT, description="largest image, width times height")
     ] = MAX_PIXELS
     png_compression: Annotated[Compression, Field(description="of PNG answers: fast or small")] = "fast"
+    log_format: Annotated[
+        Literal["text", "json"], Field(description="the log's lines: for people or for programs")
+    ] = "text"
 
 
 def read_settings() -> Settings:

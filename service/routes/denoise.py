@@ -67,6 +67,7 @@ async def denoise(
     """
     _check_names(request)
     served = state.registry.get(model)
+    request.state.model = served.entry.id  # for the log
     accept = ", ".join(request.headers.getlist("accept"))
     data = await _read(request)
     timing = Timing()
@@ -75,7 +76,7 @@ async def denoise(
     if answer is None:
         known = ", ".join(MEDIA_TYPES.values())
         raise ProblemError(406, "not_acceptable", f"Accept is {accept!r}, expected one of: {known}")
-    cleaned = await state.worker.denoise(served.denoiser, picture, timing)
+    cleaned = await state.worker.denoise(served, picture, timing)
     compression = state.settings.png_compression
     encoded = await state.worker.encode(cleaned, answer.format, timing, compression)
     headers = {

@@ -1,10 +1,12 @@
-"""Whether the process runs, and whether it can serve."""
+"""Whether the process runs, whether it can serve, and how it does."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
 
 from service.errors import ProblemError, responses
 from service.routes.state import StateDep
 from service.schemas import Health, Readiness
+from service.telemetry import MEDIA_TYPE
 
 router = APIRouter(tags=["health"], responses=responses(500))
 
@@ -23,3 +25,9 @@ async def get_readiness(state: StateDep) -> Readiness:
     models = state.registry.models
     device = next(iter(models.values())).denoiser.device
     return Readiness(models=sorted(models), device=str(device))
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def get_metrics(state: StateDep) -> Response:
+    """What Prometheus scrapes, in its text format."""
+    return Response(state.telemetry.scrape(), media_type=MEDIA_TYPE)

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from service.registry import Registry
 from service.settings import Settings
+from service.telemetry import Telemetry
 from service.worker import Worker
 
 
@@ -17,6 +18,7 @@ class State:
     settings: Settings
     registry: Registry
     worker: Worker
+    telemetry: Telemetry
 
 
 def _state(request: Request) -> State:

@@ -18,6 +18,7 @@ OPERATIONS = {
     "get_model": ("/models/{model}", "get"),
     "get_health": ("/healthz", "get"),
     "get_readiness": ("/readyz", "get"),
+    "get_metrics": ("/metrics", "get"),
 }
 
 

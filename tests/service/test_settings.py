@@ -26,6 +26,7 @@ def test_defaults_serve_the_shipped_models() -> None:
         ("max_bytes", "1000", 1000),
         ("max_pixels", "1000", 1000),
         ("png_compression", "small", "small"),
+        ("log_format", "json", "json"),
     ],
 )
 def test_each_setting_is_a_variable(
@@ -45,6 +46,7 @@ def test_each_setting_is_a_variable(
         ("N2N_THREADS", "9" * 20),
         ("N2N_MAX_PIXELS", "200000000"),
         ("N2N_PNG_COMPRESSION", "9"),
+        ("N2N_LOG_FORMAT", "xml"),
     ],
 )
 def test_bad_values_are_named(variable: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,13 @@
 """The service as users run it: its own process, over a real socket."""
 
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -82,12 +84,25 @@ def test_a_chunked_body_is_cut_off_at_the_limit(client: httpx.Client) -> None:
     problems.check(response, 413, "body_too_large", "at most 1000000")
 
 
-def test_a_client_that_hangs_up_harms_nobody(client: httpx.Client) -> None:
-    host, port = client.base_url.host, client.base_url.port
-    with socket.create_connection((host, port or 80)) as connection:
-        head = "POST /denoise HTTP/1.1", "Host: n2n", "Content-Type: image/png", "Content-Length: 5000"
-        connection.sendall(("\r\n".join(head) + "\r\n\r\nabc").encode())
+def disconnects(client: httpx.Client) -> int:
+    found = re.search(r"^n2n_disconnects_total (\d+)", client.get("/metrics").text, re.MULTILINE)
+    assert found
+    return int(found[1])
+
+
+@pytest.mark.parametrize("sent", [3, None])
+def test_a_client_that_hangs_up_harms_nobody_and_is_counted(client: httpx.Client, sent: int | None) -> None:
+    before = disconnects(client)
+    body = file(drawn("RGB", 300, 300), "bmp")
+    head = "POST /denoise HTTP/1.1", "Host: n2n", "Content-Type: image/bmp", f"Content-Length: {len(body)}"
+    with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as connection:
+        connection.sendall("\r\n".join([*head, "", ""]).encode() + body[:sent])
     assert client.get("/healthz").status_code == 200
+    for _ in range(100):
+        if disconnects(client) > before:
+            break
+        time.sleep(0.1)
+    assert disconnects(client) == before + 1
 
 
 def test_sigterm_ends_it_cleanly() -> None:
@@ -99,6 +114,24 @@ def test_sigterm_ends_it_cleanly() -> None:
         _, err = process.communicate(timeout=30)
     assert "Traceback" not in err
     assert process.returncode in (0, -signal.SIGTERM)
+
+
+def test_every_line_of_the_json_log_is_an_object() -> None:
+    with serve("--port", "0", N2N_DEVICE="cpu", N2N_LOG_FORMAT="json") as process:
+        assert process.stderr is not None
+        lines, address = [], None
+        while address is None:
+            lines.append(process.stderr.readline())
+            assert lines[-1], "the server ended before it was up"
+            address = re.search(r"http://127\.0\.0\.1:[1-9]\d*", lines[-1])
+        httpx.get(f"{address[0]}/models/best", headers={"x-request-id": "mine"})
+        process.send_signal(signal.SIGTERM)
+        lines += process.communicate(timeout=30)[1].splitlines()
+    read = [json.loads(line) for line in lines]
+    assert [line["request_id"] for line in read if "request_id" in line] == ["mine"]
+    assert [(line["logger"], line["status"]) for line in read if line.get("path") == "/models/best"] == [
+        ("n2n.access", 404)
+    ]
 
 
 def test_a_half_sent_upload_does_not_keep_it_alive() -> None:

@@ -1,0 +1,135 @@
+"""What the service measures of itself, for Prometheus.
+
+Every app has a registry of its own, so that several can live in one process.
+"""
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+OTHER = "other"
+"""Stands for what clients make up, which must not make a series each."""
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+"""From a tile on a GPU to a large picture on a CPU."""
+
+TILES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class Telemetry:
+    """The metrics of one app. Thread-safe.
+
+    ``batch``, ``waited`` and ``dropped`` are what a scheduler of tiles tells its observer.
+    """
+
+    def __init__(self, version: str, torch: str) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        build = Info("n2n_build", "The versions that run.", registry=registry)
+        build.info({"version": version, "torch": torch})
+        self._count_requests(registry)
+        self._count_work(registry)
+
+    def _count_requests(self, registry: CollectorRegistry) -> None:
+        self._requests = Counter(
+            "n2n_requests", "Requests answered.", ["route", "method", "status"], registry=registry
+        )
+        self._request_seconds = Histogram(
+            "n2n_request_seconds", "From a request to its whole answer.", ["route"],
+            buckets=SECONDS, registry=registry,
+        )  # fmt: skip
+        self._bytes_in = Counter(
+            "n2n_request_bytes", "Bytes of requests' bodies.", ["route"], registry=registry
+        )
+        self._bytes_out = Counter(
+            "n2n_response_bytes", "Bytes of answers' bodies.", ["route"], registry=registry
+        )
+        self._problems = Counter(
+            "n2n_problems", "Refusals and failures, by the problem's code.", ["code"], registry=registry
+        )
+        self._disconnects = Counter(
+            "n2n_disconnects", "Clients that hung up before their answer was sent.", registry=registry
+        )
+
+    def _count_work(self, registry: CollectorRegistry) -> None:
+        def by_model(name: str, text: str) -> Counter:
+            return Counter(name, text, ["model"], registry=registry)
+
+        def histogram(name: str, text: str, label: str, buckets: tuple[float, ...] = SECONDS) -> Histogram:
+            return Histogram(name, text, [label], buckets=buckets, registry=registry)
+
+        self._tiles = by_model("n2n_tiles", "Tiles that networks ran on.")
+        self._pixels = by_model("n2n_pixels", "Pixels that networks ran on, the tiles' context included.")
+        self._batch_tiles = histogram("n2n_batch_tiles", "Tiles of one batch.", "model", TILES)
+        self._device_seconds = histogram("n2n_device_seconds", "One batch on the device.", "model")
+        self._queue_seconds = histogram("n2n_queue_seconds", "What work waits for the device.", "model")
+        self._codec_seconds = histogram("n2n_codec_seconds", "Decoding and encoding one image.", "stage")
+        self._dropped = Counter(
+            "n2n_dropped", "Work that left the queue undone.", ["model", "reason"], registry=registry
+        )
+        self._waiting = Gauge("n2n_pixels_waiting", "Pixels that wait for the device.", registry=registry)
+
+    def request(
+        self, route: str, method: str, status: int, seconds: float, bytes_in: int, bytes_out: int
+    ) -> None:
+        """A request was answered; ``route`` is the template, such as ``/models/{model}``."""
+        self._requests.labels(route, method if method in METHODS else OTHER, status).inc()
+        self._request_seconds.labels(route).observe(seconds)
+        self._bytes_in.labels(route).inc(bytes_in)
+        self._bytes_out.labels(route).inc(bytes_out)
+
+    def problem(self, code: str) -> None:
+        """A request was refused, or failed."""
+        self._problems.labels(code).inc()
+
+    def disconnect(self) -> None:
+        """A client hung up before its answer was sent."""
+        self._disconnects.inc()
+
+    def batch(self, model: str, tiles: int, pixels: int, seconds: float) -> None:
+        """The device ran a network on these tiles at once."""
+        self._tiles.labels(model).inc(tiles)
+        self._pixels.labels(model).inc(pixels)
+        self._batch_tiles.labels(model).observe(tiles)
+        self._device_seconds.labels(model).observe(seconds)
+
+    def waited(self, model: str, seconds: float) -> None:
+        """Work began after it had waited for the device."""
+        self._queue_seconds.labels(model).observe(seconds)
+
+    def dropped(self, model: str, reason: str) -> None:
+        """Work left the queue undone: ``cancelled``, ``deadline`` or ``failed``."""
+        self._dropped.labels(model, reason).inc()
+
+    def codec(self, stage: str, seconds: float) -> None:
+        """An image was read (``decode``) or written (``encode``)."""
+        self._codec_seconds.labels(stage).observe(seconds)
+
+    def watch(self, pixels_waiting: Callable[[], float]) -> None:
+        """Ask ``pixels_waiting`` at every scrape from now on."""
+        self._waiting.set_function(pixels_waiting)
+
+    def scrape(self) -> bytes:
+        """All metrics in Prometheus' text format, of ``MEDIA_TYPE``."""
+        return generate_latest(_WithoutCreated(self.registry))
+
+
+class _WithoutCreated(Collector):
+    """Leaves out when each series began: twice the series, and nobody asks.
+
+    The client's own switch for that is one for the whole process.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterator[Metric]:
+        """The registry's metrics."""
+        for metric in self._registry.collect():
+            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+            yield metric
