@@ -23,6 +23,20 @@ def pick_device(name: str = "auto") -> torch.device:
     return device
 
 
+def device_names(text: str = "auto") -> list[str]:
+    """Devices by a list such as ``cuda:0,cuda:1``; ``auto`` is every CUDA device, or the CPU.
+
+    >>> device_names("cpu")
+    ['cpu']
+    """
+    if text == "auto" and torch.cuda.is_available():
+        return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    names = [name.strip() for name in ("cpu" if text == "auto" else text).split(",")]
+    for name in names:
+        pick_device(name)
+    return names
+
+
 @contextmanager
 def single_thread() -> Iterator[None]:
     """Run the block on one CPU thread: on small tensors, several cost more than they save."""

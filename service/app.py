@@ -14,8 +14,9 @@ from fastapi.routing import APIRoute
 from opentelemetry.trace import TracerProvider
 
 import n2n_core
-from n2n_core.device import set_threads
+from n2n_core.device import device_names, set_threads
 from service import errors
+from service.batching import Scheduler
 from service.middleware import BodyLimit, Head, Observe, RequestId
 from service.registry import Registry
 from service.routes import denoise, health, models
@@ -44,7 +45,8 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
     """
     if settings.threads:
         set_threads(settings.threads)
-    registry = Registry(settings.weights, settings.default_model, settings.device)
+    devices = device_names(settings.device)
+    registry = Registry(settings.weights, settings.default_model, devices)
     app = FastAPI(
         title="n2n",
         version=n2n_core.__version__,
@@ -60,11 +62,12 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
         },
     )
     telemetry = Telemetry(n2n_core.__version__, torch.__version__)
-    app.state.n2n = State(settings, registry, Worker(settings.max_pixels, telemetry), telemetry)
+    scheduler = Scheduler(devices, settings.max_waiting_pixels, telemetry)
+    app.state.n2n = State(settings, registry, Worker(settings.max_pixels, scheduler, telemetry), telemetry)
     for module in (denoise, models, health):
         app.include_router(module.router)
     app.add_api_route("/", _docs, include_in_schema=False)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_bytes)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_bytes, max_reading_bytes=settings.max_reading_bytes)
     app.add_middleware(Head)
     app.add_middleware(Observe, telemetry=telemetry)
     app.add_middleware(RequestId)  # added last, so it comes first
@@ -79,7 +82,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await anyio.to_thread.run_sync(state.registry.warm_up)
     log.info("ready: models %s", ", ".join(sorted(state.registry.models)))
     yield
-    state.worker.close()
+    await anyio.to_thread.run_sync(state.worker.close)
 
 
 async def _docs() -> RedirectResponse:

@@ -202,6 +202,14 @@ class Scheduler:
         """Pixels that wait."""
         return sum(device.pixels for device in self.devices)
 
+    def check_room(self) -> None:
+        """Raise ``RefusedError`` if no picture at all would be taken on now."""
+        if self.draining:
+            raise RefusedError("stopping", "the service is stopping, expected another one", 1)
+        if self.pixels >= self.max_pixels:
+            detail = f"{self.pixels} pixels wait, expected fewer than {self.max_pixels}"
+            raise RefusedError("overloaded", detail, self._relief())
+
     def submit(
         self, model: str, denoisers: Sequence[Denoiser], image: Tensor, timeout: float | None = None
     ) -> Job:
@@ -212,7 +220,7 @@ class Scheduler:
                 seconds from now.
         """
         if self.draining:
-            raise RefusedError("stopping", "the service is stopping, expected another one", 1)
+            self.check_room()
         waiting, own = self.pixels, image.shape[1] * image.shape[2]
         if waiting and waiting + own > self.max_pixels:
             detail = f"{waiting} pixels wait, expected at most {self.max_pixels} with this picture's {own}"

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ from n2n_core.errors import (
     ShapeError,
     UnknownModelError,
 )
+from service.batching import DeadlineError, RefusedError
 from service.schemas import FieldError, Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -45,15 +47,25 @@ log = logging.getLogger("n2n.service")
 class ProblemError(Exception):
     """A problem that only the HTTP layer can have."""
 
-    def __init__(self, status: int, code: str, detail: str, errors: Iterable[FieldError] = ()) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        errors: Iterable[FieldError] = (),
+        headers: dict[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status, self.code, self.detail, self.errors = status, code, detail, list(errors)
+        self.headers = headers
 
 
 def add_handlers(app: FastAPI) -> None:
     """Answer every exception with problem details."""
     app.add_exception_handler(ProblemError, _own)
     app.add_exception_handler(N2NError, _core)
+    app.add_exception_handler(RefusedError, _refused)
+    app.add_exception_handler(DeadlineError, _deadline)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _disconnect)
@@ -85,7 +97,23 @@ def problem(
 
 async def _own(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ProblemError)
-    return problem(request, error.status, error.code, error.detail, error.errors)
+    return problem(request, error.status, error.code, error.detail, error.errors, error.headers)
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RefusedError)
+    headers = retry_after(error.retry_after)
+    return problem(request, 503, error.reason, error.detail, headers=headers)
+
+
+async def _deadline(request: Request, error: Exception) -> JSONResponse:
+    detail = "the answer was not ready in the time that the request may take (N2N_TIMEOUT, or timeout)"
+    return problem(request, 503, "deadline", detail, headers=retry_after(1))
+
+
+def retry_after(seconds: float) -> dict[str, str]:
+    """The header that tells when to come back."""
+    return {"Retry-After": str(ceil(seconds))}
 
 
 async def _core(request: Request, error: Exception) -> JSONResponse:

@@ -2,6 +2,9 @@
 
 import logging
 import socket
+from math import ceil
+from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -9,9 +12,6 @@ from n2n_core.errors import ConfigError
 from service import logs
 from service.app import create_app
 from service.settings import read_settings
-
-GRACE = 8
-"""Seconds that open requests get to end after SIGTERM; Docker kills after 10."""
 
 log = logging.getLogger("n2n.service")
 
@@ -28,13 +28,19 @@ def run(host: str, port: int) -> None:
             create_app(settings),
             log_config=logs.configuration(settings.log_format),
             access_log=False,  # ours has the request's id
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=ceil(settings.grace),
         )
         Server(config).run(sockets=[listener])
 
 
 class Server(uvicorn.Server):
-    """Says where it listens, which uvicorn leaves to whoever made the socket."""
+    """Says where it listens, which uvicorn leaves to whoever made the socket, and drains on signals."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take on nothing more; what was taken on is finished."""
+        app: Any = self.config.app
+        app.state.n2n.worker.scheduler.drain()
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the app, then listen."""

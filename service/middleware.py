@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import CLIENT_CLOSED_REQUEST, REQUEST_ID, ProblemError, problem
+from service.errors import CLIENT_CLOSED_REQUEST, REQUEST_ID, ProblemError, problem, retry_after
 from service.telemetry import OTHER, Telemetry
 
 OWN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -140,34 +140,75 @@ class Head:
 
 
 class BodyLimit:
-    """Refuses bodies above ``max_bytes``: by their announced length, or as soon as they exceed it."""
+    """Bounds what is read: each body by ``max_bytes``, and all that are under way together.
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
-        self.app, self.max_bytes = app, max_bytes
+    A body is refused by its announced length, at once, or as soon as it exceeds a bound.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, max_reading_bytes: int) -> None:
+        self.app, self.max_bytes, self.max_reading_bytes = app, max_bytes, max_reading_bytes
+        self.reading = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let at most ``max_bytes`` through."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        length = Headers(scope=scope).get("content-length", "0")
-        if length.isdecimal() and int(length) > self.max_bytes:
-            error = self._error(f"{length} bytes")
-            refusal = problem(Request(scope), error.status, error.code, error.detail)
+        text = Headers(scope=scope).get("content-length", "0")
+        announced = int(text) if text.isdecimal() else 0
+        body = _Body(self, announced)
+        try:
+            body.check(announced)
+        except ProblemError as error:
+            body.release()
+            refusal = problem(Request(scope), error.status, error.code, error.detail, headers=error.headers)
             await refusal(scope, receive, send)
             return
-        received = 0
 
         async def receive_counted() -> Message:
-            nonlocal received
             message = await receive()
-            received += len(message.get("body", b""))
-            if received > self.max_bytes:
-                raise self._error(f"more than {self.max_bytes} bytes")
+            body.add(len(message.get("body", b"")))
+            if not message.get("more_body", False):
+                body.release()
             return message
 
-        await self.app(scope, receive_counted, send)
+        try:
+            await self.app(scope, receive_counted, send)
+        finally:
+            body.release()
 
-    def _error(self, size: str) -> ProblemError:
-        detail = f"the body has {size}, expected at most {self.max_bytes} (N2N_MAX_BYTES)"
-        return ProblemError(413, "body_too_large", detail)
+
+class _Body:
+    """One request's share of what is being read."""
+
+    def __init__(self, limit: BodyLimit, announced: int) -> None:
+        self.limit, self.received, self.held = limit, 0, 0
+        self._hold(min(announced, limit.max_bytes))
+
+    def add(self, count: int) -> None:
+        """Count what has come."""
+        self.received += count
+        self._hold(self.received)
+        self.check(self.received)
+
+    def check(self, size: int) -> None:
+        """Raise ``ProblemError`` if this body, or all together, are too large."""
+        limit = self.limit
+        if size > limit.max_bytes:
+            got = f"{size} bytes" if size > self.received else f"more than {limit.max_bytes} bytes"
+            detail = f"the body has {got}, expected at most {limit.max_bytes} (N2N_MAX_BYTES)"
+            raise ProblemError(413, "body_too_large", detail)
+        if limit.reading > max(limit.max_reading_bytes, self.held):
+            detail = f"bodies of {limit.reading} bytes are being read, expected at most"
+            detail += f" {limit.max_reading_bytes} (N2N_MAX_READING_BYTES)"
+            raise ProblemError(503, "overloaded", detail, headers=retry_after(1))
+
+    def release(self) -> None:
+        """Nothing more is read."""
+        self.limit.reading -= self.held
+        self.held = 0
+
+    def _hold(self, size: int) -> None:
+        if size > self.held:
+            self.limit.reading += size - self.held
+            self.held = size

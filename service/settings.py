@@ -1,5 +1,6 @@
 """The service's settings, from ``N2N_*`` environment variables."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +15,16 @@ from n2n_core.weights import SHIPPED
 PREFIX = "N2N_"
 
 
+BYTES_A_PIXEL = 36
+"""What a waiting picture holds: as decoded, as padded, and its output, each of three floats."""
+
+
+def default_waiting_pixels() -> int:
+    """An eighth of the machine's memory, at least one picture of the largest size."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(MAX_PIXELS, memory // 8 // BYTES_A_PIXEL)
+
+
 class Settings(BaseSettings):
     """Every setting has a default that serves the shipped models on this machine."""
 
@@ -21,7 +32,7 @@ class Settings(BaseSettings):
 
     weights: Annotated[Path, Field(description="folder of models, with its index.json")] = SHIPPED
     default_model: Annotated[str, Field(description="model for requests that name none")] = "torch"
-    device: Annotated[str, Field(description="auto, cpu or cuda")] = "auto"
+    device: Annotated[str, Field(description="auto, cpu, cuda, or several: cuda:0,cuda:1")] = "auto"
     threads: Annotated[
         int | None, Field(ge=1, le=MAX_THREADS, description="CPU threads of one inference")
     ] = None
@@ -29,6 +40,14 @@ class Settings(BaseSettings):
     max_pixels: Annotated[
         int, Field(ge=1, le=PIXEL_LIMIT, description="largest image, width times height")
     ] = MAX_PIXELS
+    max_waiting_pixels: Annotated[
+        int, Field(ge=1, description="pixels of all pictures that wait for a device")
+    ] = default_waiting_pixels()
+    max_reading_bytes: Annotated[
+        int, Field(ge=1, description="bytes of all request bodies that are being read")
+    ] = 256 * 2**20
+    timeout: Annotated[float, Field(gt=0, description="seconds that a request may take, reading aside")] = 60
+    grace: Annotated[float, Field(ge=0, description="seconds to finish requests in after SIGTERM")] = 8
     png_compression: Annotated[Compression, Field(description="of PNG answers: fast or small")] = "fast"
     log_format: Annotated[
         Literal["text", "json"], Field(description="the log's lines: for people or for programs")

@@ -1,17 +1,22 @@
-"""Where images are decoded, denoised and encoded, away from the event loop."""
+"""What one picture goes through: decoded, denoised tile by tile, and encoded."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from time import perf_counter
+from time import monotonic, perf_counter
+from typing import TypeVar
 
-from torch import Tensor
-
-from n2n_core import image, tiling
+from n2n_core import image
+from n2n_core.errors import ImageTooLargeError
 from n2n_core.image import Compression, Picture
-from n2n_core.inference import Denoiser
+from service.batching import Scheduler
 from service.registry import ServedModel
 from service.telemetry import Telemetry
+
+T = TypeVar("T")
+TINY_BYTES, TINY_PIXELS = 2**14, 2**12
+"""Up to here a codec takes less time than handing the picture to another thread and back."""
 
 
 @dataclass
@@ -29,61 +34,71 @@ class Timing:
 
 
 class Worker:
-    """One thread that runs networks, one image after the other, and some that run codecs."""
+    """Codecs in threads of their own, away from the event loop, and the scheduler of tiles."""
 
-    def __init__(self, max_pixels: int, telemetry: Telemetry, codec_threads: int = 4) -> None:
-        self.max_pixels, self.telemetry = max_pixels, telemetry
-        self._device = ThreadPoolExecutor(1, thread_name_prefix="device")
+    def __init__(
+        self, max_pixels: int, scheduler: Scheduler, telemetry: Telemetry, codec_threads: int = 4
+    ) -> None:
+        self.max_pixels, self.scheduler, self.telemetry = max_pixels, scheduler, telemetry
         self._codecs = ThreadPoolExecutor(codec_threads, thread_name_prefix="codec")
+        telemetry.watch(lambda: scheduler.pixels)
 
     async def decode(self, data: bytes, timing: Timing) -> Picture:
         """Read an image file; see ``image.decode`` for the errors."""
         began = perf_counter()
-        loop = asyncio.get_running_loop()
-        picture = await loop.run_in_executor(self._codecs, image.decode, data, self.max_pixels)
+        picture = self._decode_tiny(data) if len(data) <= TINY_BYTES else None
+        if picture is None:
+            picture = await self._run(image.decode, data, self.max_pixels)
         timing.decode = _since(began)
         self.telemetry.codec("decode", timing.decode / 1000)
         return picture
 
-    async def denoise(self, served: ServedModel, picture: Picture, timing: Timing) -> Picture:
-        """Denoise a picture when the device is free."""
-        queued = perf_counter()
+    async def denoise(
+        self, served: ServedModel, picture: Picture, timing: Timing, timeout: float | None = None
+    ) -> Picture:
+        """Denoise a picture; if the caller is cancelled, so is what remains of the work.
 
-        def run() -> Tensor:
-            timing.queue = _since(queued)
-            self.telemetry.waited(served.entry.id, timing.queue / 1000)
-            began = perf_counter()
-            colour = served.denoiser(picture.colour[None])[0].cpu()
-            timing.inference = _since(began)
-            tiles, pixels = _work(served.denoiser, picture)
-            self.telemetry.batch(served.entry.id, tiles, pixels, timing.inference / 1000)
-            return colour
-
-        return picture.with_colour(await asyncio.get_running_loop().run_in_executor(self._device, run))
+        Raises:
+            RefusedError: see ``Scheduler.submit``.
+            DeadlineError: ``timeout`` seconds were over first.
+        """
+        grey = len(picture.colour) == 1
+        colour = picture.colour.expand(3, -1, -1) if grey else picture.colour
+        job = self.scheduler.submit(served.entry.id, served.denoisers, colour, timeout)
+        output = await asyncio.wrap_future(job.result)
+        timing.queue = ((job.started or job.arrived) - job.arrived) * 1000
+        timing.inference = (monotonic() - job.arrived) * 1000 - timing.queue
+        output = output[:, : colour.shape[1], : colour.shape[2]]
+        return picture.with_colour(output.mean(0, keepdim=True) if grey else output)
 
     async def encode(
         self, picture: Picture, format: str, timing: Timing, compression: Compression = "fast"
     ) -> bytes:
         """Write an image file; see ``image.encode`` for the errors."""
         began = perf_counter()
-        loop = asyncio.get_running_loop()
-        data = await loop.run_in_executor(self._codecs, image.encode, picture, format, compression)
+        if picture.colour[0].numel() <= TINY_PIXELS:
+            data = image.encode(picture, format, compression)
+        else:
+            data = await self._run(image.encode, picture, format, compression)
         timing.encode = _since(began)
         self.telemetry.codec("encode", timing.encode / 1000)
         return data
 
+    def _decode_tiny(self, data: bytes) -> Picture | None:
+        """The picture, or None if it is large: a small file can hold one."""
+        try:
+            return image.decode(data, min(TINY_PIXELS, self.max_pixels))
+        except ImageTooLargeError:
+            return None
+
+    async def _run(self, codec: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._codecs, codec, *arguments)
+
     def close(self) -> None:
-        """Finish what runs, drop what waits."""
-        self._device.shutdown(cancel_futures=True)
+        """Finish what was taken on."""
+        self.scheduler.close()
         self._codecs.shutdown(cancel_futures=True)
 
 
 def _since(began: float) -> float:
     return (perf_counter() - began) * 1000
-
-
-def _work(denoiser: Denoiser, picture: Picture) -> tuple[int, int]:
-    """How many tiles the picture is cut into, and their pixels."""
-    height, width = map(denoiser.geometry.fit, picture.colour.shape[-2:])
-    tiles = list(tiling.tiles(height, width, denoiser.geometry, denoiser.window))
-    return len(tiles), sum(tile.pixels for tile in tiles)

@@ -1,11 +1,14 @@
 """An image in, a denoised image out."""
 
+import asyncio
+from collections.abc import Coroutine
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import UploadFile
+from starlette.requests import ClientDisconnect
 
-from n2n_core.image import MEDIA_TYPES, SUFFIXES
+from n2n_core.image import MEDIA_TYPES, SUFFIXES, Picture
 from service.errors import ProblemError, responses
 from service.negotiation import BINARY, Answer, negotiate
 from service.routes.state import StateDep
@@ -13,7 +16,7 @@ from service.schemas import FieldError
 from service.worker import Timing
 
 Format = Literal["png", "jpeg", "jpg", "webp", "tiff", "tif", "bmp"]
-PARAMETERS = ("model", "format")
+PARAMETERS = ("model", "format", "timeout")
 
 _FILE = {"type": "string", "format": "binary"}
 _BODY: dict[str, Any] = {
@@ -47,7 +50,7 @@ router = APIRouter(tags=["denoise"], responses=responses(500))
 @router.post(
     "/denoise",
     response_class=Response,
-    responses={200: _OK, **responses(400, 404, 406, 413, 415, 422)},
+    responses={200: _OK, **responses(400, 404, 406, 413, 415, 422, 503)},
     openapi_extra={"requestBody": _BODY},
 )
 async def denoise(
@@ -59,6 +62,9 @@ async def denoise(
     format: Annotated[
         Format | None, Query(description="format of the answer; goes before the Accept header")
     ] = None,
+    timeout: Annotated[
+        float | None, Query(gt=0, description="seconds after which the answer is of no use; then 503")
+    ] = None,
 ) -> Response:
     """Denoise an image.
 
@@ -66,6 +72,8 @@ async def denoise(
     The answer has the input's size, and its format unless `format` or `Accept` says otherwise.
     """
     _check_names(request)
+    state.worker.scheduler.check_room()
+    await state.registry.refresh()
     served = state.registry.get(model)
     request.state.model = served.entry.id  # for the log
     accept = ", ".join(request.headers.getlist("accept"))
@@ -76,7 +84,8 @@ async def denoise(
     if answer is None:
         known = ", ".join(MEDIA_TYPES.values())
         raise ProblemError(406, "not_acceptable", f"Accept is {accept!r}, expected one of: {known}")
-    cleaned = await state.worker.denoise(served, picture, timing)
+    seconds = min(timeout or state.settings.timeout, state.settings.timeout)
+    cleaned = await _while_wanted(request, state.worker.denoise(served, picture, timing, seconds))
     compression = state.settings.png_compression
     encoded = await state.worker.encode(cleaned, answer.format, timing, compression)
     headers = {
@@ -99,6 +108,24 @@ def _check_names(request: Request) -> None:
 def _chosen(format: str) -> Answer:
     name = SUFFIXES[f".{format}"]
     return Answer(name, MEDIA_TYPES[name])
+
+
+async def _while_wanted(request: Request, work: Coroutine[Any, Any, Picture]) -> Picture:
+    """The work's result; the work is cancelled when the client hangs up."""
+    task, watch = asyncio.ensure_future(work), asyncio.ensure_future(_hang_up(request))
+    try:
+        await asyncio.wait((task, watch), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnect
+        return task.result()
+    finally:
+        task.cancel()
+        watch.cancel()
+
+
+async def _hang_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _read(request: Request) -> bytes:

@@ -20,11 +20,12 @@ async def get_health() -> Health:
 @router.get("/readyz", responses=responses(503))
 async def get_readiness(state: StateDep) -> Readiness:
     """The models are loaded and warm: send traffic."""
+    if state.worker.scheduler.draining:
+        raise ProblemError(503, "stopping", "the service is stopping, expected another one")
     if not state.registry.ready:
         raise ProblemError(503, "not_ready", "the models are not warm yet, try again in a second")
-    models = state.registry.models
-    device = next(iter(models.values())).denoiser.device
-    return Readiness(models=sorted(models), device=str(device))
+    await state.registry.refresh()
+    return Readiness(models=sorted(state.registry.models), device=",".join(state.registry.devices))
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

@@ -16,6 +16,7 @@ router = APIRouter(prefix="/models", tags=["models"], responses=responses(500))
 @router.get("")
 async def list_models(state: StateDep) -> ModelList:
     """All models, with their origin and measured quality."""
+    await state.registry.refresh()
     models = state.registry.models
     return ModelList(models=[_describe(state.registry, models[name]) for name in sorted(models)])
 
@@ -25,6 +26,7 @@ async def get_model(
     model: Annotated[str, Path(description="the model's id", examples=["scratch"])], state: StateDep
 ) -> Model:
     """One model."""
+    await state.registry.refresh()
     return _describe(state.registry, state.registry.get(model))
 
 

@@ -1,0 +1,194 @@
+"""The service under load: refusals, hang-ups, deadlines, exchange of models, and its end."""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from fastapi import FastAPI
+
+from n2n_core import weights
+from service import registry
+from service.app import create_app
+from service.routes.state import State
+from service.settings import Settings
+from tests.pictures import drawn, file, opened
+from tests.service import problems
+
+pytestmark = pytest.mark.anyio
+SMALL, LARGE = file(drawn("RGB", 32, 32)), file(drawn("RGB", 512, 512))
+TYPE = {"Content-Type": "image/png"}
+
+
+@asynccontextmanager
+async def serving(**settings: object) -> AsyncIterator[tuple[httpx.AsyncClient, FastAPI]]:
+    app = create_app(Settings(device="cpu", **settings))  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://n2n", timeout=60) as client,
+    ):
+        yield client, app
+
+
+async def post(client: httpx.AsyncClient, content: bytes = SMALL, **params: object) -> httpx.Response:
+    query = {name: str(value) for name, value in {"model": "scratch", **params}.items()}
+    return await client.post("/denoise", content=content, headers=TYPE, params=query)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not holds():
+            await asyncio.sleep(0.001)
+
+
+def state(app: FastAPI) -> State:
+    held = app.state.n2n
+    assert isinstance(held, State)
+    return held
+
+
+async def test_answers_under_load_are_those_of_one_alone() -> None:
+    async with serving() as (client, app):
+        pictures = [file(drawn("RGB", 32 + 4 * (i % 3), 32, seed=i)) for i in range(40)]
+        alone = [(await post(client, content)).content for content in pictures[:10]]
+        together = await asyncio.gather(*(post(client, content) for content in pictures))
+        assert [response.status_code for response in together] == [200] * 40
+        for response, content in zip(together, alone, strict=False):
+            got, expected = (np.asarray(opened(data)).astype(int) for data in (response.content, content))
+            assert np.abs(got - expected).max() <= 1  # batches may be rounded in another order
+        assert state(app).worker.scheduler.pixels == 0
+
+
+async def test_beyond_the_bound_pictures_are_refused_at_once_and_the_others_served() -> None:
+    async with serving(max_waiting_pixels=1000) as (client, _):
+        responses = await asyncio.gather(*(post(client, LARGE, model="torch") for _ in range(6)))
+        good = [response for response in responses if response.status_code == 200]
+        assert 1 <= len(good) < 6
+        for response in responses:
+            if response not in good:
+                problems.check(response, 503, "overloaded", "pixels wait")
+                assert int(response.headers["retry-after"]) >= 1
+        assert (await post(client)).status_code == 200
+
+
+async def test_an_answer_that_would_be_too_late_is_refused() -> None:
+    async with serving() as (client, _):
+        problems.check(await post(client, LARGE, model="torch", timeout=0.01), 503, "too_late", "0.01 s")
+        problems.check(await post(client, timeout=0), 422, "bad_request", "timeout")
+        assert (await post(client, timeout=30)).status_code == 200
+
+
+async def test_one_corrupt_picture_spoils_no_other() -> None:
+    async with serving() as (client, _):
+        contents = [SMALL[:200] if i % 5 == 0 else SMALL for i in range(50)]
+        responses = await asyncio.gather(*(post(client, content) for content in contents))
+        for content, response in zip(contents, responses, strict=True):
+            assert response.status_code == (422 if len(content) == 200 else 200)
+
+
+async def test_what_is_left_of_a_picture_is_dropped_when_its_client_hangs_up() -> None:
+    async with serving() as (client, app):
+        scheduler = state(app).worker.scheduler
+        tasks = [asyncio.ensure_future(post(client, LARGE, model="torch")) for _ in range(8)]
+        await until(lambda: scheduler.pixels > 6 * 512**2)
+        for task in tasks:
+            task.cancel()
+        assert (await post(client)).status_code == 200
+        await until(lambda: scheduler.pixels == 0)
+        metrics = (await client.get("/metrics")).text
+        assert 'n2n_dropped_total{model="torch",reason="cancelled"}' in metrics
+
+
+async def test_bodies_under_way_are_bounded_together() -> None:
+    async with serving(max_reading_bytes=1000, max_bytes=10**6) as (client, _):
+        released = asyncio.Event()
+
+        async def slow() -> AsyncIterator[bytes]:
+            yield SMALL[:900]
+            await released.wait()
+            yield SMALL[900:]
+
+        headers = {**TYPE, "Content-Length": str(len(SMALL))}
+        first = asyncio.ensure_future(client.post("/denoise", content=slow(), headers=headers))
+        await asyncio.sleep(0.05)
+        problems.check(await post(client), 503, "overloaded", "being read", "N2N_MAX_READING_BYTES")
+        released.set()
+        assert (await first).status_code == 200
+        assert (await post(client)).status_code == 200  # one alone may exceed the bound
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copytree(weights.SHIPPED, tmp_path / "weights")
+    return tmp_path / "weights"
+
+
+async def test_a_published_model_is_served_without_a_restart(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(registry, "CHECK_SECONDS", 0.0)
+    async with serving(weights=folder) as (client, app):
+        problems.check(await post(client, model="new"), 404, "unknown_model")
+        before = state(app).registry.models["scratch"]
+        weights.publish(folder / "torch.safetensors", "new", "a copy", None, folder)
+        response = await post(client, model="new")
+        assert response.status_code == 200
+        assert response.headers["n2n-model"] == "new"
+        assert state(app).registry.models["scratch"] is before
+        assert {model["id"] for model in (await client.get("/models")).json()["models"]} == {
+            "scratch", "torch", "new",
+        }  # fmt: skip
+        (folder / "new.safetensors").write_bytes(b"damaged")
+        (folder / "index.json").write_text((folder / "index.json").read_text() + " ")
+        assert (await post(client, model="new")).status_code == 200  # from memory
+        (folder / "index.json").write_text("{}")
+        assert (await post(client)).status_code == 200
+        assert "the models stay as they are" in caplog.text
+
+
+async def test_a_replaced_model_loses_no_request(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "CHECK_SECONDS", 0.0)
+    async with serving(weights=folder) as (client, _):
+        tasks = [asyncio.ensure_future(post(client)) for _ in range(30)]
+        weights.publish(folder / "torch.safetensors", "scratch", "", None, folder, overwrite=True)
+        tasks += [asyncio.ensure_future(post(client)) for _ in range(30)]
+        responses = await asyncio.gather(*tasks)
+        assert {response.status_code for response in responses} == {200}
+        last = await post(client)
+        assert last.headers["n2n-weights-sha256"] == weights.find("scratch", folder).sha256
+
+
+@pytest.fixture
+def process() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """``n2n serve`` in a process of its own, and its address."""
+    command = [sys.executable, "-m", "service.cli", "serve", "--port", "0"]
+    environment = {**os.environ, "N2N_DEVICE": "cpu", "N2N_GRACE": "30"}
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    assert server.stderr
+    line = next(line for line in server.stderr if "serving on" in line)
+    yield server, "http://" + line.rsplit("http://")[1].strip()
+    server.kill()
+    server.communicate()
+
+
+async def test_sigterm_finishes_what_was_taken_on_and_takes_no_more(
+    process: tuple[subprocess.Popen[str], str],
+) -> None:
+    server, address = process
+    async with httpx.AsyncClient(base_url=address, timeout=60) as client:
+        assert (await post(client)).status_code == 200
+        large = [asyncio.ensure_future(post(client, LARGE, model="torch")) for _ in range(4)]
+        await asyncio.sleep(0.3)
+        server.send_signal(signal.SIGTERM)
+        responses = await asyncio.gather(*large)
+        assert [response.status_code for response in responses] == [200] * 4
+    assert await asyncio.to_thread(server.wait, 30) in (0, -signal.SIGTERM)
