@@ -19,7 +19,7 @@ from service import errors
 from service.batching import Scheduler
 from service.middleware import BodyLimit, Head, Observe, RequestId
 from service.registry import Registry
-from service.routes import denoise, health, models
+from service.routes import denoise, denoise_batch, health, models
 from service.routes.state import State
 from service.schemas import Problem
 from service.settings import Settings
@@ -64,7 +64,7 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
     telemetry = Telemetry(n2n_core.__version__, torch.__version__)
     scheduler = Scheduler(devices, settings.max_waiting_pixels, telemetry)
     app.state.n2n = State(settings, registry, Worker(settings.max_pixels, scheduler, telemetry), telemetry)
-    for module in (denoise, models, health):
+    for module in (denoise, denoise_batch, models, health):
         app.include_router(module.router)
     app.add_api_route("/", _docs, include_in_schema=False)
     app.add_middleware(BodyLimit, max_bytes=settings.max_bytes, max_reading_bytes=settings.max_reading_bytes)

@@ -1,7 +1,7 @@
 """Errors to HTTP: every one as RFC 9457 problem details, translated here and nowhere else."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from math import ceil
 from typing import Any
@@ -41,6 +41,8 @@ CORE_ERRORS: dict[type[N2NError], tuple[int, str]] = {
     ShapeError: (422, "bad_image"),
 }
 
+Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
+
 log = logging.getLogger("n2n.service")
 
 
@@ -62,14 +64,27 @@ class ProblemError(Exception):
 
 def add_handlers(app: FastAPI) -> None:
     """Answer every exception with problem details."""
-    app.add_exception_handler(ProblemError, _own)
-    app.add_exception_handler(N2NError, _core)
-    app.add_exception_handler(RefusedError, _refused)
-    app.add_exception_handler(DeadlineError, _deadline)
-    app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(ClientDisconnect, _disconnect)
-    app.add_exception_handler(Exception, _unexpected)
+    for kind, handler in _handlers().items():
+        app.add_exception_handler(kind, handler)
+
+
+async def answer(request: Request, error: Exception) -> JSONResponse:
+    """The problem that ``error`` is, as a response."""
+    handlers = _handlers()
+    return await next(handlers[kind] for kind in type(error).__mro__ if kind in handlers)(request, error)
+
+
+def _handlers() -> dict[type[Exception], Handler]:
+    return {
+        ProblemError: _own,
+        N2NError: _core,
+        RefusedError: _refused,
+        DeadlineError: _deadline,
+        RequestValidationError: _validation,
+        HTTPException: _http,
+        ClientDisconnect: _disconnect,
+        Exception: _unexpected,
+    }
 
 
 def problem(

@@ -2,23 +2,25 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
-from n2n_core.image import MEDIA_TYPES, SUFFIXES, Picture
+from n2n_core.image import MEDIA_TYPES, SUFFIXES
 from service.errors import ProblemError, responses
 from service.negotiation import BINARY, Answer, negotiate
-from service.routes.state import StateDep
+from service.registry import ServedModel
+from service.routes.state import State, StateDep
 from service.schemas import FieldError
 from service.worker import Timing
 
+T = TypeVar("T")
 Format = Literal["png", "jpeg", "jpg", "webp", "tiff", "tif", "bmp"]
 PARAMETERS = ("model", "format", "timeout")
 
-_FILE = {"type": "string", "format": "binary"}
+FILE = {"type": "string", "format": "binary"}
 _BODY: dict[str, Any] = {
     "required": True,
     "content": {
@@ -27,10 +29,10 @@ _BODY: dict[str, Any] = {
                 "type": "object",
                 "title": "ImageUpload",
                 "required": ["file"],
-                "properties": {"file": {**_FILE, "description": "the noisy image"}},
+                "properties": {"file": {**FILE, "description": "the noisy image"}},
             }
         },
-        **{media_type: {"schema": _FILE} for media_type in (BINARY, *MEDIA_TYPES.values())},
+        **{media_type: {"schema": FILE} for media_type in (BINARY, *MEDIA_TYPES.values())},
     },
 }
 _HEADERS = {
@@ -40,7 +42,7 @@ _HEADERS = {
 }
 _OK = {
     "description": "The denoised image, of the same size",
-    "content": {media_type: {"schema": _FILE} for media_type in (BINARY, *MEDIA_TYPES.values())},
+    "content": {media_type: {"schema": FILE} for media_type in (BINARY, *MEDIA_TYPES.values())},
     "headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()},
 }
 
@@ -71,13 +73,27 @@ async def denoise(
     Send it as the multipart field `file`, or as the raw body with an image content type.
     The answer has the input's size, and its format unless `format` or `Accept` says otherwise.
     """
-    _check_names(request)
+    check_names(request)
     state.worker.scheduler.check_room()
     await state.registry.refresh()
     served = state.registry.get(model)
     request.state.model = served.entry.id  # for the log
     accept = ", ".join(request.headers.getlist("accept"))
     data = await _read(request)
+    work = denoised(state, served, data, format, accept, timeout)
+    encoded, media_type, timing = await while_wanted(request, work)
+    headers = {
+        "N2N-Model": served.entry.id,
+        "N2N-Weights-SHA256": served.entry.sha256,
+        "Server-Timing": timing.header(),
+    }
+    return Response(encoded, media_type=media_type, headers=headers)
+
+
+async def denoised(
+    state: State, served: ServedModel, data: bytes, format: Format | None, accept: str, timeout: float | None
+) -> tuple[bytes, str, Timing]:
+    """The denoised image as a file, with its media type, and what it took."""
     timing = Timing()
     picture = await state.worker.decode(data, timing)
     answer = _chosen(format) if format else negotiate(accept, picture.format)
@@ -85,18 +101,12 @@ async def denoise(
         known = ", ".join(MEDIA_TYPES.values())
         raise ProblemError(406, "not_acceptable", f"Accept is {accept!r}, expected one of: {known}")
     seconds = min(timeout or state.settings.timeout, state.settings.timeout)
-    cleaned = await _while_wanted(request, state.worker.denoise(served, picture, timing, seconds))
-    compression = state.settings.png_compression
-    encoded = await state.worker.encode(cleaned, answer.format, timing, compression)
-    headers = {
-        "N2N-Model": served.entry.id,
-        "N2N-Weights-SHA256": served.entry.sha256,
-        "Server-Timing": timing.header(),
-    }
-    return Response(encoded, media_type=answer.media_type, headers=headers)
+    cleaned = await state.worker.denoise(served, picture, timing, seconds)
+    encoded = await state.worker.encode(cleaned, answer.format, timing, state.settings.png_compression)
+    return encoded, answer.media_type, timing
 
 
-def _check_names(request: Request) -> None:
+def check_names(request: Request) -> None:
     """Refuse a parameter that does not exist: misspelt, it would be ignored."""
     unknown = [name for name in request.query_params if name not in PARAMETERS]
     if unknown:
@@ -110,7 +120,7 @@ def _chosen(format: str) -> Answer:
     return Answer(name, MEDIA_TYPES[name])
 
 
-async def _while_wanted(request: Request, work: Coroutine[Any, Any, Picture]) -> Picture:
+async def while_wanted(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """The work's result; the work is cancelled when the client hangs up."""
     task, watch = asyncio.ensure_future(work), asyncio.ensure_future(_hang_up(request))
     try:

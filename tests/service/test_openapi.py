@@ -14,6 +14,7 @@ from tests.pictures import drawn, file
 
 OPERATIONS = {
     "denoise": ("/denoise", "post"),
+    "denoise_batch": ("/denoise/batch", "post"),
     "list_models": ("/models", "get"),
     "get_model": ("/models/{model}", "get"),
     "get_health": ("/healthz", "get"),

@@ -1,0 +1,162 @@
+"""Several images in, as many answers out, each with a status of its own."""
+
+import asyncio
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import PurePath
+from typing import Annotated, Any
+from uuid import uuid4
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.datastructures import UploadFile
+
+from service.errors import ProblemError, answer, responses, title
+from service.registry import ServedModel
+from service.routes.denoise import FILE, Format, check_names, denoised, while_wanted
+from service.routes.state import State, StateDep
+from service.schemas import FieldError
+
+MAX_FILES = 1000
+ZIP, MULTIPART = "application/zip", "multipart/mixed"
+RESULTS = "results.json"
+
+_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "title": "ImageUploads",
+                "required": ["file"],
+                "properties": {"file": {"type": "array", "items": FILE, "description": "the noisy images"}},
+            }
+        }
+    },
+}
+_OK = {
+    "description": f"The images, and {RESULTS} with a status for each; as parts if multipart is accepted",
+    "content": {ZIP: {"schema": FILE}, MULTIPART: {"schema": FILE}},
+}
+
+router = APIRouter(tags=["denoise"], responses=responses(500))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one image: the denoised one, or a problem."""
+
+    name: str
+    status: int
+    media_type: str
+    body: bytes
+
+
+@router.post(
+    "/denoise/batch",
+    response_class=Response,
+    responses={200: _OK, **responses(400, 404, 413, 415, 422, 503)},
+    openapi_extra={"requestBody": _BODY},
+)
+async def denoise_batch(
+    request: Request,
+    state: StateDep,
+    model: Annotated[
+        str | None, Query(description="model id, see /models", examples=["scratch", "torch"])
+    ] = None,
+    format: Annotated[Format | None, Query(description="format of the answers; else each image's")] = None,
+    timeout: Annotated[float | None, Query(gt=0, description="seconds for each image")] = None,
+) -> Response:
+    """Denoise several images.
+
+    Send each as a multipart field `file`. One that cannot be denoised spoils no other: it gets a
+    problem in its place, and `results.json` tells the status of each.
+    """
+    check_names(request)
+    state.worker.scheduler.check_room()
+    await state.registry.refresh()
+    served = state.registry.get(model)
+    request.state.model = served.entry.id  # for the log
+    files = await _read(request)
+    work = (_one(request, state, served, name, data, format, timeout) for name, data in files)
+    results = await while_wanted(request, _all(work))
+    if MULTIPART in request.headers.get("accept", ""):
+        return _parts(results)
+    return Response(_archive(results), media_type=ZIP)
+
+
+async def _all(work: Any) -> list[Result]:
+    return list(await asyncio.gather(*work))
+
+
+async def _read(request: Request) -> list[tuple[str, bytes]]:
+    """Every file's name, made plain and unique, and its bytes."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "multipart/form-data":
+        expected = "expected multipart/form-data with fields 'file'"
+        raise ProblemError(415, "unsupported_media_type", f"Content-Type is {content_type!r}, {expected}")
+    files: dict[str, bytes] = {}
+    async with request.form(max_files=MAX_FILES) as form:
+        for file in form.getlist("file"):
+            if isinstance(file, UploadFile):
+                plain = PurePath((file.filename or "").replace("\\", "/")).name or "image"
+                name = plain if plain not in files and plain != RESULTS else f"{len(files)}-{plain}"
+                files[name] = await file.read()
+    if not files:
+        fault = FieldError(pointer="body/file", detail="missing, expected image files")
+        raise ProblemError(422, "bad_request", "the form has no field 'file' with an image", [fault])
+    return list(files.items())
+
+
+async def _one(
+    request: Request,
+    state: State,
+    served: ServedModel,
+    name: str,
+    data: bytes,
+    format: Format | None,
+    timeout: float | None,
+) -> Result:
+    try:
+        content, media_type, _ = await denoised(state, served, data, format, "*/*", timeout)
+        if format:
+            name = str(PurePath(name).with_suffix(f".{format}"))
+        return Result(name, 200, media_type, content)
+    except Exception as error:
+        problem = await answer(request, error)
+        return Result(name, problem.status_code, problem.media_type or "", bytes(problem.body))
+
+
+def _archive(results: Sequence[Result]) -> bytes:
+    """The images that came out well, and what became of each; images do not compress any further."""
+    buffer = BytesIO()
+    told = [_told(result) for result in results]
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(RESULTS, json.dumps(told, indent=2))
+        for result in results:
+            if result.status == 200:
+                archive.writestr(result.name, result.body)
+    return buffer.getvalue()
+
+
+def _told(result: Result) -> dict[str, Any]:
+    problem = None if result.status == 200 else json.loads(result.body)
+    return {"name": result.name, "status": result.status, "problem": problem}
+
+
+def _parts(results: Sequence[Result]) -> Response:
+    """Every result as a part (RFC 2046), its status in a header."""
+    boundary = uuid4().hex
+    body = bytearray()
+    for result in results:
+        name = result.name.replace('"', "_").replace("\r", "_").replace("\n", "_")
+        head = (
+            f"--{boundary}\r\nContent-Type: {result.media_type}\r\n"
+            f'Content-Disposition: attachment; filename="{name}"\r\n'
+            f"Status: {result.status} {title(result.status)}\r\nContent-Length: {len(result.body)}\r\n\r\n"
+        )
+        body += head.encode() + result.body + b"\r\n"
+    body += f"--{boundary}--\r\n".encode()
+    return Response(bytes(body), headers={"Content-Type": f"{MULTIPART}; boundary={boundary}"})
