@@ -118,5 +118,16 @@ def test_tiles_are_batched_up_to_the_limit() -> None:
 
     images = torch.rand(3, 3, 64, 64)
     assert tiling.run(network, images, Geometry(1, 4, 1), 24, batch_pixels=24 * 24 * 5).equal(images)
-    assert {shape[2:] for shape in seen} == {(24, 24)}
+    assert {tuple(shape[2:]) for shape in seen} == {(22, 22)}  # four on each axis leave nothing over
     assert [shape[0] for shape in seen[:-1]] == [5] * (len(seen) - 1)
+
+
+@pytest.mark.parametrize("shape", [Geometry(1, 4, 5), Geometry(4, 4, 4), Geometry(4, 8, 8)])
+@pytest.mark.parametrize("window", [1, 33, 64, 128])
+def test_tiles_overlap_little_and_are_not_much_larger_than_asked_for(shape: Geometry, window: int) -> None:
+    for length in range(shape.fit(1), 600, shape.period):
+        size = min(tiling.tiles(length, length, shape, window), key=lambda tile: tile.pixels).pixels ** 0.5
+        least = 2 * shape.halo + shape.period
+        assert size <= tiling.TOLERANCE * max(window, least) + shape.period
+        count = len(list(tiling.tiles(length, length, shape, window))) ** 0.5
+        assert count * (size - 2 * shape.halo) <= length + count * shape.period or count == 1

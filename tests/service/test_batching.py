@@ -133,7 +133,8 @@ def test_a_large_picture_is_cut_small_while_small_ones_come(scheduler: Scheduler
     alone = scheduler.submit("a", [denoiser], picture(256, 256))
     scheduler.submit("a", [denoiser], picture(32, 32))
     mixed = scheduler.submit("a", [denoiser], picture(256, 256))
-    assert (alone.shape, mixed.shape) == ((64, 64), (32, 32))
+    assert alone.shape == (70, 70)  # about 64, in as few tiles as can be
+    assert mixed.shape == (33, 33)
     assert (alone.result.result(SECONDS) - mixed.result.result(SECONDS)).abs().max() < 1e-6
 
 
