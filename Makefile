@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: help serve test test-slow lint format bench clean
+.PHONY: help serve test test-slow lint format bench bench-serving clean
 
 help:
 	@echo "make serve      serve on http://$(HOST):$(PORT) (set HOST, PORT to change)"
@@ -14,6 +14,7 @@ help:
 	@echo "make lint       ruff and strict mypy"
 	@echo "make format     rewrite the sources in ruff's format"
 	@echo "make bench      the benchmarks"
+	@echo "make bench-serving  the service against other servers, under load"
 	@echo "make clean      remove the virtual environment and caches"
 
 $(VENV)/.base: pyproject.toml constraints.txt
@@ -48,6 +49,10 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.scratch
 	$(BIN)/python -m benchmarks.tiling
 	$(BIN)/python -m benchmarks.codec
+
+bench-serving: $(VENV)/.base
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python -m benchmarks.serving
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

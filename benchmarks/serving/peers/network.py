@@ -1,0 +1,70 @@
+"""What every peer serves: a shipped network on ``torch.nn``, run eagerly on whole pictures."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from n2n_core import image, weights
+from n2n_core.device import set_threads
+from n2n_core.image import Picture
+
+PATH = "/denoise"
+MEDIA_TYPE = "image/png"
+MAX_BATCH, WINDOW_MS = 16, 1
+"""Of the servers that batch: up to so many requests, collected for so many milliseconds."""
+BATCH_PIXELS = 2**16
+"""Run at once: larger batches of large pictures leave the CPU's caches, and take longer."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a peer is started with."""
+
+    port: int
+    model: str
+    threads: int
+
+
+def options() -> Options:
+    """The command line's."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", type=int)
+    parser.add_argument("model")
+    parser.add_argument("threads", type=int)
+    return Options(**vars(parser.parse_args()))
+
+
+def load(model: str, threads: int) -> nn.Module:
+    """The network of a shipped model, on ``torch.nn``, in channels-last order."""
+    set_threads(threads)
+    network, _, _ = weights.load(weights.find(model).path, engine="torch")
+    assert isinstance(network, nn.Module)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def denoise(network: nn.Module, pictures: list[Picture]) -> list[Picture]:
+    """Run colour pictures of any sizes, those of one shape in batches; the order stays."""
+    cleaned: dict[int, Picture] = {}
+    for height, width in {picture.colour.shape[1:] for picture in pictures}:
+        places = [i for i, picture in enumerate(pictures) if picture.colour.shape[1:] == (height, width)]
+        step = max(1, BATCH_PIXELS // (height * width))
+        for start in range(0, len(places), step):
+            batch = places[start : start + step]
+            colours = _run(network, torch.stack([pictures[i].colour for i in batch]))
+            cleaned |= {i: pictures[i].with_colour(colours[k]) for k, i in enumerate(batch)}
+    return [cleaned[index] for index in range(len(pictures))]
+
+
+@torch.inference_mode()
+def _run(network: nn.Module, batch: Tensor) -> Tensor:
+    output: Tensor = network(batch.contiguous(memory_format=torch.channels_last))
+    return output
+
+
+def denoise_file(network: nn.Module, data: bytes) -> bytes:
+    """A picture's file to that of the denoised picture."""
+    return image.encode(denoise(network, [image.decode(data)])[0])

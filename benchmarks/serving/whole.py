@@ -1,0 +1,26 @@
+"""A whole picture through the network at once, without a server: what serving is held against."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from time import perf_counter
+
+from benchmarks.memory import peak
+from benchmarks.serving.peers import network
+from benchmarks.serving.pictures import png
+
+
+def measure(model: str, side: int, threads: int) -> tuple[float, float]:
+    """Seconds, and by how many MiB it raised the peak of a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_run, model, side, threads).result()
+
+
+def _run(model: str, side: int, threads: int) -> tuple[float, float]:
+    module = network.load(model, threads)
+    small, large = png(32), png(side)
+    network.denoise_file(module, small)
+    before, began = peak(), perf_counter()
+    network.denoise_file(module, large)
+    return perf_counter() - began, peak() - before
