@@ -88,7 +88,7 @@ class Denoiser:
         Sets ``seconds_per_pixel``; ``sweet_pixels``, the smallest batch within a tenth of the best
         speed; and ``interactive_window``, the largest tile that takes at most ``QUANTUM``.
         """
-        speeds = {n: n * 32**2 / self._seconds(n, self.geometry.fit(32)) for n in (1, 4, 16, 32)}
+        speeds = {n: n * 32**2 / self._seconds(n, self.geometry.fit(32)) for n in (4, 8, 16, 32)}
         enough = min(n for n, speed in speeds.items() if speed > 0.9 * max(speeds.values()))
         self.sweet_pixels, self.seconds_per_pixel = enough * 32**2, 1 / speeds[enough]
         windows = (128, 96, 64, 48)

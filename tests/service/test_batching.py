@@ -288,7 +288,7 @@ def test_an_idle_device_sleeps(scheduler: Scheduler, monkeypatch: pytest.MonkeyP
 def test_calibration_finds_out_how_much_to_run_at_once() -> None:
     denoiser = Denoiser(networks.AutoEncoder((4, 3, 4, 3)).build(), "cpu")
     denoiser.calibrate()
-    assert denoiser.sweet_pixels in {n * 1024 for n in (1, 4, 16, 32)}
+    assert denoiser.sweet_pixels in {n * 1024 for n in (4, 8, 16, 32)}
     assert denoiser.interactive_window in {128, 96, 64, 48}
     before = denoiser.seconds_per_pixel
     assert before > 0
