@@ -17,6 +17,7 @@ import n2n_core
 from n2n_core.device import device_names, set_threads
 from service import errors
 from service.batching import Scheduler
+from service.fast_route import FastRoute
 from service.middleware import BodyLimit, Head, Observe, RequestId
 from service.registry import Registry
 from service.routes import denoise, denoise_batch, health, models
@@ -63,10 +64,12 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
     )
     telemetry = Telemetry(n2n_core.__version__, torch.__version__)
     scheduler = Scheduler(devices, settings.max_waiting_pixels, telemetry)
-    app.state.n2n = State(settings, registry, Worker(settings.max_pixels, scheduler, telemetry), telemetry)
+    worker = Worker(settings.max_pixels, scheduler, telemetry)
+    state = app.state.n2n = State(settings, registry, worker, telemetry)
     for module in (denoise, denoise_batch, models, health):
         app.include_router(module.router)
     app.add_api_route("/", _docs, include_in_schema=False)
+    app.add_middleware(FastRoute, state=state)
     app.add_middleware(BodyLimit, max_bytes=settings.max_bytes, max_reading_bytes=settings.max_reading_bytes)
     app.add_middleware(Head)
     app.add_middleware(Observe, telemetry=telemetry)

@@ -15,7 +15,7 @@ LEVELS = [
     {"course", "cli"},
 ]
 WEB = {"fastapi", "starlette", "uvicorn"}
-KNOW_THE_WEB = {"app", "errors", "main", "middleware", "routes"}
+KNOW_THE_WEB = {"app", "errors", "fast_route", "main", "middleware", "routes"}
 
 
 def modules(package: str) -> list[Path]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import UploadFile
@@ -18,6 +18,7 @@ from service.worker import Timing
 
 T = TypeVar("T")
 Format = Literal["png", "jpeg", "jpg", "webp", "tiff", "tif", "bmp"]
+FORMATS = get_args(Format)
 PARAMETERS = ("model", "format", "timeout")
 
 FILE = {"type": "string", "format": "binary"}
@@ -80,8 +81,14 @@ async def denoise(
     request.state.model = served.entry.id  # for the log
     accept = ", ".join(request.headers.getlist("accept"))
     data = await _read(request)
-    work = denoised(state, served, data, format, accept, timeout)
-    encoded, media_type, timing = await while_wanted(request, work)
+    return await while_wanted(request, respond(state, served, data, format, accept, timeout))
+
+
+async def respond(
+    state: State, served: ServedModel, data: bytes, format: str | None, accept: str, timeout: float | None
+) -> Response:
+    """The answer to an image's bytes."""
+    encoded, media_type, timing = await denoised(state, served, data, format, accept, timeout)
     headers = {
         "N2N-Model": served.entry.id,
         "N2N-Weights-SHA256": served.entry.sha256,
@@ -91,7 +98,7 @@ async def denoise(
 
 
 async def denoised(
-    state: State, served: ServedModel, data: bytes, format: Format | None, accept: str, timeout: float | None
+    state: State, served: ServedModel, data: bytes, format: str | None, accept: str, timeout: float | None
 ) -> tuple[bytes, str, Timing]:
     """The denoised image as a file, with its media type, and what it took."""
     timing = Timing()
