@@ -141,11 +141,11 @@ def _fits(layers: list[_AxisLayer], length: int) -> bool:
 def pad(images: Tensor, shape: Geometry) -> Tensor:
     """Extend ``(..., H, W)`` at the bottom and right, by reflection, to a size that fits."""
     height, width = images.shape[-2:]
-    rows, columns = _reflection(height, shape.fit(height)), _reflection(width, shape.fit(width))
-    if len(rows) != height:
-        images = images.index_select(-2, rows.to(images.device))
-    if len(columns) != width:
-        images = images.index_select(-1, columns.to(images.device))
+    rows, columns = shape.fit(height), shape.fit(width)
+    if rows != height:
+        images = images.index_select(-2, _reflection(height, rows).to(images.device))
+    if columns != width:
+        images = images.index_select(-1, _reflection(width, columns).to(images.device))
     return images
 
 

@@ -18,6 +18,9 @@ from service.telemetry import OTHER, Telemetry
 OWN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """The ids that we take from a client: they go into the log as they are."""
 
+LONG = 2**14
+"""Bytes of a body from which on uvicorn may have stopped reading; a look costs as much as a log line."""
+
 log = logging.getLogger("n2n.access")
 
 
@@ -115,7 +118,7 @@ class _Exchange:
 
     async def _look(self) -> None:
         """See whether the client is still there; once its body is read, nothing else can come."""
-        if self._read and not self.hung_up and not self._answered:
+        if self._read and self.bytes_in > LONG and not self.hung_up and not self._answered:
             with anyio.CancelScope() as scope:
                 scope.cancel()  # takes what is there already, and does not wait
                 self.hung_up = (await self._receive())["type"] == "http.disconnect"
