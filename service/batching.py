@@ -23,6 +23,9 @@ from n2n_core.inference import Denoiser
 from n2n_core.tiling import Tile
 from service.tile_job import Job, settle
 
+SERIAL_SECONDS = 0.003
+"""Batches that take less than this on all cores are run on one."""
+
 INTERACTIVE_SECONDS = 2.0
 """How long after a small request large pictures are cut into small tiles."""
 
@@ -69,7 +72,7 @@ class Device:
     """A thread that runs one device's jobs."""
 
     def __init__(self, name: str, observer: Observer) -> None:
-        self.observer = observer
+        self.observer, self.threads = observer, torch.get_num_threads()
         self.jobs: list[Job] = []
         self.pixels = 0
         self.stopping = False
@@ -148,6 +151,7 @@ class Device:
     def _run(self, batch: list[tuple[Job, Tile]]) -> None:
         """Run a batch, in halves if the device has no memory for it, alone if it fails."""
         denoiser = batch[0][0].denoiser
+        self._share_cores(denoiser, len(batch) * batch[0][0].tile_pixels)
         began = perf_counter()
         try:
             results = denoiser.run(torch.stack([job.read(tile) for job, tile in batch]))
@@ -164,6 +168,12 @@ class Device:
         self.observer.batch(batch[0][0].model, len(batch), pixels, seconds)
         for (job, tile), result in zip(batch, results, strict=True):
             job.write(tile, result)
+
+    def _share_cores(self, denoiser: Denoiser, pixels: int) -> None:
+        """Run short batches on one core: the others read and write pictures meanwhile."""
+        wanted = 1 if pixels * denoiser.seconds_per_pixel < SERIAL_SECONDS else self.threads
+        if torch.get_num_threads() != wanted:
+            torch.set_num_threads(wanted)
 
     def _fail(self, job: Job, error: Exception, reason: str) -> None:
         with self.wake:
