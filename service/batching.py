@@ -90,8 +90,8 @@ class Device:
     def seconds_before(self, job: Job) -> float:
         """How long the device works before ``job`` would be done, by its own rules of order."""
         with self.wake:
-            now, own = monotonic(), job.urgency(monotonic())
-            ahead = [other for other in self.jobs if other.urgency(now) <= own]
+            now = monotonic()
+            ahead = [other for other in self.jobs if other.urgency(now) <= job.urgency(now)]
             work = [(other.left, other.denoiser.seconds_per_pixel) for other in (*ahead, job)]
         return sum(pixels * seconds for pixels, seconds in work)
 
@@ -197,7 +197,7 @@ class Scheduler:
 
     Args:
         devices: their names, in the order of every model's denoisers.
-        max_pixels: bound of the pixels that wait or run; one picture alone is always taken.
+        max_pixels: bound of the pixels that wait for a device; one picture alone is always taken.
         observer: is told of the work.
     """
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import answer
-from service.routes.denoise import FORMATS, respond
+from service.routes.denoise import FORMATS, admit, respond
 from service.routes.state import State
 from service.worker import TINY_BYTES
 
@@ -56,10 +56,7 @@ class FastRoute:
         request = Request(scope, receive)
         try:
             accept = ", ".join(request.headers.getlist("accept"))
-            self.state.worker.scheduler.check_room()
-            await self.state.registry.refresh()
-            served = self.state.registry.get(query.get("model"))
-            request.state.model = served.entry.id  # for the log
+            served = await admit(request, self.state, query.get("model"))
             data = await _body(receive)
             return await respond(self.state, served, data, query.get("format"), accept, None)
         except Exception as error:

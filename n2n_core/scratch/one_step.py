@@ -28,10 +28,10 @@ class Summed:
 
     def weights(self, kernel: Tensor) -> Tensor:
         """The sums as a matrix ``(C_in, T1 T2 C_out)``."""
-        c, o = kernel.shape[2:]
+        kernel, (c, o) = kernel.flip(0, 1), kernel.shape[2:]
         sums = kernel.new_zeros(*self.windows.kernel_size, c, o)
         for part in self._copies(sums):
-            part.add_(kernel.flip(0, 1))
+            part.add_(kernel)
         return sums.permute(2, 0, 1, 3).reshape(c, -1)
 
     def weights_backward(self, dweights: Tensor, channels: Pair) -> Tensor:

@@ -75,13 +75,19 @@ async def denoise(
     The answer has the input's size, and its format unless `format` or `Accept` says otherwise.
     """
     check_names(request)
+    served = await admit(request, state, model)
+    accept = ", ".join(request.headers.getlist("accept"))
+    data = await _read(request)
+    return await while_wanted(request, respond(state, served, data, format, accept, timeout))
+
+
+async def admit(request: Request, state: State, model: str | None) -> ServedModel:
+    """The model that the request names, if there is room for a picture: before anything is read."""
     state.worker.scheduler.check_room()
     await state.registry.refresh()
     served = state.registry.get(model)
     request.state.model = served.entry.id  # for the log
-    accept = ", ".join(request.headers.getlist("accept"))
-    data = await _read(request)
-    return await while_wanted(request, respond(state, served, data, format, accept, timeout))
+    return served
 
 
 async def respond(

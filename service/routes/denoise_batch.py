@@ -15,11 +15,13 @@ from starlette.datastructures import UploadFile
 
 from service.errors import ProblemError, answer, responses, title
 from service.registry import ServedModel
-from service.routes.denoise import FILE, Format, check_names, denoised, while_wanted
+from service.routes.denoise import FILE, Format, admit, check_names, denoised, while_wanted
 from service.routes.state import State, StateDep
 from service.schemas import FieldError
 
 MAX_FILES = 1000
+AT_ONCE = 4
+"""Images of one request that are under way: the others are not decoded yet, and not refused either."""
 ZIP, MULTIPART = "application/zip", "multipart/mixed"
 RESULTS = "results.json"
 
@@ -75,20 +77,21 @@ async def denoise_batch(
     problem in its place, and `results.json` tells the status of each.
     """
     check_names(request)
-    state.worker.scheduler.check_room()
-    await state.registry.refresh()
-    served = state.registry.get(model)
-    request.state.model = served.entry.id  # for the log
+    served = await admit(request, state, model)
     files = await _read(request)
-    work = (_one(request, state, served, name, data, format, timeout) for name, data in files)
-    results = await while_wanted(request, _all(work))
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(name: str, data: bytes) -> Result:
+        async with gate:
+            return await _one(request, state, served, name, data, format, timeout)
+
+    async def every() -> list[Result]:
+        return await asyncio.gather(*(one(name, data) for name, data in files))
+
+    results = await while_wanted(request, every())
     if MULTIPART in request.headers.get("accept", ""):
         return _parts(results)
     return Response(_archive(results), media_type=ZIP)
-
-
-async def _all(work: Any) -> list[Result]:
-    return list(await asyncio.gather(*work))
 
 
 async def _read(request: Request) -> list[tuple[str, bytes]]:

@@ -10,7 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
+from service.app import create_app
+from service.routes import denoise_batch
 from service.schemas import Problem
+from service.settings import Settings
 from tests.pictures import drawn, file, opened
 from tests.service import problems
 
@@ -79,3 +82,15 @@ async def test_what_is_wrong_with_the_whole_is_a_problem(client: httpx.AsyncClie
     problems.check(await client.post("/denoise/batch", content=PNG), 415, "unsupported_media_type")
     problems.check(await client.post("/denoise/batch", files={"image": PNG}), 422, "bad_request", "'file'")
     problems.check(await post(client, ("a.png", PNG), modle="x"), 422, "bad_request", "'modle'")
+
+
+async def test_more_images_than_may_wait_at_once_are_all_denoised() -> None:
+    app = create_app(Settings(device="cpu", max_waiting_pixels=denoise_batch.AT_ONCE * 40 * 28))
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://n2n", timeout=60) as client,
+    ):
+        results, contents = unpacked(await post(client, *((f"{i}.png", PNG) for i in range(40))))
+    assert {result["status"] for result in results} == {200}
+    assert len(contents) == 40

@@ -180,7 +180,7 @@ def process() -> Iterator[tuple[subprocess.Popen[str], str]]:
     server.communicate()
 
 
-async def test_sigterm_finishes_what_was_taken_on_and_takes_no_more(
+async def test_sigterm_finishes_what_was_taken_on(
     process: tuple[subprocess.Popen[str], str],
 ) -> None:
     server, address = process
