@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
@@ -17,11 +18,30 @@ from n2n_core.networks import Network
 WINDOW = 128
 """Tile side in pixels: the fastest measured on a CPU (``python -m benchmarks.tiling``)."""
 
-QUANTUM = 0.005
-"""Seconds that a small request may wait for a tile of a large one."""
+WINDOWS = (96, 128, 192, 256)
+"""Tile sides that ``calibrate`` tries."""
 
 BATCH_PIXELS = 4 * WINDOW**2
 """Pixels run at once: bounds memory whatever the image's size."""
+
+
+@dataclass
+class Pace:
+    """How a denoiser is used best, and how fast it then is; measured by ``Denoiser.calibrate``.
+
+    Args:
+        window: side in pixels of the tiles that large images are cut into.
+        sweet_pixels: the smallest batch within a tenth of the best speed.
+        seconds_per_pixel: of such batches, on all cores.
+    """
+
+    window: int = WINDOW
+    sweet_pixels: int = BATCH_PIXELS
+    seconds_per_pixel: float = 1e-6
+
+    def learn(self, pixels: int, seconds: float) -> None:
+        """Follow what batches take, as a running mean."""
+        self.seconds_per_pixel += 0.05 * (seconds / pixels - self.seconds_per_pixel)
 
 
 class Denoiser:
@@ -45,12 +65,11 @@ class Denoiser:
         network = network.to(self.device).eval()
         if isinstance(network, nn.Module):
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        check_channels(network)
         self.geometry = tiling.geometry(network)
         self.network = rewritten(network)
-        self._check_channels()
         self.window, self.batch_pixels = window, batch_pixels
-        self.interactive_window, self.sweet_pixels = window, batch_pixels
-        self.seconds_per_pixel = 1e-6
+        self.pace = Pace(window, batch_pixels)
 
     @classmethod
     def load(cls, path: Path, device: str = "auto", engine: str = "auto") -> Denoiser:
@@ -83,21 +102,16 @@ class Denoiser:
             return self._forward(batch).cpu()
 
     def calibrate(self) -> None:
-        """Measure how much to run at once: warms the network up, and takes a fraction of a second.
-
-        Sets ``seconds_per_pixel``; ``sweet_pixels``, the smallest batch within a tenth of the best
-        speed; and ``interactive_window``, the largest tile that takes at most ``QUANTUM``.
-        """
+        """Measure the ``pace``: warms the network up, and takes a fraction of a second."""
         speeds = {n: n * 32**2 / self._seconds(n, self.geometry.fit(32)) for n in (4, 8, 16, 32)}
         enough = min(n for n, speed in speeds.items() if speed > 0.9 * max(speeds.values()))
-        self.sweet_pixels, self.seconds_per_pixel = enough * 32**2, 1 / speeds[enough]
-        windows = (128, 96, 64, 48)
-        quick = (w for w in windows if w <= self.window and self._seconds(1, self.geometry.fit(w)) <= QUANTUM)
-        self.interactive_window = next(quick, windows[-1])
+        self.pace = Pace(self._best_window(), enough * 32**2, 1 / speeds[enough])
 
-    def learn(self, pixels: int, seconds: float) -> None:
-        """Follow what batches take, as a running mean."""
-        self.seconds_per_pixel += 0.05 * (seconds / pixels - self.seconds_per_pixel)
+    def _best_window(self) -> int:
+        """The side of the tiles that take the least time for what remains of them without the halo."""
+        halo = 2 * self.geometry.halo
+        costs = {w: self._seconds(1, self.geometry.fit(w)) / (w - halo) ** 2 for w in WINDOWS if w > 2 * halo}
+        return min(costs, key=lambda w: costs[w]) if costs else self.window
 
     def _seconds(self, count: int, side: int) -> float:
         batch, times = torch.zeros(count, 3, side, side), []
@@ -107,16 +121,19 @@ class Denoiser:
             times.append(perf_counter() - began)
         return min(times)
 
-    def _check_channels(self) -> None:
-        side = self.geometry.fit(1)
-        try:
-            with torch.no_grad():
-                shape = self.network(torch.zeros(1, 3, side, side, device=self.device)).shape
-        except (ShapeError, RuntimeError) as error:
-            raise WeightsError("the network does not take images of 3 channels") from error
-        if shape[1] != 3:
-            raise WeightsError(f"the network gives images of {shape[1]} channels, expected 3")
-
     def _forward(self, batch: Tensor) -> Tensor:
         output: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))
         return output
+
+
+def check_channels(network: Network) -> None:
+    """Raise ``WeightsError`` unless the network takes and gives images of 3 channels."""
+    device = next(iter(network.state_dict().values())).device
+    side = tiling.geometry(network).fit(1)
+    try:
+        with torch.no_grad():
+            shape = network(torch.zeros(1, 3, side, side, device=device)).shape
+    except (ShapeError, RuntimeError) as error:
+        raise WeightsError("the network does not take images of 3 channels") from error
+    if shape[1] != 3:
+        raise WeightsError(f"the network gives images of {shape[1]} channels, expected 3")

@@ -14,9 +14,10 @@ from fastapi.routing import APIRoute
 from opentelemetry.trace import TracerProvider
 
 import n2n_core
-from n2n_core.device import device_names, set_threads
+from n2n_core.device import device_names
 from service import errors
 from service.batching import Scheduler
+from service.device_process import DeviceProcess
 from service.fast_route import FastRoute
 from service.middleware import BodyLimit, Head, Observe, RequestId
 from service.registry import Registry
@@ -44,9 +45,7 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
     Raises:
         N2NError: the weights folder, the default model or the device cannot be used.
     """
-    if settings.threads:
-        set_threads(settings.threads)
-    devices = device_names(settings.device)
+    devices = [DeviceProcess(name, settings.threads) for name in device_names(settings.device)]
     registry = Registry(settings.weights, settings.default_model, devices)
     app = FastAPI(
         title="n2n",
@@ -63,7 +62,9 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
         },
     )
     telemetry = Telemetry(n2n_core.__version__, torch.__version__)
-    scheduler = Scheduler(devices, settings.max_waiting_pixels, telemetry)
+    for device in devices:
+        telemetry.watch_device(device.name, device.resident_bytes)
+    scheduler = Scheduler(len(devices), settings.max_waiting_pixels, telemetry)
     worker = Worker(settings.max_pixels, scheduler, telemetry)
     state = app.state.n2n = State(settings, registry, worker, telemetry)
     for module in (denoise, denoise_batch, models, health):
@@ -85,7 +86,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await anyio.to_thread.run_sync(state.registry.warm_up)
     log.info("ready: models %s", ", ".join(sorted(state.registry.models)))
     yield
-    await anyio.to_thread.run_sync(state.worker.close)
+    await state.worker.close()
+    state.registry.close()
 
 
 async def _docs() -> RedirectResponse:

@@ -3,14 +3,15 @@
 The unit of work is a tile, not a request. A picture is cut into tiles with the network's own
 context; tiles of all requests with the same model and shape form batches, when the device is
 free and of what then waits: no window, no polling. The request with the least work left goes
-first, and one that has waited long rises, so that a large picture delays small ones by one
-batch, and starves none. A request that is cancelled, or too late, loses its tiles at once; an
-error concerns its request alone.
+first, and one that has waited long rises, so that none starves. Small requests have a lane of
+their own beside the large ones', so that they wait for no tile of a large picture; the machine's
+cores are shared by its operating system. A request that is cancelled, or too late, loses its
+tiles at once; an error concerns its request alone.
 """
 
 from __future__ import annotations
 
-import threading
+import asyncio
 from collections.abc import Sequence
 from time import monotonic, perf_counter
 from typing import Protocol
@@ -19,15 +20,16 @@ import torch
 from torch import Tensor
 
 from n2n_core import tiling
-from n2n_core.inference import Denoiser
 from n2n_core.tiling import Tile
-from service.tile_job import Job, settle
+from service.device_process import BRIEF, LONG
+from service.tile_job import Denoiser, Job
 
-SERIAL_SECONDS = 0.003
-"""Batches that take less than this on all cores are run on one."""
+BRIEF_SECONDS = 0.005
+"""What takes no longer than this goes in the lane of small requests."""
 
-INTERACTIVE_SECONDS = 2.0
-"""How long after a small request large pictures are cut into small tiles."""
+SERIAL_SECONDS = 0.0005
+"""Tiles that take less than this on all cores are run on one core less: to receive and answer their
+requests takes about as long, and to wake a sleeping core for each operation costs what it saves."""
 
 
 class RefusedError(Exception):
@@ -68,50 +70,39 @@ class Silent:
         """Nothing."""
 
 
-class Device:
-    """A thread that runs one device's jobs."""
+class Lane:
+    """A queue, and the task that has a device run what is in it: there is one while there is work."""
 
-    def __init__(self, name: str, observer: Observer) -> None:
-        self.observer, self.threads = observer, torch.get_num_threads()
+    def __init__(self, number: int, observer: Observer) -> None:
+        self.number, self.observer = number, observer
         self.jobs: list[Job] = []
         self.pixels = 0
-        self.stopping = False
-        self.wake = threading.Condition()
-        self.thread = threading.Thread(target=self._loop, name=f"device-{name}", daemon=True)
-        self.thread.start()
+        self.work: asyncio.Task[None] | None = None
 
     def put(self, job: Job) -> None:
-        """Queue a job."""
-        with self.wake:
-            self.jobs.append(job)
-            self.pixels += job.left
-            self.wake.notify()
+        """Queue a job. It runs with those that come in the same turn of the event loop."""
+        self.jobs.append(job)
+        self.pixels += job.left
+        if self.work is None:
+            self.work = asyncio.ensure_future(self._work())
 
     def seconds_before(self, job: Job) -> float:
-        """How long the device works before ``job`` would be done, by its own rules of order."""
-        with self.wake:
-            now = monotonic()
-            ahead = [other for other in self.jobs if other.urgency(now) <= job.urgency(now)]
-            work = [(other.left, other.denoiser.seconds_per_pixel) for other in (*ahead, job)]
-        return sum(pixels * seconds for pixels, seconds in work)
+        """How long the lane works before ``job`` would be done, by its own rules of order."""
+        now = monotonic()
+        ahead = [other for other in self.jobs if other.urgency(now) <= job.urgency(now)]
+        return sum(other.seconds for other in (*ahead, job))
 
-    def stop(self) -> None:
-        """End the thread once nothing waits."""
-        with self.wake:
-            self.stopping = True
-            self.wake.notify()
-        self.thread.join()
+    async def finish(self) -> None:
+        """Wait until nothing is left to do."""
+        if self.work:
+            await self.work
 
-    def _loop(self) -> None:
-        while True:
-            with self.wake:
-                while not self.jobs and not self.stopping:
-                    self.wake.wait()
-                if not self.jobs:
-                    return
-                batch = self._form()
-            if batch:
-                self._run(batch)
+    async def _work(self) -> None:
+        try:
+            while batch := self._form():
+                await self._run(batch)
+        finally:
+            self.work = None
 
     def _form(self) -> list[tuple[Job, Tile]]:
         """The next batch: the most urgent job's tiles, then those of its like."""
@@ -121,7 +112,7 @@ class Device:
             return []
         order = sorted(self.jobs, key=lambda job: job.urgency(now))
         first = order[0]
-        room = max(1, first.denoiser.sweet_pixels // first.tile_pixels)
+        room = max(1, first.denoiser.pace.sweet_pixels // first.tile_pixels)
         batch: list[tuple[Job, Tile]] = []
         for job in order:
             if job.key == first.key and room > len(batch):
@@ -148,41 +139,36 @@ class Device:
             self.pixels -= job.left
         self.jobs = kept
 
-    def _run(self, batch: list[tuple[Job, Tile]]) -> None:
+    async def _run(self, batch: list[tuple[Job, Tile]]) -> None:
         """Run a batch, in halves if the device has no memory for it, alone if it fails."""
         denoiser = batch[0][0].denoiser
-        self._share_cores(denoiser, len(batch) * batch[0][0].tile_pixels)
         began = perf_counter()
         try:
-            results = denoiser.run(torch.stack([job.read(tile) for job, tile in batch]))
+            tiles = torch.stack([job.read(tile) for job, tile in batch])
+            seconds = batch[0][0].tile_pixels * denoiser.pace.seconds_per_pixel
+            results = await denoiser.run(tiles, self.number, wide=seconds > SERIAL_SECONDS)
         except Exception as error:
             if len(batch) == 1:
                 self._fail(batch[0][0], error, "failed")
                 return
             half = (len(batch) + 1) // 2 if is_out_of_memory(error) else 1
             for start in range(0, len(batch), half):
-                self._run(batch[start : start + half])
+                await self._run(batch[start : start + half])
             return
         seconds, pixels = perf_counter() - began, len(batch) * batch[0][0].tile_pixels
-        denoiser.learn(pixels, seconds)
+        if pixels > denoiser.pace.sweet_pixels // 2:  # in smaller ones the way there and back counts
+            denoiser.pace.learn(pixels, seconds)
         self.observer.batch(batch[0][0].model, len(batch), pixels, seconds)
         for (job, tile), result in zip(batch, results, strict=True):
             job.write(tile, result)
 
-    def _share_cores(self, denoiser: Denoiser, pixels: int) -> None:
-        """Run short batches on one core: the others read and write pictures meanwhile."""
-        wanted = 1 if pixels * denoiser.seconds_per_pixel < SERIAL_SECONDS else self.threads
-        if torch.get_num_threads() != wanted:
-            torch.set_num_threads(wanted)
-
     def _fail(self, job: Job, error: Exception, reason: str) -> None:
-        with self.wake:
-            if job in self.jobs and reason == "failed":
-                self.jobs.remove(job)
-                self.pixels -= job.left
+        if job in self.jobs and reason == "failed":
+            self.jobs.remove(job)
+            self.pixels -= job.left
         if not job.result.done():
             self.observer.dropped(job.model, reason)
-            settle(job.result.set_exception, error)
+            job.result.set_exception(error)
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -192,20 +178,45 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
+class Device:
+    """The lanes of one device."""
+
+    def __init__(self, observer: Observer) -> None:
+        self.lanes = [Lane(number, observer) for number in (BRIEF, LONG)]
+
+    @property
+    def pixels(self) -> int:
+        """Pixels that wait."""
+        return sum(lane.pixels for lane in self.lanes)
+
+    @property
+    def seconds(self) -> float:
+        """What waits is expected to take."""
+        return sum(job.seconds for lane in self.lanes for job in lane.jobs)
+
+    def lane(self, job: Job) -> Lane:
+        """Where a job goes."""
+        return self.lanes[BRIEF if job.seconds <= BRIEF_SECONDS else LONG]
+
+    async def finish(self) -> None:
+        """Wait until nothing is left to do."""
+        for lane in self.lanes:
+            await lane.finish()
+
+
 class Scheduler:
-    """All devices, and what they may take on.
+    """All devices, and what they may take on. It belongs to one event loop.
 
     Args:
-        devices: their names, in the order of every model's denoisers.
+        devices: their number; every model has as many denoisers.
         max_pixels: bound of the pixels that wait for a device; one picture alone is always taken.
         observer: is told of the work.
     """
 
-    def __init__(self, devices: Sequence[str], max_pixels: int, observer: Observer | None = None) -> None:
-        self.devices = [Device(name, observer or Silent()) for name in devices]
+    def __init__(self, devices: int, max_pixels: int, observer: Observer | None = None) -> None:
+        self.devices = [Device(observer or Silent()) for _ in range(devices)]
         self.max_pixels = max_pixels
         self.draining = False
-        self._last_small = -INTERACTIVE_SECONDS
 
     @property
     def pixels(self) -> int:
@@ -236,41 +247,33 @@ class Scheduler:
             detail = f"{waiting} pixels wait, expected at most {self.max_pixels} with this picture's {own}"
             raise RefusedError("overloaded", detail, self._relief())
         index, device = min(enumerate(self.devices), key=lambda pair: pair[1].pixels)
-        job = self._job(model, denoisers[index], image, timeout)
+        job = _job(model, denoisers[index], image, timeout)
+        lane = device.lane(job)
         if timeout is not None:
-            seconds = device.seconds_before(job)
+            seconds = lane.seconds_before(job)
             if seconds > timeout:
                 detail = f"the result would take {seconds:.1f} s, expected at most {timeout:g} s"
                 raise RefusedError("too_late", detail, max(1.0, seconds - timeout))
-        device.put(job)
+        lane.put(job)
         return job
-
-    def _job(self, model: str, denoiser: Denoiser, image: Tensor, timeout: float | None) -> Job:
-        now = monotonic()
-        padded = tiling.pad(image, denoiser.geometry)
-        height, width = padded.shape[-2:]
-        small = height * width <= denoiser.interactive_window**2
-        if small:
-            self._last_small = now
-        mixed = now - self._last_small < INTERACTIVE_SECONDS
-        window = denoiser.interactive_window if mixed else denoiser.window
-        cover = list(tiling.tiles(height, width, denoiser.geometry, window))
-        return Job(model, denoiser, padded, cover, None if timeout is None else now + timeout)
 
     def _relief(self) -> float:
         """Seconds until the queue may have room."""
-        seconds = [
-            sum(job.left * job.denoiser.seconds_per_pixel for job in list(device.jobs))
-            for device in self.devices
-        ]
-        return max(1.0, min(seconds) / 2)
+        return max(1.0, min(device.seconds for device in self.devices) / 2)
 
     def drain(self) -> None:
         """Take on nothing more; what was taken on is finished."""
         self.draining = True
 
-    def close(self) -> None:
-        """Finish what was taken on, and end the threads."""
+    async def close(self) -> None:
+        """Take on nothing more, and finish what was taken on."""
         self.drain()
         for device in self.devices:
-            device.stop()
+            await device.finish()
+
+
+def _job(model: str, denoiser: Denoiser, image: Tensor, timeout: float | None) -> Job:
+    padded = tiling.pad(image, denoiser.geometry)
+    height, width = padded.shape[-2:]
+    cover = list(tiling.tiles(height, width, denoiser.geometry, denoiser.pace.window))
+    return Job(model, denoiser, padded, cover, None if timeout is None else monotonic() + timeout)

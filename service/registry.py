@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from n2n_core import weights
+from n2n_core import tiling, weights
 from n2n_core.errors import ConfigError, N2NError, UnknownModelError
-from n2n_core.inference import Denoiser
+from n2n_core.inference import check_channels
 from n2n_core.weights import Card, Entry
+from service.device_process import DeviceProcess, RemoteDenoiser
 
 CHECK_SECONDS = 1.0
 """How long a look at the index is good for."""
@@ -24,7 +25,7 @@ class ServedModel:
 
     entry: Entry
     card: Card
-    denoisers: tuple[Denoiser, ...]
+    denoisers: tuple[RemoteDenoiser, ...]
     parameters: int
 
 
@@ -39,7 +40,7 @@ class Registry:
         ConfigError: the default model is not among them.
     """
 
-    def __init__(self, folder: Path, default: str, devices: Sequence[str]) -> None:
+    def __init__(self, folder: Path, default: str, devices: Sequence[DeviceProcess]) -> None:
         self.folder, self.default, self.devices = folder, default, tuple(devices)
         self.models: dict[str, ServedModel] = {}
         self.ready = False
@@ -60,6 +61,11 @@ class Registry:
             for denoiser in model.denoisers:
                 denoiser.calibrate()
         self.ready = True
+
+    def close(self) -> None:
+        """End the devices' processes."""
+        for device in self.devices:
+            device.close()
 
     async def refresh(self) -> None:
         """Follow the folder's index, if it has changed; a folder that cannot be read changes nothing."""
@@ -92,14 +98,13 @@ class Registry:
 
     def _read(self, entry: Entry) -> ServedModel:
         weights.verify(entry)
-        loaded = [weights.load(entry.path) for _ in self.devices]
-        denoisers = tuple(
-            Denoiser(network, device) for (network, _, _), device in zip(loaded, self.devices, strict=True)
-        )
+        network, _, card = weights.load(entry.path)
+        check_channels(network)
+        geometry = tiling.geometry(network)
+        denoisers = tuple(RemoteDenoiser(device, entry.path, geometry) for device in self.devices)
         if self.ready:
             for denoiser in denoisers:
                 denoiser.calibrate()
-        network, _, card = loaded[0]
         return ServedModel(entry, card, denoisers, weights.count_parameters(network))
 
     def _index_stamp(self) -> tuple[int, int, int] | None:

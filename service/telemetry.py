@@ -72,6 +72,10 @@ class Telemetry:
         self._dropped = Counter(
             "n2n_dropped", "Work that left the queue undone.", ["model", "reason"], registry=registry
         )
+        self._device_memory = Gauge(
+            "n2n_device_process_resident_memory_bytes", "Memory of a device's process.", ["device"],
+            registry=registry,
+        )  # fmt: skip
         self._waiting = Gauge("n2n_pixels_waiting", "Pixels that wait for the device.", registry=registry)
 
     def request(
@@ -109,6 +113,10 @@ class Telemetry:
     def codec(self, stage: str, seconds: float) -> None:
         """An image was read (``decode``) or written (``encode``)."""
         self._codec_seconds.labels(stage).observe(seconds)
+
+    def watch_device(self, device: str, resident_bytes: Callable[[], float]) -> None:
+        """Ask at every scrape for the memory of a device's process."""
+        self._device_memory.labels(device).set_function(resident_bytes)
 
     def watch(self, pixels_waiting: Callable[[], float]) -> None:
         """Ask ``pixels_waiting`` at every scrape from now on."""

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
+from asyncio import Future, get_running_loop
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from n2n_core.inference import Denoiser
-from n2n_core.tiling import Tile
+from n2n_core.inference import Pace
+from n2n_core.tiling import Geometry, Tile
 
 AGEING = 0.25
 """Seconds of work that a request is forgiven for each second that it has waited."""
+
+
+class Denoiser(Protocol):
+    """A model on a device, as far as the scheduler knows it."""
+
+    @property
+    def geometry(self) -> Geometry:
+        """Of its network."""
+        ...
+
+    @property
+    def pace(self) -> Pace:
+        """How fast it is, and on how much at once."""
+        ...
+
+    async def run(self, batch: Tensor, lane: int, wide: bool) -> Tensor:
+        """``(N, 3, H, W)`` tiles through the network; ``wide`` if it may take every core."""
+        ...
 
 
 @dataclass(eq=False)
@@ -38,7 +55,7 @@ class Job:
     deadline: float | None
     arrived: float = field(default_factory=monotonic)
     started: float | None = None
-    result: Future[Tensor] = field(default_factory=Future)
+    result: Future[Tensor] = field(default_factory=lambda: get_running_loop().create_future())
     taken: int = 0
     written: int = 0
 
@@ -57,7 +74,12 @@ class Job:
 
     def urgency(self, now: float) -> float:
         """Seconds of work left, less what waiting has earned: the smallest goes first."""
-        return self.left * self.denoiser.seconds_per_pixel - AGEING * (now - self.arrived)
+        return self.seconds - AGEING * (now - self.arrived)
+
+    @property
+    def seconds(self) -> float:
+        """What the rest is expected to take."""
+        return self.left * self.denoiser.pace.seconds_per_pixel
 
     def take(self, count: int) -> list[tuple[Job, Tile]]:
         """The next tiles."""
@@ -78,10 +100,4 @@ class Job:
             self.output[:, tile.place[0], tile.place[1]] = inner
         self.written += 1
         if self.written == len(self.cover) and not self.result.done():
-            settle(self.result.set_result, self.output)
-
-
-def settle(setter: Callable[..., None], value: object) -> None:
-    """Set a future's outcome, unless its owner cancels it in this very moment."""
-    with suppress(InvalidStateError):
-        setter(value)
+            self.result.set_result(self.output)

@@ -65,7 +65,7 @@ class Worker:
         grey = len(picture.colour) == 1
         colour = picture.colour.expand(3, -1, -1) if grey else picture.colour
         job = self.scheduler.submit(served.entry.id, served.denoisers, colour, timeout)
-        output = await asyncio.wrap_future(job.result)
+        output = await job.result
         timing.queue = ((job.started or job.arrived) - job.arrived) * 1000
         timing.inference = (monotonic() - job.arrived) * 1000 - timing.queue
         output = output[:, : colour.shape[1], : colour.shape[2]]
@@ -94,9 +94,9 @@ class Worker:
     async def _run(self, codec: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._codecs, codec, *arguments)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Finish what was taken on."""
-        self.scheduler.close()
+        await self.scheduler.close()
         self._codecs.shutdown(cancel_futures=True)
 
 

@@ -25,7 +25,10 @@ async def get_readiness(state: StateDep) -> Readiness:
     if not state.registry.ready:
         raise ProblemError(503, "not_ready", "the models are not warm yet, try again in a second")
     await state.registry.refresh()
-    return Readiness(models=sorted(state.registry.models), device=",".join(state.registry.devices))
+    return Readiness(
+        models=sorted(state.registry.models),
+        device=",".join(device.name for device in state.registry.devices),
+    )
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

@@ -1,0 +1,349 @@
+"""A device in a process of its own: networks run there, on pictures in memory that both sides share.
+
+In one process, a network's many short operations and the event loop take Python's lock from each
+other at every one of them, and neither keeps its core busy. A device process that dies is started
+anew, its models with it; what it was at work on is run again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import weakref
+from itertools import count
+from math import prod
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from torch import Tensor
+
+from n2n_core import weights
+from n2n_core.device import set_threads
+from n2n_core.errors import N2NError, WeightsError
+from n2n_core.inference import Denoiser, Pace
+from n2n_core.tiling import Geometry
+
+BRIEF, LONG, CONTROL = 0, 1, 2
+"""The lanes of a device process: a thread there, and a line to it, for each."""
+
+LANE_FLOATS = 2**20
+"""Of a batch in shared memory, in and out: several times what a CPU's batch or a GPU's tile needs."""
+
+END_SECONDS = 10
+
+log = logging.getLogger("n2n.service")
+
+
+class DeviceDiedError(RuntimeError):
+    """The device's process ended in the middle of its work."""
+
+
+class DeviceProcess:
+    """The process of one device, started when it is first used.
+
+    Batches are run by one event loop; models may be added and measured by any thread.
+
+    Args:
+        name: the device's, as torch calls it.
+        threads: CPU threads of one batch; torch's default if None.
+    """
+
+    def __init__(self, name: str, threads: int | None = None) -> None:
+        self.name, self.threads = name, threads
+        self._models: dict[int, Path] = {}
+        self._numbers = count()
+        self._starting = threading.Lock()
+        self._control = threading.Lock()
+        self._child: _Child | None = None
+
+    def add(self, path: Path) -> int:
+        """Load a weights file there; its number."""
+        number = next(self._numbers)
+        self._models[number] = path
+        if self._child:
+            self.ask("load", number, path)
+        return number
+
+    def remove(self, number: int) -> None:
+        """Forget a model: its memory is freed when another one is loaded, or measured."""
+        self._models.pop(number, None)
+
+    def measure(self, number: int) -> Pace:
+        """Let a model measure its own speed."""
+        pace: Pace = self.ask("measure", number, sorted(self._models))
+        return pace
+
+    async def run(self, lane: int, number: int, batch: Tensor, wide: bool) -> Tensor:
+        """Run ``(N, 3, H, W)`` floats through a model; once more, if the process dies of whatever.
+
+        A lane runs one batch after the other.
+        """
+        try:
+            return await self._run(lane, number, batch, wide)
+        except DeviceDiedError:
+            return await self._run(lane, number, batch, wide)
+
+    async def _run(self, lane: int, number: int, batch: Tensor, wide: bool) -> Tensor:
+        child = self._child
+        if child is None:
+            child = await asyncio.to_thread(self._started)
+        inbox, outbox = child.memory.views(lane, batch.shape)
+        inbox.copy_(batch)
+        try:
+            await child.lanes[lane].call(("run", lane, number, tuple(batch.shape), wide))
+        except (EOFError, OSError) as error:
+            raise self._died(child) from error
+        return outbox.clone()
+
+    def ask(self, call: str, *arguments: Any) -> Any:
+        """The answer to a call of ``_Server``'s, by its name, on the line that is not for batches."""
+        with self._control:
+            child = self._started()
+            try:
+                return child.ask((call, *arguments))
+            except (EOFError, OSError) as error:
+                raise self._died(child) from error
+
+    def resident_bytes(self) -> int:
+        """Memory that the process holds; 0 while it does not run, or where this cannot be told."""
+        try:
+            fields = Path(f"/proc/{self._child.process.pid}/statm").read_text() if self._child else "0 0"
+        except OSError:
+            return 0
+        return int(fields.split()[1]) * mmap.PAGESIZE
+
+    def close(self) -> None:
+        """End the process."""
+        with self._starting:
+            child, self._child = self._child, None
+        if child:
+            child.end()
+
+    def _started(self) -> _Child:
+        with self._starting:
+            if self._child is None:
+                self._child = child = _Child(self.name, self.threads)
+                for number, path in list(self._models.items()):
+                    child.ask(("load", number, path))
+            return self._child
+
+    def _died(self, child: _Child) -> DeviceDiedError:
+        with self._starting:
+            if self._child is child:
+                self._child = None
+                log.error("the process of device %s ended, another one is started", self.name)
+                child.end()
+        return DeviceDiedError(f"the process of device {self.name} ended")
+
+
+class RemoteDenoiser:
+    """A model on a device that runs in a process of its own; for the scheduler, as a ``Denoiser`` is.
+
+    Args:
+        process: the device's.
+        path: of the weights file.
+        geometry: the network's.
+    """
+
+    def __init__(self, process: DeviceProcess, path: Path, geometry: Geometry) -> None:
+        self.process, self.geometry, self.pace = process, geometry, Pace()
+        self.number = process.add(path)
+        weakref.finalize(self, process.remove, self.number)
+
+    def calibrate(self) -> None:
+        """Start the process if need be, warm the network up, and measure its ``pace``."""
+        self.pace = self.process.measure(self.number)
+
+    async def run(self, batch: Tensor, lane: int, wide: bool) -> Tensor:
+        """Run ``(N, 3, H, W)`` floats."""
+        return await self.process.run(lane, self.number, batch, wide)
+
+
+class _Memory:
+    """Two stretches of shared memory for each lane that runs batches: what goes in, what comes out."""
+
+    def __init__(self, descriptor: int) -> None:
+        size = 2 * 2 * LANE_FLOATS * 4
+        os.ftruncate(descriptor, size)
+        self._floats = torch.frombuffer(mmap.mmap(descriptor, size), dtype=torch.float32)
+
+    def views(self, lane: int, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """Both as tensors of ``shape``."""
+        begin, size = lane * 2 * LANE_FLOATS, prod(shape)
+        if size > LANE_FLOATS:
+            raise MemoryError(f"a batch has {size} values, at most {LANE_FLOATS} fit: can't allocate memory")
+        parts = (self._floats[start : start + size] for start in (begin, begin + LANE_FLOATS))
+        inbox, outbox = (part.view(shape) for part in parts)
+        return inbox, outbox
+
+
+class _Child:
+    """A running device process, seen from the service."""
+
+    def __init__(self, device: str, threads: int | None) -> None:
+        pairs = [socket.socketpair() for _ in (BRIEF, LONG, CONTROL)]
+        with _anonymous_file() as file:
+            self.memory = _Memory(file.fileno())
+            passed = [*(theirs.fileno() for _, theirs in pairs), file.fileno()]
+            command = [sys.executable, "-m", __name__, device, str(threads or 0), *map(str, passed)]
+            # In a session of its own: Ctrl-C is for the service, which ends this when its work is done.
+            self.process = subprocess.Popen(command, pass_fds=passed, start_new_session=True)  # noqa: S603
+        for _, theirs in pairs:
+            theirs.close()
+        *lanes, self._control = (Connection(ours.detach()) for ours, _ in pairs)
+        self.lanes = [_Line(lane) for lane in lanes]
+        self._finalizer = weakref.finalize(self, _end, self.process, [*lanes, self._control])
+
+    def ask(self, message: tuple[Any, ...]) -> Any:
+        """The result of a call.
+
+        Raises:
+            EOFError, OSError: the process is gone.
+        """
+        self._control.send(message)
+        return _value(self._control.recv())
+
+    def end(self) -> None:
+        """Hang up, upon which it ends, and wait for it."""
+        for lane in self.lanes:
+            lane.leave()
+        self._finalizer()
+
+
+class _Line:
+    """A line to a device's process, on which an event loop waits."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._reply: asyncio.Future[Any] | None = None
+
+    async def call(self, message: tuple[Any, ...]) -> Any:
+        """The result of a call.
+
+        Raises:
+            EOFError, OSError: the process is gone.
+        """
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._loop.add_reader(self._connection.fileno(), self._read)
+        self._reply = self._loop.create_future()
+        self._connection.send(message)
+        return _value(await self._reply)
+
+    def leave(self) -> None:
+        """Wait no more."""
+        if self._loop and not self._loop.is_closed():
+            self._loop.remove_reader(self._connection.fileno())
+        self._loop = None
+
+    def _read(self) -> None:
+        reply, self._reply = self._reply, None
+        try:
+            value = self._connection.recv()
+        except (EOFError, OSError) as error:
+            self.leave()
+            if reply and not reply.done():
+                reply.set_exception(error)
+        else:
+            if reply and not reply.done():
+                reply.set_result(value)
+
+
+def _value(reply: tuple[bool, Any]) -> Any:
+    good, value = reply
+    if good:
+        return value
+    kind, text = value
+    raise {"memory": MemoryError, "weights": WeightsError}.get(kind, RuntimeError)(text)
+
+
+def _anonymous_file() -> IO[bytes]:
+    """A file in memory, where the system has such, that is gone when nobody holds it."""
+    if sys.platform == "linux":
+        return os.fdopen(os.memfd_create("n2n"), "r+b")
+    return tempfile.TemporaryFile()
+
+
+def _end(process: subprocess.Popen[bytes], lines: list[Connection]) -> None:
+    for line in lines:
+        line.close()
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+class _Server:
+    """The process itself: a thread for each lane, which answers one call after the other."""
+
+    def __init__(self, device: str, memory: _Memory) -> None:
+        self.device, self.memory = device, memory
+        self.denoisers: dict[int, Denoiser] = {}
+        self.cores = torch.get_num_threads()
+
+    def load(self, number: int, path: Path) -> None:
+        """Take on a model."""
+        network, _, _ = weights.load(path)
+        self.denoisers[number] = Denoiser(network, self.device)
+
+    def measure(self, number: int, wanted: list[int]) -> Pace:
+        """A model's pace; those that are not wanted any more go."""
+        for forgotten in self.denoisers.keys() - set(wanted):
+            del self.denoisers[forgotten]
+        denoiser = self.denoisers[number]
+        denoiser.calibrate()
+        return denoiser.pace
+
+    def run(self, lane: int, number: int, shape: tuple[int, ...], wide: bool) -> None:
+        """Run what lies in the lane's memory."""
+        torch.set_num_threads(self.cores if wide else max(1, self.cores - 1))
+        inbox, outbox = self.memory.views(lane, shape)
+        outbox.copy_(self.denoisers[number].run(inbox))
+
+    def answer(self, line: Connection) -> None:
+        """Until the service hangs up."""
+        while True:
+            try:
+                call, *arguments = line.recv()
+            except (EOFError, OSError):
+                os._exit(0)
+            line.send(self._result(call, arguments))
+
+    def _result(self, call: str, arguments: list[Any]) -> tuple[bool, Any]:
+        try:
+            return True, getattr(self, call)(*arguments)
+        except N2NError as error:
+            return False, ("weights", str(error))
+        except Exception as error:
+            is_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
+            kind = "memory" if is_memory or "can't allocate memory" in str(error) else "other"
+            return False, (kind, f"{type(error).__name__}: {error}")
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until the service hangs up; it alone decides when, so signals to its group do nothing."""
+    device, threads, *descriptors = arguments
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    if int(threads):
+        set_threads(int(threads))
+    *lines, memory = map(int, descriptors)
+    server = _Server(device, _Memory(memory))
+    for line in lines:
+        threading.Thread(target=server.answer, args=(Connection(line),)).start()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
