@@ -8,6 +8,7 @@ anew, its models with it; what it was at work on is run again.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import mmap
 import os
@@ -300,6 +301,7 @@ class _Server:
 
     def measure(self, number: int, wanted: list[int]) -> Pace:
         """A model's pace; those that are not wanted any more go."""
+        gc.freeze()
         for forgotten in self.denoisers.keys() - set(wanted):
             del self.denoisers[forgotten]
         denoiser = self.denoisers[number]

@@ -1,5 +1,6 @@
 """Run the service."""
 
+import gc
 import logging
 import socket
 from math import ceil
@@ -47,6 +48,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the app, then listen."""
         await super().startup(sockets)
+        gc.freeze()  # what is loaded stays; to search it for garbage holds all up for a tenth of a second
         for listener in sockets or []:
             host, port = listener.getsockname()[:2]
             log.info("serving on http://%s:%d", f"[{host}]" if ":" in host else host, port)

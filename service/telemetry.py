@@ -4,6 +4,8 @@ Every app has a registry of its own, so that several can live in one process.
 """
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -14,6 +16,8 @@ MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 OTHER = "other"
 """Stands for what clients make up, which must not make a series each."""
+
+Kind = TypeVar("Kind", Counter, Histogram)
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 """From a tile on a GPU to a large picture on a CPU."""
@@ -36,18 +40,15 @@ class Telemetry:
         self._count_work(registry)
 
     def _count_requests(self, registry: CollectorRegistry) -> None:
-        self._requests = Counter(
-            "n2n_requests", "Requests answered.", ["route", "method", "status"], registry=registry
-        )
-        self._request_seconds = Histogram(
-            "n2n_request_seconds", "From a request to its whole answer.", ["route"],
-            buckets=SECONDS, registry=registry,
-        )  # fmt: skip
-        self._bytes_in = Counter(
-            "n2n_request_bytes", "Bytes of requests' bodies.", ["route"], registry=registry
-        )
-        self._bytes_out = Counter(
-            "n2n_response_bytes", "Bytes of answers' bodies.", ["route"], registry=registry
+        def by_route(name: str, text: str, *more: str) -> Callable[..., Counter]:
+            return _series(Counter(name, text, ["route", *more], registry=registry))
+
+        self._requests = by_route("n2n_requests", "Requests answered.", "method", "status")
+        self._bytes_in = by_route("n2n_request_bytes", "Bytes of requests' bodies.")
+        self._bytes_out = by_route("n2n_response_bytes", "Bytes of answers' bodies.")
+        seconds = "From a request to its whole answer."
+        self._request_seconds = _series(
+            Histogram("n2n_request_seconds", seconds, ["route"], buckets=SECONDS, registry=registry)
         )
         self._problems = Counter(
             "n2n_problems", "Refusals and failures, by the problem's code.", ["code"], registry=registry
@@ -68,7 +69,8 @@ class Telemetry:
         self._batch_tiles = histogram("n2n_batch_tiles", "Tiles of one batch.", "model", TILES)
         self._device_seconds = histogram("n2n_device_seconds", "One batch on the device.", "model")
         self._queue_seconds = histogram("n2n_queue_seconds", "What work waits for the device.", "model")
-        self._codec_seconds = histogram("n2n_codec_seconds", "Decoding and encoding one image.", "stage")
+        codec = "Decoding and encoding one image."
+        self._codec_seconds = _series(histogram("n2n_codec_seconds", codec, "stage"))
         self._dropped = Counter(
             "n2n_dropped", "Work that left the queue undone.", ["model", "reason"], registry=registry
         )
@@ -82,10 +84,10 @@ class Telemetry:
         self, route: str, method: str, status: int, seconds: float, bytes_in: int, bytes_out: int
     ) -> None:
         """A request was answered; ``route`` is the template, such as ``/models/{model}``."""
-        self._requests.labels(route, method if method in METHODS else OTHER, status).inc()
-        self._request_seconds.labels(route).observe(seconds)
-        self._bytes_in.labels(route).inc(bytes_in)
-        self._bytes_out.labels(route).inc(bytes_out)
+        self._requests(route, method if method in METHODS else OTHER, status).inc()
+        self._request_seconds(route).observe(seconds)
+        self._bytes_in(route).inc(bytes_in)
+        self._bytes_out(route).inc(bytes_out)
 
     def problem(self, code: str) -> None:
         """A request was refused, or failed."""
@@ -112,7 +114,7 @@ class Telemetry:
 
     def codec(self, stage: str, seconds: float) -> None:
         """An image was read (``decode``) or written (``encode``)."""
-        self._codec_seconds.labels(stage).observe(seconds)
+        self._codec_seconds(stage).observe(seconds)
 
     def watch_device(self, device: str, resident_bytes: Callable[[], float]) -> None:
         """Ask at every scrape for the memory of a device's process."""
@@ -125,6 +127,11 @@ class Telemetry:
     def scrape(self) -> bytes:
         """All metrics in Prometheus' text format, of ``MEDIA_TYPE``."""
         return generate_latest(_WithoutCreated(self.registry))
+
+
+def _series(metric: Kind) -> Callable[..., Kind]:
+    """The metric's series by its labels; the client's own way to find one takes longer than to count."""
+    return lru_cache(256)(metric.labels)
 
 
 class _WithoutCreated(Collector):
