@@ -11,7 +11,7 @@ LEVELS = [
     {"noise", "metrics", "files", "device", "schedule", "scratch", "png"},
     {"image", "networks"},
     {"data", "tiling", "weights", "learners", "fast_path"},
-    {"precision"},
+    {"precision", "cuda_graphs"},
     {"inference", "train"},
     {"course", "cli"},
 ]
