@@ -8,38 +8,44 @@ from time import perf_counter
 import torch
 from torch import Tensor, nn
 
-from n2n_core import tiling, weights
+from n2n_core import cuda_path, tiling, weights
+from n2n_core.cuda_path import CudaPath
 from n2n_core.device import pick_device
 from n2n_core.errors import ShapeError, WeightsError
 from n2n_core.fast_path import rewritten
 from n2n_core.networks import Network
 
 WINDOW = 128
-"""Tile side in pixels: the fastest measured on a CPU (``python -m benchmarks.tiling``)."""
+"""Tile side in pixels on a CPU: the fastest measured (``python -m benchmarks.tiling``)."""
 
 QUANTUM = 0.005
 """Seconds that a small request may wait for a tile of a large one."""
 
 BATCH_PIXELS = 4 * WINDOW**2
-"""Pixels run at once: bounds memory whatever the image's size."""
+"""Pixels run at once on a CPU: bounds memory whatever the image's size."""
+
+COUNTS = (4, 8, 16, 32)
+"""Batches of 32-pixel tiles that are measured on a CPU."""
 
 
 class Denoiser:
     """A network in inference mode on a device. Thread-safe: it keeps nothing of a call.
 
+    On CUDA, ``cuda_path`` runs it, and threads wait for each other.
+
     Args:
         network: takes and gives ``(N, 3, H, W)`` floats in [0, 1].
         device: ``auto``, or one of torch's names.
-        window: tile side in pixels; results do not depend on it.
-        batch_pixels: how many pixels are run at once.
+        window: tile side in pixels; results do not depend on it. By the device if not given.
+        batch_pixels: how many pixels are run at once. By the device if not given.
     """
 
     def __init__(
         self,
         network: Network,
         device: str | torch.device = "auto",
-        window: int = WINDOW,
-        batch_pixels: int = BATCH_PIXELS,
+        window: int | None = None,
+        batch_pixels: int | None = None,
     ) -> None:
         self.device = pick_device(device) if isinstance(device, str) else device
         network = network.to(self.device).eval()
@@ -48,8 +54,12 @@ class Denoiser:
         self.geometry = tiling.geometry(network)
         self.network = rewritten(network)
         self._check_channels()
-        self.window, self.batch_pixels = window, batch_pixels
-        self.interactive_window, self.sweet_pixels = window, batch_pixels
+        on_cuda = self.device.type == "cuda"
+        self.cuda = CudaPath(self.network, self.geometry, self.device) if on_cuda else None
+        usual_window, usual_pixels = _sizes(self.device)
+        self.window = usual_window if window is None else window
+        self.batch_pixels = usual_pixels if batch_pixels is None else batch_pixels
+        self.interactive_window, self.sweet_pixels = self.window, self.batch_pixels
         self.seconds_per_pixel = 1e-6
 
     @classmethod
@@ -77,9 +87,9 @@ class Denoiser:
 
     def run(self, batch: Tensor) -> Tensor:
         """``(N, 3, H, W)`` tiles of a size that the geometry allows; the results, on the CPU."""
+        if self.cuda:
+            return self.cuda.run(batch)
         with torch.no_grad():
-            if self.device.type == "cuda":
-                batch = batch.pin_memory().to(self.device, non_blocking=True)
             return self._forward(batch).cpu()
 
     def calibrate(self) -> None:
@@ -88,10 +98,11 @@ class Denoiser:
         Sets ``seconds_per_pixel``; ``sweet_pixels``, the smallest batch within a tenth of the best
         speed; and ``interactive_window``, the largest tile that takes at most ``QUANTUM``.
         """
-        speeds = {n: n * 32**2 / self._seconds(n, self.geometry.fit(32)) for n in (4, 8, 16, 32)}
+        counts = cuda_path.COUNTS if self.cuda else COUNTS
+        speeds = {n: n * 32**2 / self._seconds(n, self.geometry.fit(32)) for n in counts}
         enough = min(n for n, speed in speeds.items() if speed > 0.9 * max(speeds.values()))
         self.sweet_pixels, self.seconds_per_pixel = enough * 32**2, 1 / speeds[enough]
-        windows = (128, 96, 64, 48)
+        windows = (512, 384, 256, 192, 128, 96, 64, 48)
         quick = (w for w in windows if w <= self.window and self._seconds(1, self.geometry.fit(w)) <= QUANTUM)
         self.interactive_window = next(quick, windows[-1])
 
@@ -118,5 +129,14 @@ class Denoiser:
             raise WeightsError(f"the network gives images of {shape[1]} channels, expected 3")
 
     def _forward(self, batch: Tensor) -> Tensor:
+        if self.cuda:
+            return self.cuda.forward(batch)
         output: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))
         return output
+
+
+def _sizes(device: torch.device) -> tuple[int, int]:
+    """The usual ``window`` and ``batch_pixels`` on a device."""
+    if device.type != "cuda":
+        return WINDOW, BATCH_PIXELS
+    return cuda_path.WINDOW, cuda_path.batch_pixels(torch.cuda.mem_get_info(device)[0])

@@ -12,6 +12,7 @@ LEVELS = [
     {"image", "networks"},
     {"data", "tiling", "weights", "learners", "fast_path"},
     {"precision", "cuda_graphs"},
+    {"cuda_path"},
     {"inference", "train"},
     {"course", "cli"},
 ]
