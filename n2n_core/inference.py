@@ -9,20 +9,24 @@ from time import perf_counter
 import torch
 from torch import Tensor, nn
 
-from n2n_core import tiling, weights
+from n2n_core import cuda_path, tiling, weights
+from n2n_core.cuda_path import CudaPath
 from n2n_core.device import pick_device
 from n2n_core.errors import ShapeError, WeightsError
 from n2n_core.fast_path import rewritten
 from n2n_core.networks import Network
 
 WINDOW = 128
-"""Tile side in pixels: the fastest measured on a CPU (``python -m benchmarks.tiling``)."""
+"""Tile side in pixels on a CPU: the fastest measured (``python -m benchmarks.tiling``)."""
 
-WINDOWS = (96, 128, 192, 256)
+WINDOWS = (96, 128, 192, 256, 384, 512)
 """Tile sides that ``calibrate`` tries."""
 
 BATCH_PIXELS = 4 * WINDOW**2
-"""Pixels run at once: bounds memory whatever the image's size."""
+"""Pixels run at once on a CPU: bounds memory whatever the image's size."""
+
+COUNTS = (4, 8, 16, 32)
+"""Batches of 32-pixel tiles that are measured on a CPU."""
 
 
 @dataclass
@@ -47,19 +51,21 @@ class Pace:
 class Denoiser:
     """A network in inference mode on a device. Thread-safe: it keeps nothing of a call.
 
+    On CUDA, ``cuda_path`` runs it, and threads wait for each other.
+
     Args:
         network: takes and gives ``(N, 3, H, W)`` floats in [0, 1].
         device: ``auto``, or one of torch's names.
-        window: tile side in pixels; results do not depend on it.
-        batch_pixels: how many pixels are run at once.
+        window: tile side in pixels; results do not depend on it. By the device if not given.
+        batch_pixels: how many pixels are run at once. By the device if not given.
     """
 
     def __init__(
         self,
         network: Network,
         device: str | torch.device = "auto",
-        window: int = WINDOW,
-        batch_pixels: int = BATCH_PIXELS,
+        window: int | None = None,
+        batch_pixels: int | None = None,
     ) -> None:
         self.device = pick_device(device) if isinstance(device, str) else device
         network = network.to(self.device).eval()
@@ -68,8 +74,12 @@ class Denoiser:
         check_channels(network)
         self.geometry = tiling.geometry(network)
         self.network = rewritten(network)
-        self.window, self.batch_pixels = window, batch_pixels
-        self.pace = Pace(window, batch_pixels)
+        on_cuda = self.device.type == "cuda"
+        self.cuda = CudaPath(self.network, self.geometry, self.device) if on_cuda else None
+        usual_window, usual_pixels = _sizes(self.device)
+        self.window = usual_window if window is None else window
+        self.batch_pixels = usual_pixels if batch_pixels is None else batch_pixels
+        self.pace = Pace(self.window, self.batch_pixels)
 
     @classmethod
     def load(cls, path: Path, device: str = "auto", engine: str = "auto") -> Denoiser:
@@ -96,21 +106,23 @@ class Denoiser:
 
     def run(self, batch: Tensor) -> Tensor:
         """``(N, 3, H, W)`` tiles of a size that the geometry allows; the results, on the CPU."""
+        if self.cuda:
+            return self.cuda.run(batch)
         with torch.no_grad():
-            if self.device.type == "cuda":
-                batch = batch.pin_memory().to(self.device, non_blocking=True)
             return self._forward(batch).cpu()
 
     def calibrate(self) -> None:
         """Measure the ``pace``: warms the network up, and takes a fraction of a second."""
-        speeds = {n: n * 32**2 / self._seconds(n, self.geometry.fit(32)) for n in (4, 8, 16, 32)}
+        counts = cuda_path.COUNTS if self.cuda else COUNTS
+        speeds = {n: n * 32**2 / self._seconds(n, self.geometry.fit(32)) for n in counts}
         enough = min(n for n, speed in speeds.items() if speed > 0.9 * max(speeds.values()))
         self.pace = Pace(self._best_window(), enough * 32**2, 1 / speeds[enough])
 
     def _best_window(self) -> int:
         """The side of the tiles that take the least time for what remains of them without the halo."""
         halo = 2 * self.geometry.halo
-        costs = {w: self._seconds(1, self.geometry.fit(w)) / (w - halo) ** 2 for w in WINDOWS if w > 2 * halo}
+        windows = [w for w in WINDOWS if 2 * halo < w <= 2 * self.window]
+        costs = {w: self._seconds(1, self.geometry.fit(w)) / (w - halo) ** 2 for w in windows}
         return min(costs, key=lambda w: costs[w]) if costs else self.window
 
     def _seconds(self, count: int, side: int) -> float:
@@ -122,6 +134,8 @@ class Denoiser:
         return min(times)
 
     def _forward(self, batch: Tensor) -> Tensor:
+        if self.cuda:
+            return self.cuda.forward(batch)
         output: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))
         return output
 
@@ -137,3 +151,10 @@ def check_channels(network: Network) -> None:
         raise WeightsError("the network does not take images of 3 channels") from error
     if shape[1] != 3:
         raise WeightsError(f"the network gives images of {shape[1]} channels, expected 3")
+
+
+def _sizes(device: torch.device) -> tuple[int, int]:
+    """The usual ``window`` and ``batch_pixels`` on a device."""
+    if device.type != "cuda":
+        return WINDOW, BATCH_PIXELS
+    return cuda_path.WINDOW, cuda_path.batch_pixels(torch.cuda.mem_get_info(device)[0])

@@ -37,7 +37,7 @@ from n2n_core.tiling import Geometry
 BRIEF, LONG, CONTROL = 0, 1, 2
 """The lanes of a device process: a thread there, and a line to it, for each."""
 
-LANE_FLOATS = 2**20
+LANE_FLOATS = 2**22
 """Of a batch in shared memory, in and out: several times what a CPU's batch or a GPU's tile needs."""
 
 END_SECONDS = 10

@@ -11,6 +11,8 @@ LEVELS = [
     {"noise", "metrics", "files", "device", "schedule", "scratch", "png"},
     {"image", "networks"},
     {"data", "tiling", "weights", "learners", "fast_path"},
+    {"precision", "cuda_graphs"},
+    {"cuda_path"},
     {"inference", "train"},
     {"course", "cli"},
 ]

@@ -1,0 +1,147 @@
+"""How a network runs on CUDA: half precision where it is safe, graphs, and overlapped copies.
+
+On other devices the same code runs in order, without any of that: so it is tested.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from math import prod
+from threading import RLock
+
+import torch
+from torch import Tensor
+
+from n2n_core import precision
+from n2n_core.cuda_graphs import Act, Graphs, Recorder, bucket
+from n2n_core.networks import Network
+from n2n_core.tiling import Geometry
+
+WINDOW = 512
+"""Tile side in pixels: a tile alone keeps the device busy, and its context is 3 % of it."""
+
+CHUNK_PIXELS = 2**18
+"""Pixels that are copied at once: enough to outweigh a launch, few enough to overlap."""
+
+PIXEL_BYTES = 4096
+"""Memory for a pixel of a batch: ten maps of 100 channels, in float32."""
+
+FEWEST_PIXELS, MOST_PIXELS = 2**16, 2**22
+"""Bounds of a batch: the CPU's, and 16 tiles, beyond which a device has nothing to gain."""
+
+COUNTS = (4, 16, 64, 256, 1024)
+"""Batches of 32-pixel tiles that ``Denoiser.calibrate`` tries."""
+
+log = logging.getLogger("n2n.cuda")
+
+
+def batch_pixels(free: int) -> int:
+    """Pixels to run at once on a device with ``free`` bytes: a quarter of them, as models share it.
+
+    >>> batch_pixels(8 * 2**30) == 2 * 512**2
+    True
+    """
+    return min(max(free // 4 // PIXEL_BYTES, FEWEST_PIXELS), MOST_PIXELS)
+
+
+def chunks(count: int, tile_pixels: int) -> list[slice]:
+    """``count`` tiles in parts of at most ``CHUNK_PIXELS``, or of one tile; all but the last fill a bucket.
+
+    >>> chunks(5, 2**17)
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    fitting = max(1, CHUNK_PIXELS // tile_pixels)
+    size = bucket(fitting + 1) // 2  # the largest power of two that is at most that
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+class Pinned:
+    """Memory of the host that the device reads and writes by itself; reused, it grows with need."""
+
+    def __init__(self, dtype: torch.dtype, pin: bool) -> None:
+        self.pin = pin
+        self._memory = torch.empty(0, dtype=dtype)
+
+    def take(self, shape: torch.Size) -> Tensor:
+        """A tensor of ``shape``, which holds anything, until the next call."""
+        count = prod(shape)
+        if count > len(self._memory):
+            self._memory = self._allocate(bucket(count))
+        return self._memory[:count].view(shape)
+
+    def _allocate(self, count: int) -> Tensor:
+        dtype = self._memory.dtype
+        try:
+            return torch.empty(count, dtype=dtype, pin_memory=self.pin)
+        except RuntimeError as error:
+            log.warning("copies are not overlapped: the host's memory cannot be pinned (%s)", error)
+            self.pin = False
+            return torch.empty(count, dtype=dtype)
+
+
+class CudaPath:
+    """A network on a CUDA device. Threads wait for each other; all must use one stream, the default one.
+
+    Args:
+        network: in inference mode, float32, on ``device``.
+        shape: sizes that it allows.
+        record: makes graphs; a ``Recorder`` if not given.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        shape: Geometry,
+        device: torch.device,
+        record: Callable[[Act], Act] | None = None,
+    ) -> None:
+        network, self.dtype = precision.pick(network, shape, device)
+        self.device, self._api = device, torch.get_device_module(device)
+        self._graphs = Graphs(network, self.dtype, device, record or Recorder(device))
+        self._there, self._back = self._api.Stream(device), self._api.Stream(device)
+        pin = device.type == "cuda"
+        self._inputs, self._outputs = Pinned(self.dtype, pin), Pinned(self.dtype, pin)
+        self._lock = RLock()
+
+    @torch.no_grad()
+    def forward(self, batch: Tensor) -> Tensor:
+        """``(N, 3, H, W)`` floats on the device; the results there, of type ``self.dtype``."""
+        with self._lock:
+            return self._graphs(batch)
+
+    @torch.no_grad()
+    def run(self, batch: Tensor) -> Tensor:
+        """``(N, 3, H, W)`` floats on the CPU; the results there, float32.
+
+        While a chunk is computed, the next one is copied there and the last one back. The host waits
+        when all is under way, and casts: so half precision halves what is copied, too.
+        """
+        with self._lock:
+            inputs, outputs = self._inputs.take(batch.shape), self._outputs.take(batch.shape)
+            parts = chunks(len(batch), prod(batch.shape[2:]))
+            held, ends = [], []  # what copies read must not be freed before they end
+            for part in parts:
+                inputs[part].copy_(batch[part])
+                tensors, end = self._launch(inputs[part], outputs[part])
+                held.append(tensors)
+                ends.append(end)
+            results = torch.empty(batch.shape)
+            for part, end in zip(parts, ends, strict=True):
+                end.synchronize()
+                results[part].copy_(outputs[part])
+            return results
+
+    def _launch(self, source: Tensor, target: Tensor) -> tuple[tuple[Tensor, Tensor], torch.cuda.Event]:
+        """One chunk from pinned memory to pinned memory: its tensors on the device, and its end."""
+        compute = self._api.current_stream(self.device)
+        with self._api.stream(self._there):
+            tiles = source.to(self.device, non_blocking=True)
+        compute.wait_stream(self._there)
+        results = self.forward(tiles)
+        self._back.wait_stream(compute)
+        with self._api.stream(self._back):
+            target.copy_(results, non_blocking=True)
+        end = self._api.Event()
+        end.record(self._back)
+        return (tiles, results), end
