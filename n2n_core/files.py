@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
+from n2n_core.errors import StorageError
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -23,3 +25,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Within the block, what the system says against writing to ``path`` is a ``StorageError``."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(path, error.strerror or str(error)) from error

@@ -14,7 +14,6 @@ from n2n_core import networks, train, weights
 from n2n_core.data import Pairs
 from n2n_core.errors import ConfigError, DataError, DivergedError, UnknownModelError, WeightsError
 from n2n_core.metrics import to_bytes
-from n2n_core.tiling import Geometry
 from n2n_core.train import TrainConfig
 
 BOTH = pytest.mark.parametrize("model", networks.MODELS)
@@ -184,45 +183,6 @@ def test_images_of_any_size_are_padded_to_fit(model: str, tmp_path: Path) -> Non
     pairs = flat_pairs(6, size=7)
     config = replace(SMALL, model=model, epochs=1)
     assert train.fit(config, pairs, flat_pairs(3, clean=True, size=10), tmp_path)
-
-
-def test_both_images_of_a_pair_are_turned_alike_and_all_eight_ways() -> None:
-    image = torch.rand(1, 3, 4, 4, generator=Generator().manual_seed(0))
-    first, second = train.augment(
-        image.expand(400, -1, -1, -1), 2 * image.expand(400, -1, -1, -1), Generator().manual_seed(1)
-    )
-    assert second.equal(2 * first)
-    ways = [turned for base in (image, image.flip(3)) for turned in (base.rot90(k, (2, 3)) for k in range(4))]
-    counts = [first.eq(way).flatten(1).all(1).sum().item() for way in ways]
-    assert sum(counts) == 400
-    assert min(counts) > 20
-
-
-def test_images_that_are_not_square_keep_their_shape() -> None:
-    image = torch.rand(50, 3, 4, 6)
-    first, _ = train.augment(image, image, Generator().manual_seed(1))
-    assert first.shape == image.shape
-    assert not first.equal(image)
-
-
-def test_swapping_exchanges_whole_images_of_about_half_the_pairs() -> None:
-    zeros, ones = torch.zeros(400, 3, 2, 2), torch.ones(400, 3, 2, 2)
-    first, second = train.swap(zeros, ones, Generator().manual_seed(0))
-    assert (first + second).equal(ones)
-    shares = first.flatten(1).mean(1)
-    assert set(shares.tolist()) == {0.0, 1.0}
-    assert 0.4 < shares.mean() < 0.6
-
-
-def test_without_augmentation_an_epoch_sees_every_pair_once() -> None:
-    pairs = flat_pairs(10)
-    config = replace(SMALL, augment=False, swap=False, batch_size=4)
-    order = torch.randperm(10, generator=Generator().manual_seed(2))
-    shape = Geometry(1, 0, 1)
-    made = list(train.batches(pairs, order, config, Generator(), torch.device("cpu"), shape))
-    assert [len(noisy) for noisy, _ in made] == [4, 4, 2]
-    assert to_bytes(torch.cat([noisy for noisy, _ in made])).equal(pairs.input[order])
-    assert to_bytes(torch.cat([target for _, target in made])).equal(pairs.target[order])
 
 
 def test_bfloat16_keeps_float32_weights(tmp_path: Path) -> None:
