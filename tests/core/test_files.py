@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from n2n_core.files import atomic_path
+from n2n_core.errors import StorageError
+from n2n_core.files import atomic_path, storing
 
 
 @pytest.fixture
@@ -105,3 +106,10 @@ def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path) -> None:
     with atomic_path(tmp_path / ("a" * 255)) as temporary:
         temporary.write_text("new")
     assert (tmp_path / ("a" * 255)).read_text() == "new"
+
+
+def test_what_the_system_says_against_writing_is_an_error_with_the_path(path: Path) -> None:
+    with pytest.raises(StorageError, match=r"a\.txt: cannot be written \(Not a directory\)"), storing(path):
+        (path / "below").write_text("new")
+    with pytest.raises(ValueError, match="no"), storing(path):
+        raise ValueError("no")
