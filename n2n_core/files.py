@@ -10,6 +10,15 @@ from n2n_core.errors import StorageError
 
 
 @contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Within the block, what the system says against writing to ``path`` is a ``StorageError``."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(path, error.strerror or str(error)) from error
+
+
+@contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its place when the block ends well.
 
@@ -25,12 +34,3 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def storing(path: Path) -> Iterator[None]:
-    """Within the block, what the system says against writing to ``path`` is a ``StorageError``."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(path, error.strerror or str(error)) from error

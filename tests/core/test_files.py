@@ -85,6 +85,13 @@ def test_a_reader_never_sees_half(path: Path) -> None:
     assert set(seen) <= set(contents)
 
 
+def test_what_the_system_says_against_writing_is_an_error_with_the_path(path: Path) -> None:
+    with pytest.raises(StorageError, match=r"a\.txt: cannot be written \(Not a directory\)"), storing(path):
+        (path / "below").write_text("new")
+    with pytest.raises(ValueError, match="no"), storing(path):
+        raise ValueError("no")
+
+
 def test_two_writers_do_not_share_a_temporary_file(path: Path) -> None:
     with atomic_path(path) as first, atomic_path(path) as second:
         first.write_text("first")
@@ -106,10 +113,3 @@ def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path) -> None:
     with atomic_path(tmp_path / ("a" * 255)) as temporary:
         temporary.write_text("new")
     assert (tmp_path / ("a" * 255)).read_text() == "new"
-
-
-def test_what_the_system_says_against_writing_is_an_error_with_the_path(path: Path) -> None:
-    with pytest.raises(StorageError, match=r"a\.txt: cannot be written \(Not a directory\)"), storing(path):
-        (path / "below").write_text("new")
-    with pytest.raises(ValueError, match="no"), storing(path):
-        raise ValueError("no")
