@@ -10,7 +10,6 @@ not (``torch.set_grad_enabled``).
 torch.Size([1, 3, 9, 7])
 """
 
-import torch
 from torch import Generator, Tensor
 
 from n2n_core import networks, tiling, weights
@@ -19,7 +18,9 @@ from n2n_core.errors import ShapeError
 from n2n_core.inference import Denoiser
 from n2n_core.learners import make_learner
 from n2n_core.networks import Network
-from n2n_core.train import TrainConfig, batches, learning_rate
+from n2n_core.recipe import MIN_CROP, TrainConfig
+from n2n_core.sampling import Sampler, TensorScenes
+from n2n_core.train import learning_rate
 
 
 class CourseModel:
@@ -46,16 +47,18 @@ class CourseModel:
         if train_target.shape != train_input.shape:
             got, expected = tuple(train_target.shape), str(tuple(train_input.shape))
             raise ShapeError(type(self).__name__, "train_target's shape", got, expected)
-        config, device = TrainConfig(model=self.model, epochs=num_epochs), train_input.device
+        whole = max(MIN_CROP, *train_input.shape[2:])
+        config = TrainConfig(model=self.model, epochs=num_epochs, crop=whole)
+        device = train_input.device
         learner = make_learner(self.network, config.optimizer, config.momentum, config.precision, device)
+        scenes = TensorScenes.of(Pairs(train_input.detach(), train_target.detach()))
         shape = tiling.geometry(self.network)
-        pairs = Pairs(train_input.detach(), train_target.detach())
-        total, step = config.epochs * -(-len(train_input) // config.batch_size), 0
+        sampler = Sampler(scenes, range(len(scenes)), config, shape, device)
+        total, step = config.epochs * sampler.batches_per_epoch, 0
         for epoch in range(config.epochs):
             generator = Generator().manual_seed(epoch)
-            order = torch.randperm(len(train_input), generator=generator)
-            for noisy, target in batches(pairs, order, config, generator, device, shape):
-                learner.step(noisy, target, learning_rate(config, step / total))
+            for batch in sampler.batches(sampler.order(generator), generator):
+                learner.step(batch.noisy, batch.target, learning_rate(config, step / total))
                 step += 1
         self.network = learner.network
 

@@ -6,7 +6,9 @@
     |-- DataError             a training file or a folder of photos cannot be used
     |-- ImageError            an image cannot be read, or not written as asked
     |   `-- ImageTooLargeError
+    |-- OutOfMemoryError      a training run needs more memory than there is
     |-- ShapeError            a tensor has the wrong shape or type
+    |-- StorageError          a file cannot be written: disk full, read-only, no permission
     |-- WeightsError          a weights file or its index cannot be used
     `-- UnknownModelError     no model has this name
 
@@ -43,11 +45,26 @@ class ImageTooLargeError(ImageError):
     """An image has more pixels or bytes than is allowed."""
 
 
+class OutOfMemoryError(N2NError):
+    """A training run needs more memory than there is."""
+
+    def __init__(self, step: int, batch_size: int, crop: int) -> None:
+        got = f"batch_size is {batch_size} and crop {crop}"
+        super().__init__(f"out of memory at step {step}: {got}, try a smaller one of them")
+
+
 class ShapeError(N2NError, ValueError):
     """A tensor has the wrong shape or type."""
 
     def __init__(self, where: str, argument: str, got: object, expected: str) -> None:
         super().__init__(f"{where}: {argument} is {got}, expected {expected}")
+
+
+class StorageError(N2NError):
+    """A file cannot be written: disk full, read-only, no permission."""
+
+    def __init__(self, path: object, reason: str) -> None:
+        super().__init__(f"{path}: cannot be written ({reason})")
 
 
 class WeightsError(N2NError, ValueError):

@@ -6,6 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
+from n2n_core.errors import StorageError
+
+
+@contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Within the block, what the system says against writing to ``path`` is a ``StorageError``."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(path, error.strerror or str(error)) from error
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:

@@ -1,5 +1,6 @@
 """What the training loop needs of an engine: one for torch.nn, one for the scratch framework."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
@@ -11,6 +12,20 @@ from n2n_core.networks import Network
 
 OPTIMIZERS = ("adam", "sgd")
 PRECISIONS = ("float32", "bfloat16")
+CHARBONNIER = 1e-3
+"""Errors well below it count as squared, well above it as absolute."""
+
+
+def charbonnier(output: Tensor, target: Tensor) -> Tensor:
+    """``mean(sqrt((x - target)^2 + eps^2))``: absolute error, smooth at 0."""
+    return ((output - target).pow(2) + CHARBONNIER**2).sqrt().mean()
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mse": nn.functional.mse_loss,
+    "l1": nn.functional.l1_loss,
+    "charbonnier": charbonnier,
+}
 
 
 class Learner(Protocol):
@@ -21,8 +36,14 @@ class Learner(Protocol):
         """The network that learns."""
         ...
 
-    def step(self, noisy: Tensor, target: Tensor, lr: float) -> Tensor:
-        """One update on a batch of floats in [0, 1]; returns the loss, a scalar on the device."""
+    def step(
+        self, noisy: Tensor, target: Tensor, lr: float, expected: Tensor | None = None, gamma: float = 0.0
+    ) -> Tensor:
+        """One update on a batch of floats in [0, 1]; returns the loss, a scalar on the device.
+
+        With ``expected``, the difference of output and target that a perfect network would give
+        (``neighbours.py``), the loss is ``loss + gamma mean((output - target - expected)^2)``.
+        """
         ...
 
     def predict(self, noisy: Tensor) -> Tensor:
@@ -42,22 +63,33 @@ class TorchLearner:
     """torch.nn with autograd, channels last; optionally in bfloat16 with float32 weights."""
 
     def __init__(
-        self, network: nn.Module, optimizer: str, momentum: float, precision: str, device: torch.device
+        self,
+        network: nn.Module,
+        optimizer: str,
+        momentum: float,
+        precision: str,
+        device: torch.device,
+        loss: str = "mse",
     ) -> None:
         self.network: nn.Module = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         params = self.network.parameters()
         self.optimizer = (
             torch.optim.Adam(params) if optimizer == "adam" else torch.optim.SGD(params, momentum=momentum)
         )
+        self.loss = LOSSES[loss]
         self.device, self.reduced = device, precision == "bfloat16"
 
-    def step(self, noisy: Tensor, target: Tensor, lr: float) -> Tensor:
+    def step(
+        self, noisy: Tensor, target: Tensor, lr: float, expected: Tensor | None = None, gamma: float = 0.0
+    ) -> Tensor:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.network.train()
         with torch.enable_grad():
             output = self._forward(noisy)
-            loss = nn.functional.mse_loss(output, target)
+            loss = self.loss(output, target)
+            if expected is not None:
+                loss = loss + gamma * nn.functional.mse_loss(output, target + expected)
             self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -86,23 +118,37 @@ class ScratchLearner:
     """The scratch framework: its own backward passes and optimisers."""
 
     def __init__(
-        self, network: scratch.Module, optimizer: str, momentum: float, precision: str, device: torch.device
+        self,
+        network: scratch.Module,
+        optimizer: str,
+        momentum: float,
+        precision: str,
+        device: torch.device,
+        loss: str = "mse",
     ) -> None:
-        if precision != "float32":
-            raise ConfigError(f"precision is {precision!r}, expected 'float32' for a scratch network")
+        for name, value, only in (("precision", precision, "float32"), ("loss", loss, "mse")):
+            if value != only:
+                raise ConfigError(f"{name} is {value!r}, expected {only!r} for a scratch network")
         self.network = network.to(device)
-        self.loss = scratch.MSE()
+        self.loss, self.regulariser = scratch.MSE(), scratch.MSE()
         params = network.param()
         self.optimizer: scratch.Optimizer = (
             scratch.Adam(params) if optimizer == "adam" else scratch.SGD(params, lr=0.0, momentum=momentum)
         )
 
-    def step(self, noisy: Tensor, target: Tensor, lr: float) -> Tensor:
+    def step(
+        self, noisy: Tensor, target: Tensor, lr: float, expected: Tensor | None = None, gamma: float = 0.0
+    ) -> Tensor:
         self.optimizer.lr = lr
         self.network.train()
-        loss = self.loss(self.network(noisy), target)
+        output = self.network(noisy)
+        loss = self.loss(output, target)
+        grad = self.loss.backward()
+        if expected is not None:
+            loss = loss + gamma * self.regulariser(output, target + expected)
+            grad = grad + gamma * self.regulariser.backward()
         self.optimizer.zero_grad()
-        self.network.backward(self.loss.backward())
+        self.network.backward(grad)
         self.optimizer.step()
         return loss
 
@@ -119,9 +165,14 @@ class ScratchLearner:
 
 
 def make_learner(
-    network: Network, optimizer: str, momentum: float, precision: str, device: torch.device
+    network: Network,
+    optimizer: str,
+    momentum: float,
+    precision: str,
+    device: torch.device,
+    loss: str = "mse",
 ) -> Learner:
-    """The learner for the engine that ``network`` is built on."""
+    """The learner for the engine that ``network`` is built on; ``loss`` is one of ``LOSSES``."""
     if isinstance(network, scratch.Module):
-        return ScratchLearner(network, optimizer, momentum, precision, device)
-    return TorchLearner(network, optimizer, momentum, precision, device)
+        return ScratchLearner(network, optimizer, momentum, precision, device, loss)
+    return TorchLearner(network, optimizer, momentum, precision, device, loss)

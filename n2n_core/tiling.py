@@ -140,8 +140,12 @@ def _fits(layers: list[_AxisLayer], length: int) -> bool:
 
 def pad(images: Tensor, shape: Geometry) -> Tensor:
     """Extend ``(..., H, W)`` at the bottom and right, by reflection, to a size that fits."""
+    return reflect(images, shape.fit(images.shape[-2]), shape.fit(images.shape[-1]))
+
+
+def reflect(images: Tensor, rows: int, columns: int) -> Tensor:
+    """Extend ``(..., H, W)`` at the bottom and right, by reflection, to ``(..., rows, columns)``."""
     height, width = images.shape[-2:]
-    rows, columns = shape.fit(height), shape.fit(width)
     if rows != height:
         images = images.index_select(-2, _reflection(height, rows).to(images.device))
     if columns != width:

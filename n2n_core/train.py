@@ -1,7 +1,8 @@
-"""Noise2Noise training: one loop for both engines, with checkpoints that resume exactly.
+"""Training from noisy pictures: one loop for both engines, with checkpoints that resume exactly.
 
 A run is a folder: ``log.jsonl`` (one event a line), ``checkpoint.pt`` (all that the next step
-depends on) and ``model.safetensors`` (the weights so far, ready to be used).
+depends on), ``model.safetensors`` (the weights so far, ready to be used), ``best.safetensors``
+(those of the epoch that validated best) and ``samples/epoch-0001.png`` (what they do).
 
 The training loss compares an output with a *noisy* target, so it cannot fall below the
 variance of the noise; the validation PSNR tells how good the model is.
@@ -9,92 +10,45 @@ variance of the noise; the validation PSNR tells how good the model is.
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from math import isfinite
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from n2n_core import networks, tiling, weights
+from n2n_core import checkpoints, networks, samples, tiling, weights
 from n2n_core.data import Pairs
-from n2n_core.device import pick_device
-from n2n_core.errors import ConfigError, DataError, DivergedError, WeightsError
-from n2n_core.files import atomic_path
-from n2n_core.learners import OPTIMIZERS, PRECISIONS, Learner, make_learner
-from n2n_core.metrics import Psnr, psnr, to_bytes
+from n2n_core.device import is_out_of_memory, pick_device
+from n2n_core.errors import ConfigError, DataError, DivergedError, OutOfMemoryError
+from n2n_core.events import LOG as LOG
+from n2n_core.events import Event as Event
+from n2n_core.events import EventLog
+from n2n_core.files import atomic_path, storing
+from n2n_core.learners import Learner, make_learner
+from n2n_core.pace import Pace
+from n2n_core.recipe import TrainConfig as TrainConfig
+from n2n_core.sampling import Batch, Sampler, Scenes, TensorScenes, split
 from n2n_core.schedule import SCHEDULES
+from n2n_core.validation import Metrics, Validation, score
 
-CHECKPOINT, LOG, MODEL = "checkpoint.pt", "log.jsonl", "model.safetensors"
-CHECKPOINT_SECONDS = 60
+CHECKPOINT = checkpoints.FILE
+MODEL, BEST, SAMPLES = "model.safetensors", "best.safetensors", "samples"
+CHECKPOINT_SECONDS = 60.0
 LOG_STEPS = 50
-VALIDATION_BATCH = 50
-MAX_SEED = 2**32 - 1
-
-STATE = {"config", "data", "learner", "epoch", "batch", "order", "generator", "seconds", "metrics"}
-"""What a checkpoint holds."""
-
-Event = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """A recipe. The same recipe on the same data and device gives the same weights.
-
-    Args:
-        model: a name from ``networks.MODELS``.
-        engine: ``torch``, ``scratch``, or ``auto``, the model's own.
-        epochs: passes over the training pairs.
-        batch_size: pairs a step.
-        optimizer: ``adam`` or ``sgd``.
-        lr: peak learning rate.
-        momentum: for ``sgd``.
-        schedule: ``constant``, ``cosine`` or ``onecycle``.
-        augment: random flips and 90-degree rotations, the same for both images of a pair.
-        swap: exchange input and target at random; right only where both are noisy.
-        precision: ``float32``, or ``bfloat16`` arithmetic on float32 weights (torch.nn only).
-        seed: of initial weights, order and augmentation.
-    """
-
-    model: str = "torch"
-    engine: str = "auto"
-    epochs: int = 10
-    batch_size: int = 16
-    optimizer: str = "adam"
-    lr: float = 1e-3
-    momentum: float = 0.0
-    schedule: str = "onecycle"
-    augment: bool = True
-    swap: bool = True
-    precision: str = "float32"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        networks.model(self.model)
-        networks.pick_engine(self.engine, own="torch")
-        for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name} is {getattr(self, name)}, expected at least {least}")
-        if self.seed > MAX_SEED:
-            raise ConfigError(f"seed is {self.seed}, expected at most {MAX_SEED}")
-        if not 0 < self.lr < float("inf"):
-            raise ConfigError(f"lr is {self.lr}, expected a number above 0")
-        if not 0 <= self.momentum < 1:
-            raise ConfigError(f"momentum is {self.momentum}, expected a number in [0, 1)")
-        choices = {"optimizer": OPTIMIZERS, "schedule": tuple(SCHEDULES), "precision": PRECISIONS}
-        for name, known in choices.items():
-            if getattr(self, name) not in known:
-                raise ConfigError(f"{name} is {getattr(self, name)!r}, expected one of: {', '.join(known)}")
+LOG_SECONDS = 5.0
+WINDOW, BATCH_PIXELS = 128, 4 * 128**2
+"""Validation's tiles, in pixels: their side, and how many are run at once."""
 
 
 def fit(
     config: TrainConfig,
-    train: Pairs,
-    validation: Pairs,
+    train: Scenes | Pairs,
+    validation: Scenes | Pairs | None,
     folder: Path,
     *,
     resume: bool = False,
@@ -102,24 +56,39 @@ def fit(
     data_card: dict[str, Any] | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> bool:
     """Train ``config.model`` on ``train`` in ``folder``; report on ``validation`` every epoch.
 
     Args:
+        train: scenes, or pairs that are both noisy.
+        validation: scenes, pairs of noisy and clean, or None to hold out a share of the scenes.
         resume: go on from the folder's checkpoint. Without it the folder must hold none.
         data_card: what to say of the data in the weights file.
         on_event: called with every event that the log gets.
         should_stop: asked between steps; once true, a checkpoint is written and the run ends.
+        checkpoint_seconds: how often a checkpoint is written, besides after every epoch.
 
     Returns:
         True if the run is complete, False if it was stopped.
+
+    Raises:
+        DivergedError: the loss or the weights are no longer finite; the last checkpoint is from before.
+        StorageError: a file cannot be written; those that were there are whole.
+        OutOfMemoryError: a batch does not fit into memory.
     """
-    run = _Run(config, train, validation, folder, pick_device(device), data_card or {}, on_event)
+    for name, data in (("training", train), ("validation", validation)):
+        if isinstance(data, Pairs) and data.input.shape[1] != 3:
+            raise DataError(f"{name} images have {data.input.shape[1]} channels, expected 3")
+    run = _Run(
+        config, train, validation, folder, pick_device(device), data_card or {}, on_event, checkpoint_seconds
+    )
     if resume:
         run.restore()
     elif (folder / CHECKPOINT).exists():
         raise ConfigError(f"{folder} already holds a run, expected a new folder, or resume")
-    return run.go(should_stop)
+    with run.memory_watched():
+        return run.go(should_stop)
 
 
 class _Run:
@@ -128,159 +97,235 @@ class _Run:
     def __init__(
         self,
         config: TrainConfig,
-        train: Pairs,
-        validation: Pairs,
+        train: Scenes | Pairs,
+        validation: Scenes | Pairs | None,
         folder: Path,
         device: torch.device,
         data_card: dict[str, Any],
         on_event: Callable[[Event], None],
+        checkpoint_seconds: float,
     ) -> None:
-        for name, pairs in (("training", train), ("validation", validation)):
-            if pairs.input.shape[1] != 3:
-                raise DataError(f"{name} images have {pairs.input.shape[1]} channels, expected 3")
-        self.config, self.train, self.validation = config, train, validation
-        self.folder, self.device, self.data_card, self.on_event = folder, device, data_card, on_event
+        self.config, self.folder, self.device, self.data_card = config, folder, device, data_card
+        self.checkpoint_seconds = checkpoint_seconds
+        self.log = EventLog(folder, on_event)
         self.architecture = networks.model(config.model)
         network = self.architecture.build(Generator().manual_seed(config.seed), config.engine)
         self.learner: Learner = make_learner(
-            network, config.optimizer, config.momentum, config.precision, device
+            network, config.optimizer, config.momentum, config.precision, device, config.loss
         )
         self.shape = tiling.geometry(network)
+        scenes = TensorScenes.of(train) if isinstance(train, Pairs) else train
+        chosen, self.validation = _divided(scenes, validation, config)
+        self.sampler = Sampler(scenes, chosen, config, self.shape, device)
+        self.batches = self.sampler.batches_per_epoch
+        self.total = self.batches * config.epochs
+        self.pace = Pace(config.max_seconds, self.validation.noisy[:, 0].numel() / self.sampler.pixels)
         self.generator = Generator()
         self.epoch, self.batch = 0, 0  # batches of this epoch already done
         self.order: Tensor | None = None
-        self.seconds = 0.0
-        self.metrics: dict[str, float | None] = {}
-        self.batches = -(-len(train.input) // config.batch_size)
-        self.total = self.batches * config.epochs
-        self.fingerprint = weights.fingerprint(*train)
+        self.metrics: Metrics = {}
+        self.best: dict[str, Any] | None = None  # the best epoch, and its score
+        self.initial: str | None = None  # hash of the weights that the run began with
+        self.losses: list[Tensor] = []
 
     def go(self, should_stop: Callable[[], bool]) -> bool:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.emit(
-            "start", step=self.step, total_steps=self.total, device=str(self.device), **asdict(self.config)
-        )
+        with storing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
         if not self.metrics:
-            before = psnr(self.validation.input, self.validation.target)
-            self.metrics = {"noisy_psnr": _json(before.per_image), "noisy_psnr_pooled": _json(before.pooled)}
-        while self.epoch < self.config.epochs:
+            self.begin()
+        self.emit(
+            "start",
+            total_steps=self.total,
+            device=str(self.device),
+            noise_floor=self.validation.noise_floor,
+            **asdict(self.config),
+        )
+        while (reason := self.finished()) is None:
             if not self.run_epoch(should_stop):
                 self.checkpoint()
-                self.emit("stopped", step=self.step)
+                self.emit("stopped")
                 return False
-            after = self.validate()
-            self.metrics |= {"psnr": _json(after.per_image), "psnr_pooled": _json(after.pooled)}
-            self.emit("epoch", epoch=self.epoch, step=self.step, seconds=self.seconds, **self.metrics)
-            self.checkpoint()
-        self.emit("end", step=self.step, seconds=self.seconds, **self.metrics)
+            self.close_epoch()
+        self.emit("end", reason=reason, seconds=self.pace.seconds, **self.metrics)
         return True
+
+    def begin(self) -> None:
+        """What a run does once, and not again when it is resumed."""
+        self.metrics = self.validation.before()
+        if self.config.initial is None:
+            return
+        path = Path(self.config.initial)
+        state, card = weights.read(path)
+        if (given := networks.restore(card.architecture)) != self.architecture:
+            raise ConfigError(f"initial is {path}: {given}, expected {self.architecture}")
+        self.learner.network.load_state_dict(state)
+        self.initial = weights.sha256(path)
+
+    def finished(self) -> str | None:
+        """Why the run is complete; None if it is not."""
+        if self.epoch >= self.config.epochs:
+            return "epochs"
+        if self.pace.share >= 1:
+            return "max_seconds"
+        patience = self.config.patience
+        if self.best and patience is not None and self.epoch - self.best["epoch"] >= patience:
+            return "patience"
+        return None
 
     @property
     def step(self) -> int:
         return self.epoch * self.batches + self.batch
 
+    @property
+    def progress(self) -> float:
+        """The share of the run that is done: of its steps or its time, whichever is larger."""
+        return max(self.step / self.total, self.pace.share)
+
     def run_epoch(self, should_stop: Callable[[], bool]) -> bool:
-        """The rest of this epoch; False if stopped within it."""
+        """The rest of this epoch, or of the budget; False if stopped within it."""
         if self.order is None:
             self.generator.manual_seed(self.config.seed * 1_000_003 + self.epoch)
-            self.order = torch.randperm(len(self.train.input), generator=self.generator)
-        began = checkpointed = logged = time.monotonic()
-        losses: list[Tensor] = []
-        pending = batches(
-            self.train, self.order, self.config, self.generator, self.device, self.shape, self.batch
-        )
-        while self.batch < self.batches:
+            self.order = self.sampler.order(self.generator)
+        pending = self.sampler.batches(self.order, self.generator, self.batch)
+        self.logged = self.checkpointed = monotonic()
+        while self.batch < self.batches and self.pace.share < 1:
             if should_stop():
-                self.seconds += time.monotonic() - began
+                self.report()
                 return False
-            losses.append(self.learner.step(*next(pending), self.lr()))
+            self.losses.append(self.learn(next(pending)))
             self.batch += 1
-            now = time.monotonic()
-            if self.step % LOG_STEPS == 0 or self.batch == self.batches:
-                loss = torch.stack(losses).mean().item()
-                if loss != loss:
-                    raise DivergedError(self.step, self.config.lr)
-                rate = len(losses) * self.config.batch_size / (now - logged)
-                self.emit(
-                    "step", step=self.step, epoch=self.epoch, loss=loss, lr=self.lr(), images_per_second=rate
-                )
-                losses, logged = [], now
-                if now - checkpointed > CHECKPOINT_SECONDS:  # here, where the loss is known to be a number
-                    self.seconds, began, checkpointed = self.seconds + now - began, now, now
-                    self.checkpoint()
-        self.seconds += time.monotonic() - began
-        self.epoch, self.batch, self.order = self.epoch + 1, 0, None
+            self.report_if_due()
+        self.report()
+        if self.batch == self.batches:
+            self.epoch, self.batch, self.order = self.epoch + 1, 0, None
         return True
 
+    def learn(self, batch: Batch) -> Tensor:
+        """One step; the loss."""
+        expected, gamma = None, self.config.gamma * self.progress
+        if batch.neighbours is not None and batch.whole is not None and gamma > 0:
+            expected = tiling.pad(batch.neighbours.expected(self.predict, batch.whole), self.shape)
+        return self.learner.step(batch.noisy, batch.target, self.lr(), expected, gamma)
+
     def lr(self) -> float:
-        return learning_rate(self.config, self.step / self.total)
+        return learning_rate(self.config, self.progress)
 
-    def validate(self) -> Psnr:
-        outputs = [self.denoise(noisy) for noisy in torch.split(self.validation.input, VALIDATION_BATCH)]
-        return psnr(torch.cat(outputs), self.validation.target)
+    def report_if_due(self) -> None:
+        """Log and save now and then; save only where the loss is known to be a number."""
+        now = monotonic()
+        save = now - self.checkpointed > self.checkpoint_seconds
+        if save or self.step % LOG_STEPS == 0 or now - self.logged > LOG_SECONDS:
+            self.report()
+        if save:
+            self.checkpoint()
+            self.checkpointed = monotonic()
 
-    def denoise(self, noisy: Tensor) -> Tensor:
-        height, width = noisy.shape[-2:]
-        output = self.learner.predict(tiling.pad(noisy.to(self.device).float() / 255, self.shape))
-        return to_bytes(output[..., :height, :width]).cpu()
+    def report(self) -> None:
+        """Log the mean loss of the steps since the last report, if any."""
+        if not self.losses:
+            return
+        loss, count = torch.stack(self.losses).mean().item(), len(self.losses)
+        if not isfinite(loss):
+            raise DivergedError(self.step, self.config.lr)
+        now = monotonic()
+        seconds = max(now - self.logged, 1e-9)
+        self.pace.stepped(seconds / count)
+        self.emit(
+            "step",
+            epoch=self.epoch,
+            loss=loss,
+            lr=self.lr(),
+            images_per_second=count * self.config.batch_size / seconds,
+            eta_seconds=self.pace.left(self.total - self.step, self.config.epochs - self.epoch),
+        )
+        self.losses, self.logged = [], now
+
+    def close_epoch(self) -> None:
+        """Validate; keep the weights, and those of the best epoch."""
+        began, epoch = monotonic(), self.epoch + (self.batch > 0)
+        outputs = self.predict(self.validation.noisy.to(self.device)).cpu()
+        self.metrics = self.metrics | self.validation.after(outputs)
+        self.check()
+        if self.best is None or score(self.metrics) > self.best["score"]:
+            self.best = {"epoch": epoch, "score": score(self.metrics)}
+            self.save(BEST)
+        self.show(epoch, outputs)
+        self.pace.validated(monotonic() - began)
+        seconds = self.pace.seconds
+        self.emit("epoch", epoch=epoch, seconds=seconds, best_epoch=self.best["epoch"], **self.metrics)
+        self.checkpoint()
+
+    def predict(self, images: Tensor) -> Tensor:
+        """The network's output for ``(N, 3, H, W)`` images on the device, tile by tile."""
+        output = tiling.run(self.learner.predict, images, self.shape, WINDOW, BATCH_PIXELS)
+        if not output.isfinite().all():
+            raise DivergedError(self.step, self.config.lr)
+        return output
+
+    def show(self, epoch: int, outputs: Tensor) -> None:
+        path = self.folder / SAMPLES / f"epoch-{epoch:04}.png"
+        with storing(path), atomic_path(path) as temporary:
+            temporary.write_bytes(samples.sheet([self.validation.noisy, outputs, self.validation.target]))
 
     def emit(self, event: str, **values: Any) -> None:
-        record = {"event": event, "time": time.time(), **values}
-        with (self.folder / LOG).open("a") as log:
-            log.write(json.dumps(record) + "\n")
-        self.on_event(record)
+        self.log.emit(event, step=self.step, **values)
+
+    def check(self) -> None:
+        """Raise unless all weights are finite: a step whose loss is may spoil them."""
+        if not all(tensor.isfinite().all() for tensor in self.learner.network.state_dict().values()):
+            raise DivergedError(self.step, self.config.lr)
 
     def checkpoint(self) -> None:
+        self.check()
         state = {
             "config": asdict(self.config),
-            "data": self.fingerprint,
+            "data": self.sampler.scenes.fingerprint,
             "learner": self.learner.state_dict(),
             "epoch": self.epoch,
             "batch": self.batch,
             "order": self.order,
             "generator": self.generator.get_state(),
-            "seconds": self.seconds,
+            "seconds": self.pace.seconds,
             "metrics": self.metrics,
+            "best": self.best,
+            "initial": self.initial,
         }
-        with atomic_path(self.folder / CHECKPOINT) as temporary:
-            torch.save(state, temporary)
-        recipe = asdict(self.config) | {"steps": self.step, "seconds": round(self.seconds)}
+        checkpoints.save(self.folder, state)
+        self.save(MODEL)
+
+    def save(self, name: str) -> None:
+        """The weights as they are, with a card; of the weights begun with, their hash alone."""
+        recipe = asdict(replace(self.config, initial=self.initial))
+        recipe |= {"steps": self.step, "seconds": round(self.pace.seconds)}
         card = weights.Card(networks.describe(self.architecture), recipe, self.data_card, self.metrics)
-        weights.save(self.folder / MODEL, self.learner.network, card)
+        with storing(self.folder / name):
+            weights.save(self.folder / name, self.learner.network, card)
 
     def restore(self) -> None:
-        state = load_checkpoint(self.folder)
-        own, recorded = asdict(self.config), {"engine": "auto"} | state["config"]
+        state = checkpoints.load(self.folder)
+        own, recorded = asdict(self.config), asdict(TrainConfig()) | state["config"]
         for config in (own, recorded):  # "auto" and the engine that it stands for are the same
             config["engine"] = networks.pick_engine(config["engine"], self.architecture.engine)
         for name, value in recorded.items():
             if own.get(name) != value:
                 raise ConfigError(f"{name} is {own.get(name)!r}, expected {value!r} as in the run to resume")
-        if state["data"] != self.fingerprint:
+        if state["data"] != self.sampler.scenes.fingerprint:
             raise DataError("the training pairs differ from those of the run to resume")
         self.learner.load_state_dict(state["learner"])
         self.epoch, self.batch, self.order = state["epoch"], state["batch"], state["order"]
         self.generator.set_state(state["generator"])
-        self.seconds, self.metrics = state["seconds"], state["metrics"]
+        self.pace.start(state["seconds"])
+        self.metrics, self.best, self.initial = state["metrics"], state["best"], state["initial"]
 
-
-def _json(decibels: float) -> float | None:
-    """JSON has no infinity."""
-    return decibels if isfinite(decibels) else None
-
-
-def load_checkpoint(folder: Path) -> dict[str, Any]:
-    """The checkpoint of the run in ``folder``; no code in it is executed."""
-    path = folder / CHECKPOINT
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        if state.keys() != STATE:
-            raise ValueError(f"holds {sorted(state)}")
-        return state
-    except FileNotFoundError as error:
-        raise ConfigError(f"{folder}: holds no {CHECKPOINT}, expected a run to resume") from error
-    except Exception as error:  # damaged files make torch.load raise nearly anything
-        raise WeightsError(f"{path}: not a readable checkpoint") from error
+    @contextmanager
+    def memory_watched(self) -> Iterator[None]:
+        """Within the block, memory that runs out is an error that says what to do."""
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise OutOfMemoryError(self.step, self.config.batch_size, self.config.crop) from error
 
 
 def learning_rate(config: TrainConfig, progress: float) -> float:
@@ -288,45 +333,14 @@ def learning_rate(config: TrainConfig, progress: float) -> float:
     return config.lr * SCHEDULES[config.schedule](progress)
 
 
-def batches(
-    pairs: Pairs,
-    order: Tensor,
-    config: TrainConfig,
-    generator: Generator,
-    device: torch.device,
-    shape: tiling.Geometry,
-    first: int = 0,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield one epoch's batches from number ``first`` on, as floats in [0, 1] on ``device``.
-
-    Images are swapped and augmented as ``config`` says, and padded to a size that ``shape``
-    allows. ``generator`` is drawn from as each batch is made, not before.
-    """
-    for index in torch.split(order, config.batch_size)[first:]:
-        noisy, target = (images[index.to(images.device)].to(device).float() / 255 for images in pairs)
-        if config.swap:
-            noisy, target = swap(noisy, target, generator)
-        if config.augment:
-            noisy, target = augment(noisy, target, generator)
-        yield tiling.pad(noisy, shape), tiling.pad(target, shape)
-
-
-def swap(noisy: Tensor, target: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Exchange the two images of each pair with probability 1/2."""
-    chosen = _coins(noisy, generator)
-    return torch.where(chosen, target, noisy), torch.where(chosen, noisy, target)
-
-
-def augment(noisy: Tensor, target: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Turn each pair into one of its 8 flips and 90-degree rotations (4 if not square)."""
-    both = torch.cat([noisy, target], dim=1)
-    for axis in (2, 3):
-        both = torch.where(_coins(noisy, generator), both.flip(axis), both)
-    if both.shape[2] == both.shape[3]:
-        both = torch.where(_coins(noisy, generator), both.transpose(2, 3), both)
-    return both[:, : noisy.shape[1]], both[:, noisy.shape[1] :]
-
-
-def _coins(batch: Tensor, generator: Generator) -> Tensor:
-    """One fair coin an image, ``(N, 1, 1, 1)``."""
-    return (torch.rand(len(batch), 1, 1, 1, generator=generator) < 0.5).to(batch.device)
+def _divided(
+    scenes: Scenes, validation: Scenes | Pairs | None, config: TrainConfig
+) -> tuple[list[int], Validation]:
+    """The scenes to train on, and those to validate on, which are others if none are given."""
+    if validation is None:
+        chosen, held_out = split(len(scenes), config.validation)
+        return chosen, Validation.drawn(scenes, held_out, config)
+    chosen = list(range(len(scenes)))
+    if isinstance(validation, Pairs):
+        return chosen, Validation.of(validation)
+    return chosen, Validation.drawn(validation, list(range(len(validation))), config)

@@ -8,11 +8,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LEVELS = [
     {"errors"},
-    {"noise", "metrics", "files", "device", "schedule", "scratch", "png"},
-    {"image", "networks"},
-    {"data", "tiling", "weights", "learners", "fast_path"},
-    {"precision", "cuda_graphs"},
-    {"cuda_path"},
+    {"noise", "metrics", "files", "device", "schedule", "scratch", "png", "neighbours", "pace"},
+    {"image", "networks", "samples", "events", "checkpoints"},
+    {"data", "tiling", "weights", "learners", "fast_path", "plots"},
+    {"recipe", "datasets", "precision", "cuda_graphs"},
+    {"sampling", "cuda_path"},
+    {"validation"},
     {"inference", "train"},
     {"course", "cli"},
 ]

@@ -17,7 +17,7 @@ from n2n_core.cli.command import Commands, add_command
 from n2n_core.device import single_thread
 from n2n_core.errors import ConfigError, DataError
 from n2n_core.files import atomic_path
-from n2n_core.train import MAX_SEED
+from n2n_core.recipe import MAX_SEED
 
 TRAINING, VALIDATION, DESCRIPTION = "train_data.pkl", "val_data.pkl", "data.json"
 

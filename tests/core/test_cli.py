@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from skimage import data as photos
 
-from n2n_core import cli, data, train, weights
+from n2n_core import cli, data, plots, train, weights
 from n2n_core.cli.denoise import plan_outputs
 from n2n_core.errors import ConfigError
 from tests.pictures import course_pairs, drawn, file, opened
@@ -186,6 +186,29 @@ def test_bad_training_commands_are_one_line(course_data: Path, capsys: pytest.Ca
     assert "'int8'" in refusal(capsys, "train", course_data, "-o", run, "--precision", "int8")
     assert "not a readable file" in refusal(capsys, "evaluate", __file__)
     assert "name is '../x'" in refusal(capsys, "publish", weights.find("scratch").path, "../x")
+
+
+def test_a_budget_a_noise_and_weights_to_start_from_reach_the_recipe(course_data: Path) -> None:
+    first, second = course_data / "first", course_data / "second"
+    options = ("--model", "scratch", "--epochs", 1)
+    assert n2n("train", course_data, "-o", first, *options, "--max-seconds", 60, "--patience", 2) == 0
+    assert (
+        n2n("train", course_data, "-o", second, *options, "--initial", first / train.BEST, "--crop", 16) == 0
+    )
+    recipes = [weights.read(run / train.MODEL)[1].recipe for run in (first, second)]
+    assert (recipes[0]["max_seconds"], recipes[0]["patience"], recipes[0]["initial"]) == (60, 2, None)
+    assert (recipes[1]["crop"], recipes[1]["initial"]) == (16, weights.sha256(first / train.BEST))
+    assert {path.name for path in (first / plots.FOLDER).iterdir()} >= {"loss.png", "psnr.svg"}
+
+
+def test_noise_is_described_in_a_word(course_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ("train", course_data, "-o", course_data / "run", "--corruption")
+    assert "{'name': 'gaussian', 'sigma': 0.1}, expected none" in refusal(
+        capsys, *command, "gaussian,sigma=0.1"
+    )
+    assert "{'name': 'point-sampling', 'block': 4}" in refusal(capsys, *command, "point-sampling,block=4")
+    assert "unknown noise 'snow'" in refusal(capsys, *command, "snow")
+    assert "--corruption" in refusal(capsys, *command, "gaussian,sigma=much")
 
 
 def test_a_scratch_model_in_bfloat16_is_refused(

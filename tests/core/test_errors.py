@@ -6,7 +6,14 @@ import inspect
 import pytest
 
 from n2n_core import errors
-from n2n_core.errors import DivergedError, N2NError, ShapeError, UnknownModelError
+from n2n_core.errors import (
+    DivergedError,
+    N2NError,
+    OutOfMemoryError,
+    ShapeError,
+    StorageError,
+    UnknownModelError,
+)
 
 CLASSES = [
     kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == errors.__name__
@@ -44,6 +51,11 @@ def place(name: str, lines: list[str]) -> tuple[int, int]:
     [
         (ShapeError("psnr", "the shape", (1, 2), "(1, 3)"), "psnr: the shape is (1, 2), expected (1, 3)"),
         (UnknownModelError("x", ["b", "a"]), "unknown model 'x'; known models: a, b"),
+        (StorageError("a/b", "No space left on device"), "a/b: cannot be written (No space left on device)"),
+        (
+            OutOfMemoryError(7, 16, 64),
+            "out of memory at step 7: batch_size is 16 and crop 64, try a smaller one of them",
+        ),
         (DivergedError(7, 0.5), "the loss is not a number at step 7: lr is 0.5, try a smaller one"),
     ],
 )

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from n2n_core.files import atomic_path
+from n2n_core.errors import StorageError
+from n2n_core.files import atomic_path, storing
 
 
 @pytest.fixture
@@ -82,6 +83,13 @@ def test_a_reader_never_sees_half(path: Path) -> None:
     reader.join()
     assert seen
     assert set(seen) <= set(contents)
+
+
+def test_what_the_system_says_against_writing_is_an_error_with_the_path(path: Path) -> None:
+    with pytest.raises(StorageError, match=r"a\.txt: cannot be written \(Not a directory\)"), storing(path):
+        (path / "below").write_text("new")
+    with pytest.raises(ValueError, match="no"), storing(path):
+        raise ValueError("no")
 
 
 def test_two_writers_do_not_share_a_temporary_file(path: Path) -> None:

@@ -10,15 +10,20 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from n2n_core import networks, train, weights
+from n2n_core import checkpoints, networks, train, weights
 from n2n_core.data import Pairs
-from n2n_core.errors import ConfigError, DataError, DivergedError, UnknownModelError, WeightsError
-from n2n_core.metrics import to_bytes
-from n2n_core.tiling import Geometry
+from n2n_core.errors import ConfigError, DataError, DivergedError, WeightsError
+from n2n_core.inference import Denoiser
+from n2n_core.metrics import psnr, to_bytes
+from n2n_core.samples import CELL, GAP
+from n2n_core.sampling import SHOTS, split
 from n2n_core.train import TrainConfig
+from tests.pictures import opened
+from tests.scenes import noisy, scenes, smooth
 
 BOTH = pytest.mark.parametrize("model", networks.MODELS)
 ENGINE = pytest.mark.parametrize("engine", networks.ENGINES)
+KIND = pytest.mark.parametrize("kind", SHOTS)
 SMALL = TrainConfig(epochs=3, batch_size=8, lr=1e-3)
 
 
@@ -85,6 +90,46 @@ def test_a_stopped_run_resumes_to_the_bit(model: str, optimizer: str, steps: int
     assert ends[0]["psnr"] == ends[1]["psnr"]
 
 
+@KIND
+@ENGINE
+@pytest.mark.parametrize("steps", [2, 6, 7])
+def test_a_stopped_run_on_any_kind_resumes_to_the_bit(
+    kind: str, engine: str, steps: int, tmp_path: Path
+) -> None:
+    data = scenes(kind, 10, 20, 24)
+    config = replace(
+        SMALL, model="scratch", engine=engine, epochs=2, batch_size=4, crop=16, crops_per_epoch=24
+    )
+    train.fit(config, data, None, tmp_path / "whole")
+    assert not train.fit(config, data, None, tmp_path / "parts", should_stop=stop_after(steps))
+    assert train.fit(config, data, None, tmp_path / "parts", resume=True)
+    for name in (train.MODEL, train.BEST):
+        whole, parts = (weights.read(tmp_path / run / name) for run in ("whole", "parts"))
+        assert same(whole[0], parts[0])
+        assert whole[1].metrics == parts[1].metrics
+
+
+@KIND
+def test_every_kind_teaches_to_denoise_pictures_never_seen(kind: str, tmp_path: Path) -> None:
+    config = replace(SMALL, lr=2e-3, epochs=4, batch_size=4, crop=24, crops_per_epoch=120)
+    assert train.fit(config, scenes(kind, 30, 24, 24), None, tmp_path)
+    clean = smooth(10, 32, 32, seed=9)
+    (shot,) = noisy(clean, 1, seed=9)
+    denoised = Denoiser.load(tmp_path / train.BEST, "cpu")(shot)
+    before, after = (psnr(to_bytes(images), to_bytes(clean)).per_image for images in (shot, denoised))
+    assert after > before + 1
+
+
+def test_the_estimate_of_a_run_is_close_to_what_clean_pictures_tell(tmp_path: Path) -> None:
+    config = replace(SMALL, epochs=3, batch_size=8, crop=16, crops_per_epoch=80, validation=0.5)
+    data, clean = scenes("pairs", 40, 48, 48), smooth(40, 48, 48)
+    train.fit(config, data, None, tmp_path)
+    _, held_out = split(40, 0.5)
+    denoised = Denoiser.load(tmp_path / train.MODEL, "cpu")(data.pictures[0][held_out])
+    true = psnr(to_bytes(denoised), to_bytes(clean[held_out])).pooled
+    assert log(tmp_path)[-1]["psnr_estimate"] == pytest.approx(true, abs=0.2)
+
+
 def test_a_stopped_run_leaves_a_model_that_loads(tmp_path: Path) -> None:
     assert not fit(SMALL, tmp_path, should_stop=stop_after(4))
     _, architecture, card = weights.load(tmp_path / train.MODEL)
@@ -148,31 +193,6 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
         fit(replace(SMALL, optimizer="sgd", lr=1e38, schedule="constant"), tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"epochs": 0}, "epochs is 0, expected at least 1"),
-        ({"batch_size": -1}, "batch_size is -1, expected at least 1"),
-        ({"seed": -1}, "seed is -1, expected at least 0"),
-        ({"seed": 2**32}, "seed is 4294967296, expected at most 4294967295"),
-        ({"lr": 0.0}, "lr is 0.0, expected a number above 0"),
-        ({"lr": float("nan")}, "lr is nan"),
-        ({"momentum": 1.0}, r"momentum is 1.0, expected a number in \[0, 1\)"),
-        ({"optimizer": "lion"}, "optimizer is 'lion', expected one of: adam, sgd"),
-        ({"schedule": "step"}, "schedule is 'step', expected one of: constant, cosine, onecycle"),
-        ({"precision": "int8"}, "precision is 'int8', expected one of: float32, bfloat16"),
-    ],
-)
-def test_bad_recipes_are_refused(values: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        TrainConfig(**values)
-
-
-def test_an_unknown_model_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownModelError, match="unknown model 'best'; known models: scratch, torch"):
-        TrainConfig(model="best")
-
-
 def test_validation_of_other_channels_is_refused(tmp_path: Path) -> None:
     grey = Pairs(*(images[:, :1] for images in flat_pairs(4)))
     with pytest.raises(DataError, match="validation images have 1 channels, expected 3"):
@@ -184,45 +204,6 @@ def test_images_of_any_size_are_padded_to_fit(model: str, tmp_path: Path) -> Non
     pairs = flat_pairs(6, size=7)
     config = replace(SMALL, model=model, epochs=1)
     assert train.fit(config, pairs, flat_pairs(3, clean=True, size=10), tmp_path)
-
-
-def test_both_images_of_a_pair_are_turned_alike_and_all_eight_ways() -> None:
-    image = torch.rand(1, 3, 4, 4, generator=Generator().manual_seed(0))
-    first, second = train.augment(
-        image.expand(400, -1, -1, -1), 2 * image.expand(400, -1, -1, -1), Generator().manual_seed(1)
-    )
-    assert second.equal(2 * first)
-    ways = [turned for base in (image, image.flip(3)) for turned in (base.rot90(k, (2, 3)) for k in range(4))]
-    counts = [first.eq(way).flatten(1).all(1).sum().item() for way in ways]
-    assert sum(counts) == 400
-    assert min(counts) > 20
-
-
-def test_images_that_are_not_square_keep_their_shape() -> None:
-    image = torch.rand(50, 3, 4, 6)
-    first, _ = train.augment(image, image, Generator().manual_seed(1))
-    assert first.shape == image.shape
-    assert not first.equal(image)
-
-
-def test_swapping_exchanges_whole_images_of_about_half_the_pairs() -> None:
-    zeros, ones = torch.zeros(400, 3, 2, 2), torch.ones(400, 3, 2, 2)
-    first, second = train.swap(zeros, ones, Generator().manual_seed(0))
-    assert (first + second).equal(ones)
-    shares = first.flatten(1).mean(1)
-    assert set(shares.tolist()) == {0.0, 1.0}
-    assert 0.4 < shares.mean() < 0.6
-
-
-def test_without_augmentation_an_epoch_sees_every_pair_once() -> None:
-    pairs = flat_pairs(10)
-    config = replace(SMALL, augment=False, swap=False, batch_size=4)
-    order = torch.randperm(10, generator=Generator().manual_seed(2))
-    shape = Geometry(1, 0, 1)
-    made = list(train.batches(pairs, order, config, Generator(), torch.device("cpu"), shape))
-    assert [len(noisy) for noisy, _ in made] == [4, 4, 2]
-    assert to_bytes(torch.cat([noisy for noisy, _ in made])).equal(pairs.input[order])
-    assert to_bytes(torch.cat([target for _, target in made])).equal(pairs.target[order])
 
 
 def test_bfloat16_keeps_float32_weights(tmp_path: Path) -> None:
@@ -279,6 +260,134 @@ def test_a_run_goes_on_with_the_engine_that_auto_stands_for_and_no_other(tmp_pat
     assert fit(replace(config, engine="torch"), tmp_path, resume=True)
 
 
-def test_an_unknown_engine_lists_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="engine is 'jax', expected one of: auto, torch, scratch"):
-        TrainConfig(engine="jax")
+def test_the_best_epoch_is_kept_with_its_figures(tmp_path: Path) -> None:
+    config = replace(SMALL, epochs=12, lr=0.03, schedule="constant")  # unsteady
+    fit(config, tmp_path)
+    epochs = [event for event in log(tmp_path) if event["event"] == "epoch"]
+    best = max(epochs, key=lambda event: event["psnr"])
+    assert best["epoch"] < config.epochs
+    assert epochs[-1]["best_epoch"] == best["epoch"]
+    card = weights.read(tmp_path / train.BEST)[1]
+    assert card.metrics["psnr"] == best["psnr"]
+    assert card.recipe["steps"] == best["step"]
+    held_out = flat_pairs(12, clean=True, seed=1)
+    outputs = to_bytes(Denoiser.load(tmp_path / train.BEST, "cpu")(held_out.input / 255))
+    assert psnr(outputs, held_out.target).per_image == pytest.approx(best["psnr"], abs=1e-3)
+    assert not same(tensors(tmp_path), weights.read(tmp_path / train.BEST)[0])
+
+
+def test_a_budget_ends_a_run_and_the_schedule_follows_it(tmp_path: Path) -> None:
+    config = replace(SMALL, model="scratch", epochs=10**6, max_seconds=1.0, schedule="cosine")
+    assert fit(config, tmp_path)
+    *_, step, epoch, end = log(tmp_path)
+    assert [event["event"] for event in (step, epoch, end)] == ["step", "epoch", "end"]
+    assert end["reason"] == "max_seconds"
+    assert 1 <= end["seconds"] < 10
+    assert step["lr"] < 0.05 * config.lr
+    rates = [event["lr"] for event in log(tmp_path) if event["event"] == "step"]
+    assert rates == sorted(rates, reverse=True)
+    before = tensors(tmp_path)
+    assert fit(config, tmp_path, resume=True)
+    assert same(before, tensors(tmp_path))
+
+
+def test_epochs_end_a_run_before_a_large_budget_and_change_nothing(tmp_path: Path) -> None:
+    fit(SMALL, tmp_path / "without")
+    assert fit(replace(SMALL, max_seconds=1e6), tmp_path / "with")
+    assert log(tmp_path / "with")[-1]["reason"] == "epochs"
+    assert same(tensors(tmp_path / "without"), tensors(tmp_path / "with"))
+
+
+def test_patience_ends_a_run_that_gets_no_better(tmp_path: Path) -> None:
+    config = replace(SMALL, epochs=50, lr=1e-30, patience=3)
+    assert not fit(config, tmp_path, should_stop=stop_after(12))
+    assert fit(config, tmp_path, resume=True)
+    end = log(tmp_path)[-1]
+    assert (end["event"], end["reason"], end["step"]) == ("end", "patience", 4 * 5)
+    assert weights.read(tmp_path / train.BEST)[1].recipe["steps"] == 5
+
+
+@BOTH
+def test_fine_tuning_starts_from_the_given_weights(model: str, tmp_path: Path) -> None:
+    config = replace(SMALL, model=model)
+    fit(config, tmp_path / "first")
+    given = tmp_path / "first" / train.MODEL
+    tuned = replace(config, seed=7, lr=1e-30, epochs=1, initial=str(given))
+    for engine in networks.ENGINES:
+        fit(replace(tuned, engine=engine), tmp_path / engine)
+        assert same(tensors(tmp_path / "first"), tensors(tmp_path / engine))
+    recipe = weights.read(tmp_path / "torch" / train.MODEL)[1].recipe
+    assert recipe["initial"] == weights.sha256(given)
+
+
+def test_fine_tuning_goes_on_without_the_given_weights(tmp_path: Path) -> None:
+    fit(SMALL, tmp_path / "first")
+    given = tmp_path / "first" / train.MODEL
+    config = replace(SMALL, initial=str(given), epochs=2)
+    fit(config, tmp_path / "whole")
+    assert not fit(config, tmp_path / "parts", should_stop=stop_after(3))
+    digest = weights.sha256(given)
+    given.unlink()
+    assert fit(config, tmp_path / "parts", resume=True)
+    assert same(tensors(tmp_path / "whole"), tensors(tmp_path / "parts"))
+    assert weights.read(tmp_path / "parts" / train.MODEL)[1].recipe["initial"] == digest
+
+
+def test_fine_tuning_another_architecture_is_refused(tmp_path: Path) -> None:
+    fit(replace(SMALL, model="scratch", epochs=1), tmp_path / "first")
+    initial = str(tmp_path / "first" / train.MODEL)
+    with pytest.raises(ConfigError, match=r"StridedAutoEncoder\(.*\), expected AutoEncoder\("):
+        fit(replace(SMALL, initial=initial), tmp_path / "second")
+    assert not (tmp_path / "second" / train.CHECKPOINT).exists()
+
+
+def test_steps_tell_the_rate_and_the_time_left(tmp_path: Path) -> None:
+    fit(replace(SMALL, epochs=6), tmp_path)
+    steps = [event for event in log(tmp_path) if event["event"] == "step"]
+    for event in steps:
+        assert event["lr"] == pytest.approx(train.learning_rate(SMALL, event["step"] / 30))
+    left = [event["eta_seconds"] for event in steps]
+    assert all(0 < seconds < 60 for seconds in left)
+    assert left[-1] < max(left[:-1])
+
+
+def test_every_epoch_has_a_sheet_of_samples(tmp_path: Path) -> None:
+    fit(SMALL, tmp_path)
+    sheets = sorted((tmp_path / train.SAMPLES).iterdir())
+    assert [path.name for path in sheets] == [f"epoch-000{epoch}.png" for epoch in (1, 2, 3)]
+    assert opened(sheets[0].read_bytes()).width == GAP + 3 * (CELL + GAP)
+    assert sheets[0].read_bytes() != sheets[2].read_bytes()
+
+
+def test_the_start_tells_where_the_loss_will_stop(tmp_path: Path) -> None:
+    fit(SMALL, tmp_path / "course")
+    train.fit(replace(SMALL, crop=8), scenes("pairs", 40), None, tmp_path / "pairs")
+    train.fit(replace(SMALL, crop=8), scenes("clean", 40), None, tmp_path / "clean")
+    floors = {name: log(tmp_path / name)[0]["noise_floor"] for name in ("course", "pairs", "clean")}
+    assert floors == {
+        "course": pytest.approx(0.01, rel=0.1),
+        "pairs": pytest.approx(0.01, rel=0.1),
+        "clean": None,
+    }
+
+
+def test_a_checkpoint_from_before_there_were_kinds_resumes(tmp_path: Path) -> None:
+    fit(SMALL, tmp_path / "whole")
+    assert not fit(SMALL, tmp_path / "parts", should_stop=stop_after(7))
+    state = checkpoints.load(tmp_path / "parts")
+    names = [name for name in state["config"] if name != "engine"]
+    state["config"] = {name: state["config"][name] for name in names[: names.index("seed") + 1]}
+    for name in checkpoints.ADDED:
+        del state[name]
+    checkpoints.save(tmp_path / "parts", state)
+    assert fit(SMALL, tmp_path / "parts", resume=True)
+    assert same(tensors(tmp_path / "whole"), tensors(tmp_path / "parts"))
+
+
+@pytest.mark.parametrize("loss", ["l1", "charbonnier"])
+def test_other_losses_teach_to_denoise_too(loss: str, tmp_path: Path) -> None:
+    fit(replace(SMALL, loss=loss, epochs=30), tmp_path)
+    last = log(tmp_path)[-1]
+    assert last["psnr"] > last["noisy_psnr"] + 1.5
+    with pytest.raises(ConfigError, match=f"loss is '{loss}', expected 'mse' for a scratch network"):
+        fit(replace(SMALL, loss=loss, engine="scratch"), tmp_path / "scratch")

@@ -1,0 +1,118 @@
+"""What a training run is told to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from n2n_core import networks
+from n2n_core.errors import ConfigError
+from n2n_core.learners import LOSSES, OPTIMIZERS, PRECISIONS
+from n2n_core.noise import NOISES, Corruption, noise
+from n2n_core.schedule import SCHEDULES
+
+MAX_SEED = 2**32 - 1
+MIN_CROP = 8
+
+CHOICES = {
+    "optimizer": OPTIMIZERS,
+    "schedule": tuple(SCHEDULES),
+    "precision": PRECISIONS,
+    "loss": tuple(LOSSES),
+}
+LEAST = {"epochs": 1, "batch_size": 1, "seed": 0, "crop": MIN_CROP, "crops_per_epoch": 1, "patience": 1}
+"""The whole numbers, and the smallest that each may be; some may be None."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A recipe. Without a time budget, the same on the same data and device gives the same weights.
+
+    Args:
+        model: a name from ``networks.MODELS``.
+        engine: ``torch``, ``scratch``, or ``auto``, the model's own.
+        epochs: passes over the training data, at most.
+        batch_size: crops a step.
+        optimizer: ``adam`` or ``sgd``.
+        lr: peak learning rate.
+        momentum: for ``sgd``.
+        schedule: ``constant``, ``cosine`` or ``onecycle``.
+        augment: random flips and 90-degree rotations, the same for both images of a pair.
+        swap: exchange input and target at random; right only where both are noisy.
+        precision: ``float32``, or ``bfloat16`` arithmetic on float32 weights (torch.nn only).
+        seed: of initial weights, order, crops, noise and augmentation.
+        max_seconds: time budget: training ends at the first of it and ``epochs``, and the schedule
+            follows whichever is nearer. None for none.
+        patience: training ends after so many epochs without a better validation. None for never.
+        crop: side in pixels of what is seen of a picture at a time; smaller pictures are seen whole.
+        crops_per_epoch: None for as many as cover the pictures (``sampling.py``).
+        validation: share of the scenes that is held out, where no others are given.
+        loss: ``mse``; for torch.nn also ``l1`` and ``charbonnier``.
+        gamma: weight of Neighbor2Neighbor's regularisation at the run's end; it grows from 0.
+        corruption: for clean pictures: a name from ``noise.NOISES`` as ``name``, and its parameters.
+            None for the dataset's own.
+        initial: a weights file to start from, or None for random weights.
+    """
+
+    model: str = "torch"
+    engine: str = "auto"
+    epochs: int = 10
+    batch_size: int = 16
+    optimizer: str = "adam"
+    lr: float = 1e-3
+    momentum: float = 0.0
+    schedule: str = "onecycle"
+    augment: bool = True
+    swap: bool = True
+    precision: str = "float32"
+    seed: int = 0
+    max_seconds: float | None = None
+    patience: int | None = None
+    crop: int = 64
+    crops_per_epoch: int | None = None
+    validation: float = 0.1
+    loss: str = "mse"
+    gamma: float = 2.0
+    corruption: dict[str, Any] | None = None
+    initial: str | None = None
+
+    def __post_init__(self) -> None:
+        networks.model(self.model)
+        networks.pick_engine(self.engine, own="torch")
+        for name, least in LEAST.items():
+            if (value := getattr(self, name)) is not None and value < least:
+                raise ConfigError(f"{name} is {value}, expected at least {least}")
+        self._require("seed", self.seed <= MAX_SEED, f"at most {MAX_SEED}")
+        self._require("lr", 0 < self.lr < inf, "a number above 0")
+        self._require("momentum", 0 <= self.momentum < 1, "a number in [0, 1)")
+        seconds = 1 if self.max_seconds is None else self.max_seconds
+        self._require("max_seconds", 0 < seconds < inf, "a number above 0, or none")
+        self._require("validation", 0 < self.validation < 1, "a number between 0 and 1")
+        self._require("gamma", 0 <= self.gamma < inf, "a number of at least 0")
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise ConfigError(f"{name} is {getattr(self, name)!r}, expected one of: {', '.join(known)}")
+        if self.corruption is not None:
+            corruption(self.corruption)
+
+    def _require(self, name: str, holds: bool, expected: str) -> None:
+        if not holds:
+            raise ConfigError(f"{name} is {getattr(self, name)}, expected {expected}")
+
+
+def corruption(description: Mapping[str, Any]) -> Corruption:
+    """The noise that ``description`` stands for: its ``name``, and parameters.
+
+    >>> corruption({"name": "gaussian", "sigma": 0.2})
+    Gaussian(sigma=0.2)
+    """
+    values = dict(description)
+    name = values.pop("name", None)
+    if not isinstance(name, str):
+        raise ConfigError(f"corruption is {dict(description)}, expected a name, one of: {', '.join(NOISES)}")
+    try:
+        return noise(name, **values)
+    except TypeError as error:  # a parameter that is not a number
+        raise ConfigError(f"corruption is {dict(description)}, expected numbers as parameters") from error
