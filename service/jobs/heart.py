@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,8 @@ from service.jobs.errors import LeaseLostError
 from service.jobs.exits import LEASE_LOST
 from service.jobs.states import State
 from service.jobs.store import JobStore, Progress
+
+RETRY_SECONDS = 0.5
 
 log = logging.getLogger("n2n.jobs")
 
@@ -63,6 +66,18 @@ class Heart(threading.Thread):
     def tell(self, **values: Any) -> None:
         """Change the progress that the next heartbeat tells."""
         self.progress = replace(self.progress, **values)
+
+    def insist(self, write: Callable[[], object]) -> None:
+        """Write to the database; while it does not answer, again, for as long as the lease holds."""
+        while True:
+            try:
+                write()
+                return
+            except SQLAlchemyError as error:
+                if not self.holds:
+                    raise
+                log.warning("not written yet: %s", error)
+                time.sleep(RETRY_SECONDS)
 
     def rest(self) -> None:
         """Stop beating, so that the end is told by one transaction alone."""

@@ -10,8 +10,6 @@ import socket
 import threading
 from typing import Self
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from service.jobs import exits
 from service.jobs.database import Database
 from service.jobs.folders import DataFolder, delete_folder, log_tail
@@ -84,8 +82,8 @@ class Supervisor:
             self._wake.clear()
             try:
                 self.tick()
-            except (SQLAlchemyError, OSError) as error:  # a full disk, a database that restarts
-                log.error("supervising goes on, after: %s", error)
+            except Exception as error:  # a full disk, a database that restarts: nothing ends this thread
+                log.error("supervising goes on, after: %s", error, exc_info=True)
             self._wake.wait(self.tick_seconds)
 
     def _launch(self, job: Job) -> None:
@@ -112,8 +110,9 @@ class Supervisor:
         for job in self.store.expired():
             tail = log_tail(self.folder.job(job.id))
             failure = Failure("lease_expired", "the trainer gave no sign of life", tail)
-            if self._lost(job, failure, expired=True):
-                self._handle(job).stop(force=True)
+            lost = self._lost(job, failure, expired=True)
+            if lost and (own := self.handles.get((job.id, job.fence))):
+                own[1].stop(force=True)  # a stranger's is left to the next attempt, which kills it
 
     def _press(self) -> None:
         """Stop the trainers that were asked to, and have not: politely, then by force."""

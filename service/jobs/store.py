@@ -230,7 +230,10 @@ class JobStore:
         """
         guards = [jobs.c.fence == job.fence, *([jobs.c.lease_until < now()] if expired else [])]
         with self.database.write() as connection:
-            current = _get(connection, job.id, lock=True)
+            row = connection.execute(select(jobs).where(jobs.c.id == job.id).with_for_update()).one_or_none()
+            if row is None:  # deleted since
+                return None
+            current = _job(row)
             target: State = State.QUEUED
             values: Json = {"phase": "queued", "eta_seconds": None}
             if current.state is State.CANCELLING:

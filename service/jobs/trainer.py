@@ -27,8 +27,6 @@ from service.jobs.store import Failure, Job, JobStore
 if TYPE_CHECKING:
     from service.jobs.intake import Kept
 
-RETRY_SECONDS = 0.5
-
 log = logging.getLogger("n2n.jobs")
 
 
@@ -113,15 +111,7 @@ class Attempt:
     def last_word(self, tell: Callable[[], object]) -> None:
         """End the job by one transaction, tried for as long as the lease holds."""
         self.heart.rest()
-        while True:
-            try:
-                tell()
-                return
-            except SQLAlchemyError as error:
-                if not self.heart.holds:
-                    raise
-                log.warning("the end is not recorded yet: %s", error)
-                time.sleep(RETRY_SECONDS)
+        self.heart.insist(tell)
 
 
 if __name__ == "__main__":

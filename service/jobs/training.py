@@ -17,6 +17,9 @@ from service.jobs.intake import Kept, keep
 from service.jobs.store import Job, Json
 from service.settings import read_settings
 
+BEST = "best.safetensors"
+"""Weights of the epoch that validated best, where the core keeps them."""
+
 
 def run(job: Job, folder: DataFolder, heart: Heart) -> Kept | None:
     """Train until the end, or until the heart is asked to stop; the trained weights, or None.
@@ -31,7 +34,8 @@ def run(job: Job, folder: DataFolder, heart: Heart) -> Kept | None:
     stop = heart.stop_asked.is_set
     if not fit(job.spec, folder.dataset(job.dataset_id or ""), folder.job(job.id), device, reporter, stop):
         return None
-    return keep(folder.job(job.id) / train.MODEL, folder)
+    best, last = (folder.job(job.id) / name for name in (BEST, train.MODEL))
+    return keep(best if best.exists() else last, folder)
 
 
 def recipe(spec: Json) -> TrainConfig:
@@ -77,12 +81,17 @@ class Reporter:
         match event["event"]:
             case "start":
                 self.began, self.first = time.monotonic(), event["step"]
-                self.heart.store.running(self.heart.job_id, self.heart.fence, event["device"])
-                self.heart.tell(phase="training", step=event["step"], total_steps=event["total_steps"])
+                heart = self.heart
+                heart.insist(lambda: heart.store.running(heart.job_id, heart.fence, event["device"]))
+                heart.tell(phase="training", step=event["step"], total_steps=event["total_steps"])
             case "step":
                 self.note(event, "loss", "lr", "images_per_second")
             case "epoch":
-                self.note(event, "epoch", "psnr", "psnr_pooled", "noisy_psnr", "noisy_psnr_pooled")
+                self.note(
+                    event, "epoch", "best_epoch", "psnr", "psnr_pooled", "noisy_psnr", "noisy_psnr_pooled"
+                )
+            case "stopped" | "end":
+                self.heart.tell(step=event["step"], eta_seconds=None)
         self.heart.tell(has_checkpoint=self.folder.has_checkpoint(self.heart.job_id))
 
     def note(self, event: Event, *names: str) -> None:
@@ -90,7 +99,8 @@ class Reporter:
         progress = self.heart.progress
         figures = {name: event[name] for name in names if name in event}
         step = event["step"]
-        self.heart.tell(step=step, metrics=progress.metrics | figures, eta_seconds=self.time_left(step))
+        left = event["eta_seconds"] if "eta_seconds" in event else self.time_left(step)
+        self.heart.tell(step=step, metrics=progress.metrics | figures, eta_seconds=left)
 
     def time_left(self, step: int) -> float | None:
         """Seconds to the end at the mean speed of this attempt, validation included."""

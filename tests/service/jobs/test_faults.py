@@ -44,9 +44,14 @@ def pairs(count: int, size: int, clean: bool = False) -> Pairs:
 class Place:
     """A data folder with a dataset, and what acts on it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, database: str | None = None) -> None:
         self.settings = JobSettings(
-            data=root, train_heartbeat=0.2, train_lease=3, train_threads=1, train_concurrency=2
+            data=root,
+            database=database,
+            train_heartbeat=0.2,
+            train_lease=3,
+            train_threads=1,
+            train_concurrency=2,
         )
         self.store: JobStore = open_store(self.settings)
         self.folder = DataFolder(root)
@@ -178,6 +183,31 @@ def test_a_killed_trainer_is_resumed_and_succeeds(place: Place) -> None:
     assert (job.state, job.attempt, job.step) == ("succeeded", 2, 240)
     starts = [event for event in log(place, job_id) if event["event"] == "start"]
     assert starts[1]["step"] > 0
+
+
+def test_on_postgresql_a_killed_trainer_is_resumed_too(postgresql: str, tmp_path: Path) -> None:
+    place = Place(tmp_path, postgresql)
+    try:
+        job_id = place.submit(60)
+        place.supervise()
+        place.wait_checkpoint(job_id)
+        place.kill(job_id)
+        job = place.wait_end(job_id)
+        assert (job.state, job.attempt, job.fence) == ("succeeded", 2, 2)
+        assert place.catalogue.resolve(f"mine@{job.result_version}").lineage["job"] == job_id
+    finally:
+        place.close()
+
+
+@pytest.mark.slow  # it waits for SQLite's patience
+def test_a_trainer_without_its_database_gives_up_with_its_lease(place: Place) -> None:
+    job_id = place.submit(LONG)
+    place.supervise()
+    place.wait_checkpoint(job_id)
+    pid = place.trainer(job_id)
+    with place.store.database.write():  # nobody else writes now
+        wait_gone(pid)
+    assert place.wait_checkpoint(job_id, attempt=2).fence == 2
 
 
 def test_a_trainer_outlives_its_killed_supervisor_and_publishes(place: Place) -> None:

@@ -244,6 +244,14 @@ def test_what_cannot_be_resumed_says_why(store: JobStore, dataset: str) -> None:
         store.resume(job.id)
 
 
+def test_the_end_of_a_deleted_jobs_trainer_changes_nothing(store: JobStore, dataset: str) -> None:
+    queue(store, dataset)
+    job = claim(store)
+    store.fail(job.id, job.fence, DEAD, HALF)
+    store.delete(job.id)
+    assert store.lost(job, DEAD) is None
+
+
 def test_only_a_job_that_has_ended_is_deleted(store: JobStore, dataset: str) -> None:
     job = queue(store, dataset)
     with pytest.raises(ConflictError, match="is queued: cancel it first"):
