@@ -5,15 +5,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from n2n_core.device import MAX_THREADS
 from n2n_core.errors import ConfigError
 from n2n_core.image import MAX_PIXELS, PIXEL_LIMIT, Compression
 from n2n_core.weights import SHIPPED
-
-PREFIX = "N2N_"
-
+from service.jobs.settings import PREFIX, JobSettings
 
 BYTES_A_PIXEL = 36
 """What a waiting picture holds: as decoded, as padded, and its output, each of three floats."""
@@ -25,10 +22,8 @@ def default_waiting_pixels() -> int:
     return max(MAX_PIXELS, memory // 8 // BYTES_A_PIXEL)
 
 
-class Settings(BaseSettings):
+class Settings(JobSettings):
     """Every setting has a default that serves the shipped models on this machine."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     weights: Annotated[Path, Field(description="folder of models, with its index.json")] = SHIPPED
     default_model: Annotated[str, Field(description="model for requests that name none")] = "torch"

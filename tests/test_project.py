@@ -22,7 +22,8 @@ from n2n_core import cli, networks, train, weights
 from n2n_core.cli.command import Parser
 from service.app import create_app
 from service.cli import add as add_serve
-from service.settings import PREFIX, Settings
+from service.jobs.settings import PREFIX
+from service.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 DOCS = "\n".join(path.read_text() for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))])

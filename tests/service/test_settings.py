@@ -27,6 +27,13 @@ def test_defaults_serve_the_shipped_models() -> None:
         ("max_pixels", "1000", 1000),
         ("png_compression", "small", "small"),
         ("log_format", "json", "json"),
+        ("data", "/var/n2n", Path("/var/n2n")),
+        ("database", "postgresql://n2n@db/n2n", "postgresql://n2n@db/n2n"),
+        ("train_concurrency", "2", 2),
+        ("train_threads", "2", 2),
+        ("train_memory", "1073741824", 2**30),
+        ("train_heartbeat", "2", 2),
+        ("train_lease", "60", 60),
     ],
 )
 def test_each_setting_is_a_variable(
@@ -47,12 +54,25 @@ def test_each_setting_is_a_variable(
         ("N2N_MAX_PIXELS", "200000000"),
         ("N2N_PNG_COMPRESSION", "9"),
         ("N2N_LOG_FORMAT", "xml"),
+        ("N2N_TRAIN_CONCURRENCY", "-1"),
+        ("N2N_TRAIN_THREADS", "0"),
+        ("N2N_TRAIN_MEMORY", "1000"),
+        ("N2N_TRAIN_HEARTBEAT", "0"),
+        ("N2N_TRAIN_LEASE", "14"),
+        ("N2N_TRAIN_LEASE", "inf"),
     ],
 )
 def test_bad_values_are_named(variable: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, text)
     with pytest.raises(ConfigError, match=f"{variable} is '{text}': "):
         read_settings()
+
+
+def test_the_database_is_in_the_data_folder_unless_it_is_named(tmp_path: Path) -> None:
+    assert Settings(data=tmp_path).database_url == f"sqlite:///{tmp_path}/n2n.db"
+    named = Settings(database="postgresql://n2n:secret@db/n2n")
+    assert named.database_url == "postgresql://n2n:secret@db/n2n"
+    assert "secret" not in repr(named)
 
 
 def test_what_cannot_be_served_is_refused_at_the_start(tmp_path: Path) -> None:

@@ -1,0 +1,25 @@
+"""``python -m service.jobs`` runs a supervisor without the REST service, until SIGINT or SIGTERM."""
+
+import logging.config
+import signal
+import threading
+
+from service import logs
+from service.jobs.runner import Supervisor, open_store
+from service.settings import read_settings
+
+
+def main() -> None:
+    """Supervise; trainers outlive it."""
+    settings = read_settings()
+    logging.config.dictConfig(logs.configuration(settings.log_format))
+    asked = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: asked.set())
+    supervisor = Supervisor(settings, open_store(settings)).start()
+    asked.wait()
+    supervisor.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""The database: SQLite in the data folder, or PostgreSQL by URL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, OperationalError
+
+from n2n_core.errors import ConfigError
+
+BUSY_SECONDS = 15
+"""How long a writer waits for another one (SQLite has one at a time). Below the lease."""
+
+_LOCK = 0x6E326E  # PostgreSQL's advisory lock for migrations and claims
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "sqlite": {"connect_args": {"timeout": BUSY_SECONDS}},
+    "postgresql": {
+        # A dead connection is noticed well before the lease ends.
+        "connect_args": {"connect_timeout": 5, "tcp_user_timeout": 10_000},
+        "pool_pre_ping": True,
+    },
+}
+
+
+class Database:
+    """A pool of connections. Thread-safe.
+
+    Args:
+        url: ``sqlite:///FILE`` or ``postgresql://USER@HOST/NAME``. SQLite's file must be on a local
+            disk: its locks do not work over NFS.
+
+    Raises:
+        ConfigError: the URL is not one of these, or PostgreSQL's driver is not installed.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(url)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _set_up_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for a consistent look; it waits for no writer."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction: all of the block, or nothing of it if it raises."""
+        with self.engine.connect().execution_options(n2n_write=True) as connection, connection.begin():
+            yield connection
+
+    def serialise(self, connection: Connection) -> None:
+        """Let no other transaction that calls this run beside this one; SQLite's writers never do."""
+        if not self.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+
+    def migrate(self) -> None:
+        """Bring the tables up to date. Of several processes that start at once, one does.
+
+        Raises:
+            ConfigError: the database cannot be reached or written.
+        """
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        config.set_main_option("path_separator", "os")
+        try:
+            with self.write() as connection:
+                self.serialise(connection)
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        except OperationalError as error:
+            raise ConfigError(f"the database {self.engine.url!r} cannot be used: {error.orig}") from error
+
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+        self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    expected = "expected sqlite:///FILE or postgresql://USER@HOST/NAME"
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigError(f"the database is not a URL, {expected}") from error  # it may hold a password
+    kind = parsed.get_backend_name()
+    if kind not in _OPTIONS or (kind == "sqlite" and parsed.database in (None, "", ":memory:")):
+        raise ConfigError(f"the database is {parsed!r}, {expected}")
+    if kind == "sqlite":
+        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+        return create_engine(parsed, **_OPTIONS[kind])
+    try:
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), **_OPTIONS[kind])
+    except ImportError as error:
+        raise ConfigError("PostgreSQL needs its driver: pip install 'n2n[postgres]'") from error
+
+
+def _set_up_sqlite(connection: Any, record: object) -> None:
+    connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer takes the lock at once: a reader that turns writer may be refused without waiting."""
+    write = connection.get_execution_options().get("n2n_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

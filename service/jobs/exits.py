@@ -1,0 +1,74 @@
+"""How a trainer ends: the exit statuses, and which failures it is no use to repeat."""
+
+import errno
+from collections.abc import Iterator
+
+from n2n_core.errors import ConfigError, DataError, DivergedError, UnknownModelError, WeightsError
+
+FINISHED = 0
+CRASHED = 1  # Python's own, for an error that nobody expected: tried again
+STOPPED = 3
+LEASE_LOST = 4
+CODES = {
+    10: "diverged",
+    11: "disk_full",
+    12: "disk_read_only",
+    13: "out_of_memory",
+    14: "bad_data",
+    15: "bad_config",
+    16: "bad_model",
+}
+"""Permanent failures, by exit status: it tells the reason where the database cannot be written."""
+
+STATUSES = {code: status for status, code in CODES.items()}
+
+_OWN: tuple[tuple[type[Exception], str], ...] = (
+    (DivergedError, "diverged"),
+    (DataError, "bad_data"),
+    (UnknownModelError, "bad_config"),
+    (ConfigError, "bad_config"),
+    (WeightsError, "bad_model"),
+    (MemoryError, "out_of_memory"),
+)
+_ERRNO = {
+    errno.ENOSPC: "disk_full",
+    errno.EDQUOT: "disk_full",
+    errno.EFBIG: "disk_full",
+    errno.EROFS: "disk_read_only",
+    errno.ENOMEM: "out_of_memory",
+}
+_TORCH = {  # torch says all of these by RuntimeError
+    "PytorchStreamWriter": "disk_full",
+    "unexpected pos": "disk_full",
+    "can't allocate memory": "out_of_memory",
+    "not enough memory": "out_of_memory",
+    "out of memory": "out_of_memory",
+    "bad_alloc": "out_of_memory",
+}
+
+
+def reason(error: BaseException) -> str | None:
+    """The code of a permanent failure; None if another attempt may do better.
+
+    >>> reason(OSError(28, "No space left on device")), reason(KeyError("x"))
+    ('disk_full', None)
+    """
+    return next((code for one in _chain(error) if (code := _code(one))), None)
+
+
+def _code(error: BaseException) -> str | None:
+    for kind, code in _OWN:
+        if isinstance(error, kind):
+            return code
+    if isinstance(error, OSError):
+        return _ERRNO.get(error.errno or 0)
+    if isinstance(error, RuntimeError):
+        return next((code for words, code in _TORCH.items() if words in str(error)), None)
+    return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those that it came of, the first cause first: a full disk may look like torch's."""
+    if error is not None:
+        yield from _chain(error.__cause__ or error.__context__)
+        yield error

@@ -1,0 +1,112 @@
+"""Weights files on their way into the catalogue: checked, then kept under their hash."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import n2n_core
+from n2n_core import weights
+from n2n_core.errors import ConfigError, N2NError, WeightsError
+from n2n_core.files import atomic_path
+from n2n_core.inference import Denoiser
+from n2n_core.weights import Card
+from service.jobs.folders import DataFolder
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A checked weights file that the data folder has."""
+
+    path: Path
+    sha256: str
+    bytes: int
+    card: Card
+
+
+def keep(source: Path, folder: DataFolder) -> Kept:
+    """Check a weights file and put it into the data folder, under its hash.
+
+    Raises:
+        WeightsError: it is no model that can be served, and the reason.
+    """
+    sha256 = weights.sha256(source)
+    target = folder.weights(sha256)
+    if not target.exists():
+        with atomic_path(target) as temporary:
+            temporary.write_bytes(source.read_bytes())
+            if weights.sha256(temporary) != sha256:
+                raise WeightsError(f"{source}: changed while it was read")
+            try:
+                check(temporary)
+            except WeightsError as error:
+                raise WeightsError(str(error).replace(str(temporary), source.name)) from error
+        _sync_folder(target.parent)
+    return Kept(target, sha256, target.stat().st_size, weights.read(target)[1])
+
+
+def check(path: Path) -> None:
+    """Raise ``WeightsError`` unless the file is a model that can be served.
+
+    Its architecture is rebuilt, its values are finite, and it makes a picture of a picture.
+    """
+    state, card = weights.read(path)
+    sizes = [1, len(state), *(size for tensor in state.values() for size in tensor.shape)]
+    largest = max(_numbers(card.architecture), default=0)
+    if largest > max(sizes):  # before memory is taken for what the file does not hold
+        raise WeightsError(f"its architecture has a size of {largest}, its tensors have {max(sizes)} at most")
+    network, _, _ = weights.load(path)
+    if not all(bool(tensor.isfinite().all()) for tensor in network.state_dict().values()):
+        raise WeightsError("it holds values that are not finite")
+    picture = torch.full((1, 3, 33, 18), 0.5)
+    try:
+        output = Denoiser(network, "cpu")(picture)
+    except (N2NError, RuntimeError) as error:
+        raise WeightsError(f"it does not run on a colour picture: {error}") from error
+    if output.shape != picture.shape or not bool(output.isfinite().all()):
+        raise WeightsError("what it makes of a picture is not a picture")
+
+
+def check_name(name: str) -> None:
+    """Raise ``ConfigError`` unless a model may be called so."""
+    if not weights.NAME.fullmatch(name):
+        raise ConfigError(f"the model's name is {name!r}, expected a-z, 0-9, '.', '_' and '-', at most 64")
+
+
+@cache
+def commit() -> str | None:
+    """The commit of the code that runs, if it runs from a checkout."""
+    root = Path(n2n_core.__file__).parent.parent
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    try:
+        found = subprocess.run(command, capture_output=True, check=True, text=True)  # noqa: S603
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()
+
+
+def _numbers(value: Any) -> Iterator[int]:
+    """All whole numbers in a JSON value."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _numbers(item)
+    elif isinstance(value, int):
+        yield value
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make new names in a folder last through a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,57 @@
+"""What a trainer may take, told by real processes."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from service.jobs import limits
+
+REPORT = """
+import json, os, threading
+from service.jobs import limits
+before, seen = os.getpriority(os.PRIO_PROCESS, 0), []
+go = threading.Event()
+early = threading.Thread(target=lambda: (go.wait(), seen.append(os.getpriority(os.PRIO_PROCESS, 0))))
+early.start()
+limits.limit_memory(400 * 2**20)
+limits.yield_to_others()
+go.set()
+early.join()
+try:
+    bytearray(500 * 2**20)
+    refused = False
+except MemoryError:
+    refused = True
+late = threading.Thread(target=lambda: seen.append(os.getpriority(os.PRIO_PROCESS, 0)))
+late.start()
+late.join()
+print(json.dumps({"before": before, "after": os.getpriority(os.PRIO_PROCESS, 0), "threads": seen,
+                  "policy": os.sched_getscheduler(0), "refused": refused}))
+"""
+
+
+@pytest.fixture(scope="module")
+def report() -> dict[str, Any]:
+    done = subprocess.run([sys.executable, "-c", REPORT], capture_output=True, check=True)
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def test_memory_beyond_the_limit_is_refused(report: dict[str, Any]) -> None:
+    assert report["refused"]
+
+
+def test_training_yields_and_the_heartbeat_that_began_before_does_not(report: dict[str, Any]) -> None:
+    low = min(19, report["before"] + limits.NICE)
+    assert report["after"] == low
+    assert report["threads"] == [report["before"], low]
+    assert report["policy"] == os.SCHED_BATCH
+
+
+def test_defaults_are_half_of_the_machine() -> None:
+    assert 1 <= limits.default_threads() <= max(1, limits.cores() / 2)
+    assert limits.default_memory() > 2**28
