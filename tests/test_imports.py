@@ -11,6 +11,7 @@ LEVELS = [
     {"noise", "metrics", "files", "device", "schedule", "scratch", "png"},
     {"image", "networks"},
     {"data", "tiling", "weights", "learners", "fast_path"},
+    {"datasets"},
     {"inference", "train"},
     {"course", "cli"},
 ]
