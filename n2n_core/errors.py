@@ -3,7 +3,8 @@
     N2NError
     |-- ConfigError           a setting or an option has a value that cannot work
     |-- DivergedError         a training run's loss is no longer a number
-    |-- DataError             a training file or a folder of photos cannot be used
+    |-- DataError             a training file, a dataset or a folder of photos cannot be used
+    |   `-- ArchiveError      an archive is damaged, too large or not safe to read
     |-- ImageError            an image cannot be read, or not written as asked
     |   `-- ImageTooLargeError
     |-- OutOfMemoryError      a training run needs more memory than there is
@@ -27,7 +28,11 @@ class ConfigError(N2NError, ValueError):
 
 
 class DataError(N2NError, ValueError):
-    """A training file or a folder of photos cannot be used."""
+    """A training file, a dataset or a folder of photos cannot be used."""
+
+
+class ArchiveError(DataError):
+    """An archive is damaged, larger than allowed, or not safe to read."""
 
 
 class DivergedError(N2NError):

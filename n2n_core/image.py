@@ -98,8 +98,13 @@ class Picture:
         return replace(self, colour=colour)
 
 
-def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
+def decode(data: bytes, max_pixels: int = MAX_PIXELS, page: int | None = None) -> Picture:
     """Read an image file.
+
+    Args:
+        data: the file.
+        max_pixels: that its header may announce.
+        page: which of its frames or pages, from 0; None refuses files with several.
 
     Raises:
         ImageTooLargeError: its header announces more than ``max_pixels``; nothing is decoded.
@@ -109,13 +114,14 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
         raise ImageError("the image is empty (0 bytes), expected an image file")
     try:
         with Image.open(BytesIO(data), formats=_READ_FORMATS) as file:
+            file.seek(page or 0)
             width, height = file.size
             if width * height > max_pixels:
                 raise ImageTooLargeError(
                     f"the image is {width} x {height}, expected at most {max_pixels} pixels"
                 )
             previews = file.format == "MPO"  # a phone's JPEG: the picture, then smaller ones
-            if not previews and _has_more_frames(file):
+            if page is None and not previews and _has_more_frames(file):
                 raise ImageError("the image has several frames or pages, expected a single one")
             kind = "jpeg" if previews else str(file.format).lower()
             _check_transparency(file)

@@ -1,4 +1,4 @@
-"""Files are written wholly or not at all."""
+"""Files and folders are written wholly or not at all."""
 
 import threading
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from n2n_core.errors import StorageError
-from n2n_core.files import atomic_path, storing
+from n2n_core.files import atomic_folder, atomic_path, storing
 
 
 @pytest.fixture
@@ -113,3 +113,40 @@ def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path) -> None:
     with atomic_path(tmp_path / ("a" * 255)) as temporary:
         temporary.write_text("new")
     assert (tmp_path / ("a" * 255)).read_text() == "new"
+
+
+def test_a_folder_appears_when_its_block_ends_well(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder"
+    with atomic_folder(path) as temporary:
+        (temporary / "deep").mkdir()
+        (temporary / "deep" / "a.txt").write_text("new")
+        assert not path.exists()
+        assert temporary.parent == path.parent
+    assert (path / "deep" / "a.txt").read_text() == "new"
+    assert alone(path)
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_folder_whose_block_fails_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    with pytest.raises(error), atomic_folder(tmp_path / "folder") as temporary:  # noqa: PT012
+        (temporary / "a.txt").write_text("half")
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_replaces_nothing(path: Path) -> None:
+    (path.parent / "link").symlink_to("nowhere")
+    for taken in (path, path.parent, path.parent / "link"):
+        with pytest.raises(FileExistsError, match="exists, expected a new folder"), atomic_folder(taken):
+            pass
+    assert path.read_text() == "old"
+
+
+def test_of_two_writers_of_a_folder_one_wins(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    with pytest.raises(OSError, match="folder"), atomic_folder(folder) as late:  # noqa: PT012
+        (late / "a.txt").write_text("late")
+        with atomic_folder(folder) as early:
+            (early / "a.txt").write_text("early")
+    assert (folder / "a.txt").read_text() == "early"
+    assert alone(folder)

@@ -1,0 +1,25 @@
+"""Datasets: import from what people have, read in parts, check before training."""
+
+from n2n_core.datasets.archives import Limits
+from n2n_core.datasets.checks import check
+from n2n_core.datasets.dataset import Dataset
+from n2n_core.datasets.importing import Options, import_dataset
+from n2n_core.datasets.naming import KINDS
+from n2n_core.datasets.report import Check, Report
+from n2n_core.datasets.statistics import Statistics, statistics
+from n2n_core.datasets.thumbnails import contact_sheet, thumbnail
+
+__all__ = [
+    "KINDS",
+    "Check",
+    "Dataset",
+    "Limits",
+    "Options",
+    "Report",
+    "Statistics",
+    "check",
+    "contact_sheet",
+    "import_dataset",
+    "statistics",
+    "thumbnail",
+]

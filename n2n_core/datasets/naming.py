@@ -1,0 +1,155 @@
+"""Which pictures are shots of the same scene, by their names alone."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
+from pathlib import PurePosixPath
+
+from n2n_core.errors import ConfigError, DataError
+
+KINDS = {
+    "pairs": "two noisy pictures of each scene",
+    "bursts": "two or more noisy pictures of each scene",
+    "single": "one noisy picture of each scene",
+    "clean": "one clean picture of each scene; noise is added in training",
+}
+"""What a dataset can hold."""
+
+SHOT = re.compile(
+    r"(?P<scene>.+?)[-_. ]+(?P<shot>(?:noisy|noise|shot|frame|image|img)?[-_]?\d+"
+    r"|[ab]|first|second|input|target|source|noisy|clean|gt|reference|ref)",
+    re.IGNORECASE,
+)
+"""How files are named where no folder tells: ``x_a``, ``x_b``; ``x_1``; ``x-noisy2``; ``x_input``."""
+
+LAST = {"second", "target", "clean", "gt", "reference", "ref"}
+"""Shots that are the target of a pair, whatever their place in the alphabet."""
+
+EXPECTED = {
+    "pairs": "two folders of equal file names, or names as x_a and x_b, x_1 and x_2",
+    "bursts": "a folder for each scene, or names as x_1, x_2, x_3",
+}
+
+Scenes = dict[str, list[str]]
+"""The names of each scene's shots, in order; scenes are in the order of their names."""
+
+Split = Callable[[str], tuple[str, str] | None]
+"""A name to scene and shot, or nothing where it does not fit."""
+
+
+def find_scenes(names: Sequence[str], kind: str, rule: str | None = None, folders: str = "auto") -> Scenes:
+    """Sort ``names`` (with ``/`` between their parts) into scenes.
+
+    Args:
+        names: all different.
+        kind: one of ``KINDS``.
+        rule: a template as ``{scene}_{shot}`` or ``take{shot}/{scene}``, or a regular expression
+            with the groups ``scene`` and ``shot``; either is held against the whole name without
+            the folders that all names share, and without suffix.
+        folders: what a folder stands for: ``scenes``, ``shots``, or ``auto``: shots in pairs,
+            scenes in bursts, and where there are none the names tell.
+
+    Raises:
+        DataError: a name that does not fit, or a scene with too few shots or too many.
+        ConfigError: an unknown kind, or a rule that cannot work.
+    """
+    if kind not in KINDS:
+        raise ConfigError(f"kind is {kind!r}, expected one of: {', '.join(KINDS)}")
+    names = sorted(names, key=natural)
+    if kind in ("single", "clean"):
+        return {name: [name] for name in names}
+    short = _without_root(names)
+    split = _rule(rule) if rule else _by_names(list(short.values()), kind, folders)
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for name in names:
+        _enter(found, name, split(short[name]), rule or EXPECTED[kind])
+    return {scene: _shots(scene, found[scene], kind) for scene in sorted(found, key=natural)}
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts ``x2`` before ``x10``."""
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if part.isdigit() and part.isascii() else (0, part) for part in parts]
+
+
+def _enter(found: dict[str, dict[str, str]], name: str, place: tuple[str, str] | None, expected: str) -> None:
+    if place is None:
+        raise DataError(f"{name}: the name does not tell its scene and shot, expected {expected}")
+    scene, shot = place
+    if shot in found[scene]:
+        raise DataError(f"{found[scene][shot]} and {name}: both are shot {shot!r} of scene {scene!r}")
+    found[scene][shot] = name
+
+
+def _shots(scene: str, shots: dict[str, str], kind: str) -> list[str]:
+    names = [shots[shot] for shot in sorted(shots, key=lambda s: (s.lower() in LAST, natural(s.lower())))]
+    if len(names) < 2:
+        raise DataError(f"{names[0]}: has no partner, expected another picture of scene {scene!r}")
+    if kind == "pairs" and len(names) > 2:
+        shown = ", ".join(names[:3])
+        raise DataError(
+            f"scene {scene!r} has {len(names)} pictures ({shown}...), expected 2; kind bursts takes more"
+        )
+    return names
+
+
+def _without_root(names: Sequence[str]) -> dict[str, str]:
+    """Each name without suffix and without the folders that all share, for ``takes/a/x.png``: ``a/x``."""
+    parts = {name: PurePosixPath(name).with_suffix("").parts for name in names}
+    levels = zip(*(path[:-1] for path in parts.values()), strict=False)
+    shared = len(list(takewhile(lambda folders: len(set(folders)) == 1, levels)))
+    return {name: "/".join(path[shared:]) for name, path in parts.items()}
+
+
+def _rule(rule: str) -> Split:
+    """``rule`` as a function."""
+    pattern = rule
+    if "{scene}" in rule and "{shot}" in rule:
+        pieces = {"{scene}": "(?P<scene>.+)", "{shot}": "(?P<shot>[^/]+)"}
+        pattern = "".join(pieces.get(p, re.escape(p)) for p in re.split(r"(\{scene\}|\{shot\})", rule))
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise ConfigError(f"the naming rule {rule!r} is not a regular expression ({error})") from error
+    if not {"scene", "shot"} <= set(compiled.groupindex):
+        raise ConfigError(f"the naming rule is {rule!r}, expected the groups 'scene' and 'shot' in it")
+    return lambda name: _matched(compiled, name)
+
+
+def _matched(pattern: re.Pattern[str], name: str) -> tuple[str, str] | None:
+    match = pattern.fullmatch(name)
+    return (match["scene"] or "", match["shot"] or "") if match else None
+
+
+def _by_names(names: list[str], kind: str, folders: str) -> Split:
+    """Folders where there are some, else the usual endings of names."""
+    usual: Split = lambda name: _matched(SHOT, name)  # noqa: E731
+    if folders == "scenes":
+        return _folder_is_scene
+    if folders == "auto" and kind == "bursts":
+        return _folder_is_scene if all("/" in name for name in names) else usual
+    for index in _shot_folders(names, kind):
+        return lambda name: _folder_is_shot(name, index)
+    return usual
+
+
+def _folder_is_scene(name: str) -> tuple[str, str]:
+    scene, _, shot = name.rpartition("/")
+    return scene, shot
+
+
+def _folder_is_shot(name: str, index: int) -> tuple[str, str]:
+    parts = name.split("/")
+    return "/".join(parts[:index] + parts[index + 1 :]), parts[index]
+
+
+def _shot_folders(names: list[str], kind: str) -> Iterator[int]:
+    """At which depth folders tell shots apart: there are two of them, in bursts any number."""
+    folders = [name.split("/")[:-1] for name in names]
+    for index in range(min(map(len, folders), default=0)):
+        choices = {path[index] for path in folders}
+        if len(choices) == 2 or (kind == "bursts" and len(choices) > 2):
+            yield index

@@ -1,0 +1,106 @@
+"""The shift between two shots, far below a pixel and under heavy noise.
+
+The cross-power spectrum of two shots is that of the scene, turned by the shift; the noise of one
+shot has nothing to do with that of the other, so it averages out over patches and scenes. Each
+frequency counts by what it tells: ``S / (2 S N + N^2)`` for the scene's power S and the noise's N,
+which is maximum likelihood for normal noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Complex = NDArray[np.complex128]
+Real = NDArray[np.float64]
+
+LOWEST = 2.5
+"""Periods in a patch below which a frequency is left out: there the patch's edge acts."""
+
+
+SURE = 3.0
+"""Standard errors of a signal that counts."""
+
+
+CLEAR = 5.0
+"""Height of the correlation's peak, in its standard deviations, below which noise may have made it."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How far the second shot lies from the first, in pixels down and to the right.
+
+    ``error`` is the standard error of either; infinite where nothing can be seen.
+    """
+
+    rows: float
+    columns: float
+    error: float
+
+    @property
+    def size(self) -> float:
+        """Its length in pixels."""
+        return float(np.hypot(self.rows, self.columns))
+
+
+def find_shift(pairs: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> Shift:
+    """The one shift that all pairs share, up to a quarter of a patch.
+
+    Args:
+        pairs: patches ``(H, W)``, all of the same shape.
+    """
+    shape = pairs[0][0].shape
+    window = np.outer(np.hanning(shape[0] + 2)[1:-1], np.hanning(shape[1] + 2)[1:-1])
+    spectra = [[np.fft.fft2((p - p.mean(dtype=np.float64)) * window) for p in pair] for pair in pairs]
+    cross = sum((a.conj() * b for a, b in spectra), np.zeros(shape, np.complex128))
+    power = sum((np.abs(a) ** 2 + np.abs(b) ** 2 for a, b in spectra), np.zeros(shape)) / 2
+    rows, columns = (np.fft.fftfreq(n).astype(np.float64) for n in shape)
+    y = x = information = 0.0
+    for sure in (0.0, SURE, SURE):  # the better the shots are aligned, the better signal and noise are told
+        turn = np.exp(2j * np.pi * (rows[:, None] * y + columns * x))
+        shared = (cross * turn).real
+        weight, signal = _weights(power, shared, sure / len(pairs) ** 0.5)
+        information = 4 * np.pi**2 * float((weight * signal * (rows[:, None] ** 2 + columns**2) / 2).sum())
+        if not information:
+            return Shift(0.0, 0.0, error=float("inf"))
+        y, x = _peak(cross * weight, rows, columns)
+    correlation = np.fft.ifft2(cross * weight).real
+    clear = correlation.max() > CLEAR * correlation.std()
+    return Shift(y, x, error=information**-0.5 if clear else float("inf"))
+
+
+def _weights(power: Real, shared: Real, sure: float) -> tuple[Real, Real]:
+    """What each frequency counts, and the scene's power in it; both are means over rings.
+
+    Rings whose signal is less than ``sure`` standard errors count nothing.
+    """
+    rows, columns = (np.fft.fftfreq(n) for n in power.shape)
+    periods = np.hypot(rows[:, None] * len(rows), columns * len(columns))
+    ring = np.hypot(rows[:, None], columns) * min(power.shape)
+    ring = np.minimum(ring.round().astype(int), min(power.shape) // 2)
+    count = np.bincount(ring.ravel())
+    signal, total = (np.bincount(ring.ravel(), values.ravel()) / count for values in (shared, power))
+    noise = np.maximum(total - signal, total.max() * 1e-9 + 1e-30)
+    signal = np.where(signal > sure * noise / np.sqrt(count), signal, 0)
+    weight = signal / (2 * signal * noise + noise**2)
+    return weight[ring] * (periods >= LOWEST), np.asarray(signal[ring])
+
+
+def _peak(cross: Complex, rows: Real, columns: Real) -> tuple[float, float]:
+    """Where the correlation is greatest: over whole pixels first, then over ever finer steps."""
+    height, width = cross.shape
+    correlation = np.fft.ifft2(cross).real
+    near = (np.abs(rows[:, None] * height) <= height / 4) & (np.abs(columns * width) <= width / 4)
+    top, left = np.unravel_index(np.argmax(np.where(near, correlation, -np.inf)), cross.shape)
+    y, x = float(rows[top] * height), float(columns[left] * width)
+    for step in (0.1, 0.01):
+        offsets = np.arange(-10, 11) * step
+        down = np.exp(2j * np.pi * np.outer(y + offsets, rows))
+        right = np.exp(2j * np.pi * np.outer(columns, x + offsets))
+        values = (down @ cross @ right).real
+        i, j = np.unravel_index(np.argmax(values), values.shape)
+        y, x = y + float(offsets[i]), x + float(offsets[j])
+    return round(y, 2), round(x, 2)

@@ -1,0 +1,96 @@
+"""Pictures of a dataset, to be looked at: PNG files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate, pad
+
+from n2n_core.datasets.dataset import Dataset
+from n2n_core.datasets.evidence import Evidence
+from n2n_core.errors import ConfigError
+from n2n_core.image import Picture, encode
+
+LARGEST = 1024
+"""Largest side of a thumbnail."""
+SIDE = 128
+"""Of a picture on a sheet."""
+GAP = 4
+SHEET_ROWS = 6
+DEVIATIONS = 3
+"""Standard deviations of the difference between grey and white, or black."""
+
+
+def thumbnail(dataset: Dataset, scene: int, shot: int = 0, side: int = SIDE) -> bytes:
+    """A shot whose longer side is ``side``, as PNG; smaller pictures are not enlarged."""
+    if not 1 <= side <= LARGEST:
+        raise ConfigError(f"the thumbnail's side is {side}, expected 1 to {LARGEST}")
+    return _png(_fitted(dataset.read(scene, shot), side))
+
+
+def contact_sheet(dataset: Dataset, scenes: Sequence[int], columns: int = 6, side: int = SIDE) -> bytes:
+    """The first shots of ``scenes`` side by side, as PNG."""
+    tiles = [_square(_fitted(dataset.read(scene, 0), side), side) for scene in scenes]
+    if not tiles or columns < 1:
+        raise ConfigError(f"{len(tiles)} scenes in {columns} columns, expected at least one of each")
+    return _png(_grid(tiles, min(columns, len(tiles))))
+
+
+def evidence_sheet(evidence: Evidence) -> bytes:
+    """Crops at their own pixels, for reducing would hide the noise.
+
+    Two shots: a row a scene, with the first, the second, and the difference: grey where there is
+    none, white or black at three standard deviations of all differences.
+    """
+    count = min(len(evidence.pictures), SHEET_ROWS)
+    if not evidence.seconds:
+        return _png(_grid([_detail(picture) for picture in evidence.pictures[:count]], min(count, 3)))
+    differences = [a - b for a, b in evidence.pairs[:count]]
+    scale = max(float(np.mean([d.std() for d in differences])) * DEVIATIONS * 2, 1e-6)
+    rows = zip(evidence.pictures, evidence.seconds, [d / scale + 0.5 for d in differences], strict=False)
+    return _png(_grid([_detail(picture) for row in rows for picture in row], 3))
+
+
+def _detail(picture: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Tensor:
+    """The middle ``(3, SIDE, SIDE)``; pixels of small pictures are repeated."""
+    tensor = torch.from_numpy(picture)
+    height, width = tensor.shape[1:]
+    top, left = max(height - SIDE, 0) // 2, max(width - SIDE, 0) // 2
+    part = tensor[:, top : top + SIDE, left : left + SIDE].expand(3, -1, -1)
+    times = max(SIDE // max(part.shape[1:]), 1)
+    return _square(part.repeat_interleave(times, 1).repeat_interleave(times, 2), SIDE)
+
+
+def _fitted(picture: Tensor, side: int) -> Tensor:
+    """Reduced by averaging, so that the longer side is at most ``side``."""
+    height, width = picture.shape[1:]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return picture
+    size = (max(round(height * scale), 1), max(round(width * scale), 1))
+    return interpolate(picture[None], size, mode="area")[0]
+
+
+def _square(picture: Tensor, side: int) -> Tensor:
+    """Centred on white."""
+    height, width = picture.shape[1:]
+    top, left = (side - height) // 2, (side - width) // 2
+    return pad(picture, (left, side - width - left, top, side - height - top), value=1.0)
+
+
+def _grid(tiles: Sequence[Tensor], columns: int) -> Tensor:
+    """Tiles of one size, left to right and top to bottom, with gaps between them."""
+    rows = -(-len(tiles) // columns)
+    _, height, width = tiles[0].shape
+    sheet = torch.ones(3, rows * (height + GAP) - GAP, columns * (width + GAP) - GAP)
+    for index, tile in enumerate(tiles):
+        top, left = index // columns * (height + GAP), index % columns * (width + GAP)
+        sheet[:, top : top + height, left : left + width] = tile
+    return sheet
+
+
+def _png(picture: Tensor) -> bytes:
+    return encode(Picture(picture.contiguous()))
