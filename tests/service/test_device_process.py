@@ -193,7 +193,7 @@ async def test_killed_before_a_call_the_call_fails_and_the_next_succeeds(device:
 
 
 async def test_a_batch_beyond_the_shared_memory_is_refused(shared: DeviceProcess) -> None:
-    denoiser, side = remote(shared), 592
+    denoiser, side = remote(shared), 1200
     assert 3 * side**2 > LANE_FLOATS
     with pytest.raises(MemoryError, match=f"a batch has {3 * side**2} values, at most {LANE_FLOATS} fit"):
         await run(denoiser, batch_of(1, 3, side, side))
