@@ -126,6 +126,7 @@ class _Run:
         self.metrics: Metrics = {}
         self.best: dict[str, Any] | None = None  # the best epoch, and its score
         self.initial: str | None = None  # hash of the weights that the run began with
+        self.validated = -1  # the step that the metrics are of
         self.losses: list[Tensor] = []
 
     def go(self, should_stop: Callable[[], bool]) -> bool:
@@ -165,7 +166,7 @@ class _Run:
         """Why the run is complete; None if it is not."""
         if self.epoch >= self.config.epochs:
             return "epochs"
-        if self.pace.share >= 1:
+        if self.pace.share >= 1 and self.validated == self.step:
             return "max_seconds"
         patience = self.config.patience
         if self.best and patience is not None and self.epoch - self.best["epoch"] >= patience:
@@ -244,7 +245,7 @@ class _Run:
         """Validate; keep the weights, and those of the best epoch."""
         began, epoch = monotonic(), self.epoch + (self.batch > 0)
         outputs = self.predict(self.validation.noisy.to(self.device)).cpu()
-        self.metrics = self.metrics | self.validation.after(outputs)
+        self.metrics, self.validated = self.metrics | self.validation.after(outputs), self.step
         self.check()
         if self.best is None or score(self.metrics) > self.best["score"]:
             self.best = {"epoch": epoch, "score": score(self.metrics)}
@@ -289,6 +290,7 @@ class _Run:
             "metrics": self.metrics,
             "best": self.best,
             "initial": self.initial,
+            "validated": self.validated,
         }
         checkpoints.save(self.folder, state)
         self.save(MODEL)
@@ -315,7 +317,8 @@ class _Run:
         self.epoch, self.batch, self.order = state["epoch"], state["batch"], state["order"]
         self.generator.set_state(state["generator"])
         self.pace.start(state["seconds"])
-        self.metrics, self.best, self.initial = state["metrics"], state["best"], state["initial"]
+        self.metrics, self.validated = state["metrics"], state["validated"]
+        self.best, self.initial = state["best"], state["initial"]
 
     @contextmanager
     def memory_watched(self) -> Iterator[None]:
