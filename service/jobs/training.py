@@ -99,7 +99,7 @@ class Reporter:
 
     def metrics(self, event: Event) -> Json:
         """The newest of each figure."""
-        return self.heart.progress.metrics | {key: event[key] for key in event.keys() - NO_FIGURES}
+        return self.heart.progress.metrics | {key: event[key] for key in event if key not in NO_FIGURES}
 
 
 def publish(catalogue: Catalogue, job: Job, heart: Heart, kept: Kept) -> Version:
