@@ -74,7 +74,7 @@ def test_every_setting_of_the_docs_and_the_compose_file_exists() -> None:
 
 def test_every_endpoint_and_model_is_in_the_docs() -> None:
     paths = create_app(Settings(device="cpu")).openapi()["paths"]
-    assert len(paths) == 7
+    assert len(paths) == 17
     for path, methods in paths.items():
         assert all(f"`{method.upper()} {path}`" in DOCS for method in methods)
     for name in weights.read_index():
