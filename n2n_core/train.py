@@ -139,7 +139,7 @@ class _Run:
             total_steps=self.total,
             device=str(self.device),
             noise_floor=self.validation.noise_floor,
-            **asdict(self.config),
+            **self.recipe,
         )
         while (reason := self.finished()) is None:
             if not self.run_epoch(should_stop):
@@ -172,6 +172,11 @@ class _Run:
         if self.best and patience is not None and self.epoch - self.best["epoch"] >= patience:
             return "patience"
         return None
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The configuration to show: of the weights begun with, the hash and not the path."""
+        return asdict(replace(self.config, initial=self.initial))
 
     @property
     def step(self) -> int:
@@ -296,9 +301,8 @@ class _Run:
         self.save(MODEL)
 
     def save(self, name: str) -> None:
-        """The weights as they are, with a card; of the weights begun with, their hash alone."""
-        recipe = asdict(replace(self.config, initial=self.initial))
-        recipe |= {"steps": self.step, "seconds": round(self.pace.seconds)}
+        """The weights as they are, with a card."""
+        recipe = self.recipe | {"steps": self.step, "seconds": round(self.pace.seconds)}
         card = weights.Card(networks.describe(self.architecture), recipe, self.data_card, self.metrics)
         with storing(self.folder / name):
             weights.save(self.folder / name, self.learner.network, card)

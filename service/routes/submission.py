@@ -1,18 +1,14 @@
 """A request for a training, and what must hold before it becomes a job."""
 
-import json
 import re
-from collections.abc import Callable
-from typing import Any
 
 from n2n_core import networks, weights
 from n2n_core.datasets import Report
-from n2n_core.errors import ConfigError, N2NError, UnknownModelError
+from n2n_core.errors import ConfigError, UnknownModelError
 from service.errors import ProblemError
 from service.jobs.catalogue import Version
 from service.jobs.datasets import Dataset
 from service.jobs.errors import UnknownDatasetError
-from service.jobs.idempotency import IdempotencyKeys, Replay
 from service.jobs.intake import check_name
 from service.jobs.store import Job, Json
 from service.jobs.training import recipe
@@ -40,36 +36,6 @@ def submit(state: State, request: TrainJobRequest, job_id: str | None) -> Job:
     name = _name(state, request, dataset)
     sha256 = base.sha256 if base else None
     return state.jobs.create(spec, name, dataset.id, job_id=job_id, base_sha256=sha256)
-
-
-def once(
-    keys: IdempotencyKeys,
-    key: str | None,
-    route: str,
-    payload: Json,
-    make: Callable[[str | None], tuple[int, Any]],
-) -> tuple[int, Any]:
-    """What ``make`` answers, a status and JSON; for a key that came before, what it answered then.
-
-    Args:
-        make: takes the id for the thing that it makes, or None.
-
-    Raises:
-        KeyInFlightError: the same request came a moment ago and is not answered yet.
-        KeyReusedError: the key came with another payload.
-    """
-    if key is None:
-        return make(None)
-    begun = keys.begin(key, route, json.dumps(payload, sort_keys=True).encode())
-    if isinstance(begun, Replay):
-        return begun.status, begun.body
-    try:
-        status, body = make(begun.resource)
-    except (N2NError, ProblemError):  # after any other error nobody knows whether it was made
-        keys.abandon(key, route)
-        raise
-    keys.finish(key, route, status, body)
-    return status, body
 
 
 def _refusal(field: str, code: str, detail: str) -> ProblemError:

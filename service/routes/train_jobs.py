@@ -16,8 +16,9 @@ from service.jobs.runner import delete_job
 from service.jobs.store import Job
 from service.routes import train_job_outputs
 from service.routes.denoise import while_wanted
+from service.routes.once import once
 from service.routes.state import State, StateDep
-from service.routes.submission import once, submit
+from service.routes.submission import submit
 from service.routes.train_job_outputs import JobId
 from service.schemas_jobs import TrainJob, TrainJobList, TrainJobRequest, describe
 

@@ -385,7 +385,9 @@ async def test_a_job_is_cancelled_resumed_and_deleted(
     await live.post(f"{path}/cancel")
     assert (await wait(live, path))["state"] == "cancelled"
     starts = [event for event in parse((await live.get(f"{path}/events")).text) if event["event"] == "start"]
-    assert [json.loads(event["data"])["step"] for event in starts] == [0, cancelled["progress"]["step"]]
+    told = [json.loads(event["data"]) for event in starts]
+    assert [start["step"] for start in told] == [0, cancelled["progress"]["step"]]
+    assert {start["initial"] for start in told} == {trained["result"]["sha256"]}
     assert (await live.delete(path)).status_code == 204
     problems.check(await live.get(path), 404, "unknown_job")
     assert not live_app.state.n2n.folder.job(running["id"]).exists()
