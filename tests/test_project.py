@@ -20,6 +20,7 @@ import yaml
 import n2n_core
 from n2n_core import cli, networks, train, weights
 from n2n_core.cli.command import Parser
+from n2n_core.cli.jobs import URL_VARIABLE
 from service.app import create_app
 from service.cli import add as add_serve
 from service.jobs.settings import PREFIX
@@ -54,7 +55,10 @@ def test_every_command_of_the_docs_exists_with_its_options() -> None:
     assert {name for name, _ in found} <= set(known)
     for name, rest in found:
         options = re.findall(r"(?<!\S)--?[a-z][a-z-]*", rest)
-        assert set(options) <= set(known[name]._option_string_actions), f"n2n {name}{rest}"
+        parser = known[name]
+        if parser._subparsers:
+            parser = parser._subparsers._group_actions[0].choices[rest.split()[0]]  # type: ignore[index]
+        assert set(options) <= set(parser._option_string_actions), f"n2n {name}{rest}"
     assert len(found) > 5
 
 
@@ -64,7 +68,7 @@ def test_every_setting_is_in_the_docs(name: str) -> None:
 
 
 def test_every_setting_of_the_docs_and_the_compose_file_exists() -> None:
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {URL_VARIABLE}
     used = {name for service in COMPOSE["services"].values() for name in service["environment"]}
     assert set(re.findall(r"N2N_[A-Z_]+", DOCS)) | used <= known
 

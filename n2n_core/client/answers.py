@@ -82,7 +82,8 @@ class Dataset(Answer):
 
     @classmethod
     def read(cls, values: Json) -> Self:
-        return cls(**_known(cls, values) | {"report": Report.read_if(values.get("report"))})
+        parts = {"counts": values.get("counts") or {}, "report": Report.read_if(values.get("report"))}
+        return cls(**_known(cls, values) | parts)
 
 
 @dataclass(frozen=True)

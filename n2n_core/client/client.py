@@ -51,7 +51,8 @@ class Client:
     def __init__(
         self, url: str = URL, timeout: float = 60.0, *, retries: int = 6, pause: float = 0.5
     ) -> None:
-        self._transport = Transport(url, timeout, retries, pause)
+        self.url = url.rstrip("/")
+        self._transport = Transport(self.url, timeout, retries, pause)
 
     def __enter__(self) -> Self:
         return self

@@ -1,5 +1,6 @@
 """The service's endpoints as a client sees them, small, over a real socket, with faults on demand."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -14,7 +15,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 TIMES = {"created_at": "2026-11-24T15:00:00Z", "updated_at": "2026-11-24T15:00:01.5+00:00"}
-STATE = "state"
+STATE, HANG = "state", b"hang"
 
 
 def job(id: str = "j1", state: str = "queued", **more: Any) -> dict[str, Any]:
@@ -59,7 +60,8 @@ class Contract:
 
     ``faults`` are taken by the next requests, one each: a response instead of the right one; or a word:
     ``drop`` closes the connection before the request is done, ``drop-answer`` after it is done.
-    ``streams`` are what the next streams of events send, each then cut off; the last one ends well.
+    ``streams`` are what the next streams of events send, each then cut off; the last one ends well,
+    and ``HANG`` in one is a long silence.
     """
 
     def __init__(self) -> None:
@@ -122,7 +124,7 @@ class Contract:
         return JSONResponse({"datasets": [dataset(page_token or "d1")], "next_page_token": None})
 
     async def _dataset(self, id: str) -> Response:
-        return JSONResponse(dataset(id, report=None))
+        return JSONResponse(dataset(id, report=None, counts=None))
 
     async def _gone(self, id: str) -> Response:
         return Response(status_code=204)
@@ -173,6 +175,8 @@ def _cut() -> Response:
 
 async def _parts(parts: list[bytes], cut: bool) -> Any:
     for part in parts:
+        if part == HANG:
+            await asyncio.sleep(60)
         yield part
     if cut:
         raise ConnectionAbortedError  # uvicorn closes the connection amid the chunks

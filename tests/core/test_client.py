@@ -55,14 +55,15 @@ def test_models_and_datasets_are_read_without_what_is_not_known(client: Client) 
     assert (data.id, data.kind, data.counts) == ("d1", "pairs", {"scenes": 3})
     assert data.report
     assert [(check.name, check.figure) for check in data.report.checks] == [("shift", 0.1)]
-    assert client.dataset("d7").report is None
+    unchecked = client.dataset("d7")
+    assert (unchecked.report, unchecked.counts) == (None, {})
 
 
 def test_files_are_uploaded_as_they_are(client: Client, service: Contract, tmp_path: Path) -> None:
     large = bytes(range(256)) * 4000
     (tmp_path / "a.zip").write_bytes(large)
     (tmp_path / "b.png").write_bytes(b"b")
-    paths = [tmp_path / "a.zip", str(tmp_path / "b.png")]
+    paths: list[Path | str] = [tmp_path / "a.zip", str(tmp_path / "b.png")]
     noise = {"name": "gaussian", "sigma": 0.1}
     assert client.upload_dataset(paths, "clean", "mine", data_range=4095.0, corruption=noise).name == "mine"
     assert service.forms == [
@@ -271,18 +272,19 @@ def test_a_service_that_restarts_is_waited_for(client: Client, service: Contract
     assert names(client.watch("j1")) == ["running", "succeeded"]
 
 
-@pytest.mark.parametrize("streams", [[], [[START, RUNNING]] + [[]] * 9, "html"])
+@pytest.mark.parametrize(
+    ("streams", "faults", "first"),
+    [([], [], []), ([[START, RUNNING], *[[]] * 9], [], ["start"]), ([], [page(200)], [])],
+    ids=["none", "breaks", "replaced"],
+)
 def test_without_a_stream_the_job_is_asked_for(
-    client: Client, service: Contract, streams: list[list[bytes]]
+    client: Client, service: Contract, streams: list[list[bytes]], faults: list[Response], first: list[str]
 ) -> None:
-    if streams == "html":
-        service.faults.append(page(200))
-    else:
-        service.streams.extend(streams)
+    service.streams.extend(streams)
+    service.faults.extend(faults)
     running = job(state="running")
     service.states.extend([running, running, job(state="succeeded")])
-    expected = (["start"] if streams and streams != "html" else []) + ["running", "succeeded"]
-    assert names(client.watch("j1")) == expected
+    assert names(client.watch("j1")) == [*first, "running", "succeeded"]
     assert service.asked("GET", "/train-jobs/j1")[0][0]["prefer"] == "wait=5"
 
 
