@@ -55,7 +55,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on(course_data: Path) -> None:
 
 def test_help_lists_every_command() -> None:
     out, _ = start("--help").communicate(timeout=60)
-    for name in ("serve", "denoise", "data", "train", "evaluate", "models", "publish"):
+    for name in ("serve", "denoise", "data", "train", "evaluate", "models", "publish", "jobs"):
         assert f"\n    {name} " in out
 
 

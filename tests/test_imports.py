@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LEVELS = [
     {"errors"},
-    {"noise", "metrics", "files", "device", "schedule", "scratch", "png", "neighbours", "pace"},
+    {"noise", "metrics", "files", "device", "schedule", "scratch", "png", "neighbours", "pace", "client"},
     {"image", "networks", "samples", "events", "checkpoints"},
     {"data", "tiling", "weights", "learners", "fast_path", "plots"},
     {"recipe", "datasets", "precision", "cuda_graphs"},

@@ -20,6 +20,7 @@ import yaml
 import n2n_core
 from n2n_core import cli, networks, train, weights
 from n2n_core.cli.command import Parser
+from n2n_core.cli.jobs import URL_VARIABLE
 from service.app import create_app
 from service.cli import add as add_serve
 from service.jobs.settings import PREFIX
@@ -67,7 +68,7 @@ def test_every_setting_is_in_the_docs(name: str) -> None:
 
 
 def test_every_setting_of_the_docs_and_the_compose_file_exists() -> None:
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {URL_VARIABLE}
     used = {name for service in COMPOSE["services"].values() for name in service["environment"]}
     assert set(re.findall(r"N2N_[A-Z_]+", DOCS)) | used <= known
 

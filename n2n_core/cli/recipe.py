@@ -1,0 +1,55 @@
+"""The options that describe a training, a field of ``TrainConfig`` each."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from n2n_core.learners import LOSSES, OPTIMIZERS, PRECISIONS
+from n2n_core.networks import ENGINES, MODELS
+from n2n_core.recipe import TrainConfig
+from n2n_core.schedule import SCHEDULES
+
+
+def add_recipe(command: argparse.ArgumentParser, *, defaults: bool = True) -> list[str]:
+    """Add them, all but ``initial``, and return the fields' names.
+
+    Args:
+        defaults: whether an option that is not given has the recipe's value; else it is left out.
+    """
+    recipe, names = TrainConfig(), list[str]()
+
+    def add(name: str, help: str, **how: Any) -> None:
+        default = getattr(recipe, name) if defaults else argparse.SUPPRESS
+        command.add_argument(f"--{name.replace('_', '-')}", default=default, help=help, **how)
+        names.append(name)
+
+    flag = argparse.BooleanOptionalAction
+    add("model", "architecture", choices=MODELS)
+    add("engine", "torch.nn or by hand; auto is the model's own", choices=("auto", *ENGINES))
+    add("epochs", "passes over the data, at most", type=int)
+    add("max_seconds", "time budget; none if not given", type=float)
+    add("patience", "end after so many epochs without a better one", type=int)
+    add("batch_size", "crops a step", type=int)
+    add("optimizer", "update rule", choices=OPTIMIZERS)
+    add("lr", "peak learning rate", type=float)
+    add("momentum", "for sgd", type=float)
+    add("schedule", "of the rate", choices=SCHEDULES)
+    add("loss", "other than mse: torch.nn alone", choices=LOSSES)
+    add("crop", "side of what is seen of a picture", type=int)
+    add("crops_per_epoch", "as many as cover the pictures if not given", type=int)
+    add("validation", "share of a dataset's scenes held out", type=float)
+    add("augment", "flips and rotations", action=flag)
+    add("swap", "exchange the pair's images", action=flag)
+    add("corruption", "for clean pictures", type=_corruption, metavar="NOISE[,KEY=VALUE]")
+    add("gamma", "Neighbor2Neighbor's, for single pictures", type=float)
+    add("precision", "of arithmetic", choices=PRECISIONS)
+    add("seed", "of weights, order, augmentation", type=int)
+    return names
+
+
+def _corruption(text: str) -> dict[str, Any]:
+    """``gaussian,sigma=0.1`` as a recipe holds it."""
+    name, *parameters = text.split(",")
+    pairs = (parameter.partition("=") for parameter in parameters)
+    return {"name": name} | {key: int(value) if value.isdigit() else float(value) for key, _, value in pairs}
