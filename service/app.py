@@ -19,6 +19,13 @@ from service import errors
 from service.batching import Scheduler
 from service.device_process import DeviceProcess
 from service.fast_route import FastRoute
+from service.jobs.catalogue import Catalogue
+from service.jobs.database import Database
+from service.jobs.datasets import DatasetStore
+from service.jobs.folders import DataFolder
+from service.jobs.idempotency import IdempotencyKeys
+from service.jobs.runner import Supervisor
+from service.jobs.store import JobStore
 from service.middleware import BodyLimit, Head, Observe, RequestId
 from service.registry import Registry
 from service.routes import denoise, denoise_batch, health, models
@@ -66,7 +73,12 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
         telemetry.watch_device(device.name, device.resident_bytes)
     scheduler = Scheduler(len(devices), settings.max_waiting_pixels, telemetry)
     worker = Worker(settings.max_pixels, scheduler, telemetry)
-    state = app.state.n2n = State(settings, registry, worker, telemetry)
+    database, folder = Database(settings.database_url), DataFolder(settings.data)
+    store = JobStore(database)
+    state = app.state.n2n = State(
+        settings, registry, worker, telemetry, store, DatasetStore(database), Catalogue(database, folder),
+        IdempotencyKeys(database), folder, Supervisor(settings, store),
+    )  # fmt: skip
     for module in (denoise, denoise_batch, models, health):
         app.include_router(module.router)
     app.add_api_route("/", _docs, include_in_schema=False)
@@ -83,11 +95,21 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state: State = app.state.n2n
+    await anyio.to_thread.run_sync(_open, state)
     await anyio.to_thread.run_sync(state.registry.warm_up)
     log.info("ready: models %s", ", ".join(sorted(state.registry.models)))
     yield
     await state.worker.close()
+    await anyio.to_thread.run_sync(state.supervisor.close)
     state.registry.close()
+    state.jobs.database.close()
+
+
+def _open(state: State) -> None:
+    state.jobs.database.migrate()
+    state.folder.make()
+    state.catalogue.follow(state.settings.weights)
+    state.supervisor.start()
 
 
 async def _docs() -> RedirectResponse:

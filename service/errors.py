@@ -21,6 +21,13 @@ from n2n_core.errors import (
     UnknownModelError,
 )
 from service.batching import DeadlineError, RefusedError
+from service.jobs.errors import (
+    ConflictError,
+    KeyInFlightError,
+    KeyReusedError,
+    UnknownDatasetError,
+    UnknownJobError,
+)
 from service.schemas import FieldError, Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -39,6 +46,11 @@ CORE_ERRORS: dict[type[N2NError], tuple[int, str]] = {
     ImageTooLargeError: (413, "image_too_large"),
     ImageError: (422, "bad_image"),
     ShapeError: (422, "bad_image"),
+    UnknownJobError: (404, "unknown_job"),
+    UnknownDatasetError: (404, "unknown_dataset"),
+    ConflictError: (409, "conflict"),
+    KeyInFlightError: (409, "key_in_flight"),
+    KeyReusedError: (422, "key_reused"),
 }
 
 Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]

@@ -5,6 +5,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from service.jobs.catalogue import Catalogue
+from service.jobs.datasets import DatasetStore
+from service.jobs.folders import DataFolder
+from service.jobs.idempotency import IdempotencyKeys
+from service.jobs.runner import Supervisor
+from service.jobs.store import JobStore
 from service.registry import Registry
 from service.settings import Settings
 from service.telemetry import Telemetry
@@ -19,6 +25,12 @@ class State:
     registry: Registry
     worker: Worker
     telemetry: Telemetry
+    jobs: JobStore
+    datasets: DatasetStore
+    catalogue: Catalogue
+    keys: IdempotencyKeys
+    folder: DataFolder
+    supervisor: Supervisor
 
 
 def _state(request: Request) -> State:

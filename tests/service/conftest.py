@@ -18,8 +18,9 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def app() -> FastAPI:
-    return create_app(Settings(device="cpu", max_bytes=MAX_BYTES, max_pixels=MAX_PIXELS))
+def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+    data = tmp_path_factory.mktemp("data")
+    return create_app(Settings(data=data, device="cpu", max_bytes=MAX_BYTES, max_pixels=MAX_PIXELS))
 
 
 @pytest.fixture(scope="session")
