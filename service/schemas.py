@@ -1,5 +1,6 @@
 """What the service's JSON answers look like."""
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -43,9 +44,22 @@ class Problem(BaseModel):
 
 
 class Model(BaseModel):
-    """A model that can be used, and where it comes from."""
+    """A version of a model, and where it comes from."""
 
-    id: str = Field(description="what `?model=` takes", examples=["scratch"])
+    id: str = Field(
+        description="what `?model=` takes: the bare name of the promoted version, `name@2` of another",
+        examples=["scratch"],
+    )
+    name: str
+    version: int
+    promoted: bool = Field(description="whether the bare name stands for it")
+    source: Literal["shipped", "trained", "uploaded"]
+    created_at: datetime
+    lineage: dict[str, Any] = Field(
+        description="where it comes from: `job`, `dataset` and `base_sha256` if it was trained here,"
+        " the `commit` and version of the code"
+    )
+    bytes: int = Field(description="size of its weights file")
     task: str = Field(description="what it is for")
     default: bool = Field(description="whether it is used when a request names none")
     parameters: int = Field(description="number of trained values", examples=[134203])
@@ -60,9 +74,15 @@ class Model(BaseModel):
 
 
 class ModelList(BaseModel):
-    """All models."""
+    """All models, each in its promoted version."""
 
     models: list[Model]
+
+
+class ModelVersions(BaseModel):
+    """All versions of a model, the newest first."""
+
+    versions: list[Model]
 
 
 class Health(BaseModel):

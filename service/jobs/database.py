@@ -62,11 +62,14 @@ class Database:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
     def migrate(self) -> None:
-        """Bring the tables up to date. Of several processes that start at once, one does.
+        """Bring the tables up to date, and make SQLite's folder. Of several processes that start at
+        once, one does.
 
         Raises:
             ConfigError: the database cannot be reached or written.
         """
+        if self.is_sqlite:
+            Path(str(self.engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         config.set_main_option("path_separator", "os")
@@ -93,7 +96,6 @@ def _engine(url: str) -> Engine:
     if kind not in _OPTIONS or (kind == "sqlite" and parsed.database in (None, "", ":memory:")):
         raise ConfigError(f"the database is {parsed!r}, {expected}")
     if kind == "sqlite":
-        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
         return create_engine(parsed, **_OPTIONS[kind])
     try:
         return create_engine(parsed.set(drivername="postgresql+psycopg"), **_OPTIONS[kind])

@@ -1,41 +1,53 @@
-"""The models that can be used."""
+"""The models that there are: their versions, what is served, and the files to take along."""
 
-from dataclasses import asdict
+from functools import cache
+from pathlib import Path as FilePath
 from typing import Annotated
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Path
 
+from n2n_core import weights
 from service.errors import responses
-from service.registry import Registry, ServedModel
-from service.routes.state import StateDep
+from service.jobs.catalogue import Version
+from service.jobs.intake import DEFAULT
+from service.routes.state import State, StateDep
 from service.schemas import Model, ModelList
 
 router = APIRouter(prefix="/models", tags=["models"], responses=responses(500))
 
+Reference = Annotated[
+    str, Path(description="the model's `name`, or one version of it, `name@2`", examples=["scratch"])
+]
+
 
 @router.get("")
 async def list_models(state: StateDep) -> ModelList:
-    """All models, with their origin and measured quality."""
+    """The promoted version of every model, with its origin and measured quality."""
     await state.registry.refresh()
-    models = state.registry.models
-    return ModelList(models=[_describe(state.registry, models[name]) for name in sorted(models)])
+    found = await run_sync(state.catalogue.list_served)
+    return ModelList(models=[_describe(state, version) for version in found])
 
 
 @router.get("/{model}", responses=responses(404, 422))
-async def get_model(
-    model: Annotated[str, Path(description="the model's id", examples=["scratch"])], state: StateDep
-) -> Model:
-    """One model."""
+async def get_model(state: StateDep, model: Reference) -> Model:
+    """One model, by its name the promoted version."""
     await state.registry.refresh()
-    return _describe(state.registry, state.registry.get(model))
+    name = state.registry.default if model == DEFAULT else model
+    return _describe(state, await run_sync(state.catalogue.resolve, name))
 
 
-def _describe(registry: Registry, model: ServedModel) -> Model:
-    return Model(
-        id=model.entry.id,
-        task=model.entry.task,
-        default=model.entry.id == registry.default,
-        parameters=model.parameters,
-        sha256=model.entry.sha256,
-        **asdict(model.card),
-    )
+@cache
+def _parameters(path: FilePath) -> int:
+    """By the file, which has its hash for a name and never changes."""
+    return weights.count_values(path)
+
+
+def _describe(state: State, version: Version) -> Model:
+    return Model.model_validate(
+        {
+            **version.card, **vars(version), "id": version.id,
+            "parameters": _parameters(state.catalogue.path(version)),
+            "default": version.promoted and version.name == state.registry.default,
+        }
+    )  # fmt: skip

@@ -32,8 +32,9 @@ def serve(*arguments: str, **variables: str) -> subprocess.Popen[str]:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[subprocess.Popen[str]]:
-    with serve("--port", "0", N2N_DEVICE="cpu", N2N_MAX_BYTES="1000000") as process:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    data = str(tmp_path_factory.mktemp("data"))
+    with serve("--port", "0", N2N_DEVICE="cpu", N2N_MAX_BYTES="1000000", N2N_DATA=data) as process:
         yield process
         process.terminate()
 
