@@ -28,7 +28,7 @@ from service.jobs.runner import Supervisor
 from service.jobs.store import JobStore
 from service.middleware import BodyLimit, Head, Observe, RequestId
 from service.registry import Registry
-from service.routes import denoise, denoise_batch, health, models
+from service.routes import datasets, denoise, denoise_batch, health, models
 from service.routes.state import State
 from service.schemas import Problem
 from service.settings import Settings
@@ -79,11 +79,16 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
         settings, registry, worker, telemetry, store, DatasetStore(database), catalogue,
         IdempotencyKeys(database), folder, Supervisor(settings, store),
     )  # fmt: skip
-    for module in (denoise, denoise_batch, models, health):
+    for module in (denoise, denoise_batch, models, datasets, health):
         app.include_router(module.router)
     app.add_api_route("/", _docs, include_in_schema=False)
     app.add_middleware(FastRoute, state=state)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_bytes, max_reading_bytes=settings.max_reading_bytes)
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=settings.max_bytes,
+        max_reading_bytes=settings.max_reading_bytes,
+        streamed={"/datasets": ("N2N_MAX_DATASET_BYTES", settings.max_dataset_bytes)},
+    )
     app.add_middleware(Head)
     app.add_middleware(Observe, telemetry=telemetry)
     app.add_middleware(RequestId)  # added last, so it comes first

@@ -66,7 +66,9 @@ class Registry:
         """
         await self.refresh()
         name = self.default if reference in (None, DEFAULT) else str(reference)
-        return self.models.get(name) or await asyncio.to_thread(self._look_up, name)
+        if name in self.models:
+            return self.models[name]
+        return await asyncio.to_thread(self._look_up, name)
 
     async def refresh(self) -> None:
         """Follow what was published, if the last look is old; what cannot be read changes nothing."""
