@@ -116,7 +116,7 @@ def problem(
         title=title(status),
         status=status,
         detail=detail,
-        instance=quote(request.url.path),
+        instance=quote(request.url.path, safe="/@"),
         code=code,
         request_id=request_id,
         errors=list(errors),
