@@ -72,7 +72,8 @@ class Registry:
 
     async def refresh(self) -> None:
         """Follow what was published, if the last look is old; what cannot be read changes nothing."""
-        if self.ready and monotonic() - self._checked >= CHECK_SECONDS:
+        is_old = monotonic() - self._checked >= CHECK_SECONDS
+        if self.ready and is_old and not self._updating.locked():  # nobody waits for another one's look
             self._checked = monotonic()
             await asyncio.to_thread(self.update)
 

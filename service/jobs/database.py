@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from n2n_core.errors import ConfigError
+from n2n_core.files import storing
 
 BUSY_SECONDS = 15
 """How long a writer waits for another one (SQLite has one at a time). Below the lease."""
@@ -67,9 +68,12 @@ class Database:
 
         Raises:
             ConfigError: the database cannot be reached or written.
+        StorageError: SQLite's folder cannot be made.
         """
         if self.is_sqlite:
-            Path(str(self.engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
+            path = Path(str(self.engine.url.database))
+            with storing(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         config.set_main_option("path_separator", "os")

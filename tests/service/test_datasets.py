@@ -6,12 +6,14 @@ import zipfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from typing import Any, get_args
 
 import httpx
 import pytest
 import torch
 from fastapi import FastAPI
+from starlette.types import Message
 
 from n2n_core import image
 from n2n_core.datasets import KINDS
@@ -205,6 +207,42 @@ async def test_an_upload_has_its_own_bound() -> None:
         problems.check(response, 413, "body_too_large", "100000", "N2N_MAX_DATASET_BYTES")
         response = await client.post("/denoise", content=bytes(1001), headers={"content-type": "image/png"})
         problems.check(response, 413, "body_too_large", "N2N_MAX_BYTES")
+
+
+async def test_an_upload_takes_no_memory(client: httpx.AsyncClient) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield form(('name="kind"', b"single"), ('name="name"', b"large"))[:-4]
+        yield b'\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n'
+        for _ in range(2**11):
+            yield bytes(2**16)
+        yield b"\r\n--x--\r\n"
+
+    before = getrusage(RUSAGE_SELF).ru_maxrss
+    response = await client.post("/datasets", content=body(), headers={"content-type": FORM})
+    problems.check(response, 422, "bad_dataset", "a.txt", "no pictures")
+    assert getrusage(RUSAGE_SELF).ru_maxrss - before < 2**15  # KiB, of 128 MiB that were sent
+
+
+async def test_a_client_that_hangs_up_leaves_nothing(app: FastAPI) -> None:
+    pieces = [form(('name="file"; filename="a.zip"', bytes(2**16)))[:-100]]
+
+    async def receive() -> Message:
+        if pieces:
+            return {"type": "http.request", "body": pieces.pop(), "more_body": True}
+        assert list(state(app).folder.datasets.glob(".*/files/a.zip"))
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        pass
+
+    headers = [(b"content-type", FORM.encode())]
+    scope = {
+        "type": "http", "method": "POST", "path": "/datasets", "raw_path": b"/datasets", "query_string": b"",
+        "headers": headers, "scheme": "http", "server": ("n2n", 80), "http_version": "1.1", "root_path": "",
+    }  # fmt: skip
+    await app(scope, receive, send)
+    assert not pieces
+    assert not list(state(app).folder.datasets.glob(".*"))
 
 
 async def test_files_of_the_server(tmp_path: Path, client: httpx.AsyncClient) -> None:
