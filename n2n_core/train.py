@@ -126,6 +126,7 @@ class _Run:
         self.metrics: Metrics = {}
         self.best: dict[str, Any] | None = None  # the best epoch, and its score
         self.initial: str | None = None  # hash of the weights that the run began with
+        self.validated = -1  # the step that the metrics are of
         self.losses: list[Tensor] = []
 
     def go(self, should_stop: Callable[[], bool]) -> bool:
@@ -138,7 +139,7 @@ class _Run:
             total_steps=self.total,
             device=str(self.device),
             noise_floor=self.validation.noise_floor,
-            **asdict(self.config),
+            **self.recipe,
         )
         while (reason := self.finished()) is None:
             if not self.run_epoch(should_stop):
@@ -165,12 +166,17 @@ class _Run:
         """Why the run is complete; None if it is not."""
         if self.epoch >= self.config.epochs:
             return "epochs"
-        if self.pace.share >= 1:
+        if self.pace.share >= 1 and self.validated == self.step:
             return "max_seconds"
         patience = self.config.patience
         if self.best and patience is not None and self.epoch - self.best["epoch"] >= patience:
             return "patience"
         return None
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The configuration to show: of the weights begun with, the hash and not the path."""
+        return asdict(replace(self.config, initial=self.initial))
 
     @property
     def step(self) -> int:
@@ -244,7 +250,7 @@ class _Run:
         """Validate; keep the weights, and those of the best epoch."""
         began, epoch = monotonic(), self.epoch + (self.batch > 0)
         outputs = self.predict(self.validation.noisy.to(self.device)).cpu()
-        self.metrics = self.metrics | self.validation.after(outputs)
+        self.metrics, self.validated = self.metrics | self.validation.after(outputs), self.step
         self.check()
         if self.best is None or score(self.metrics) > self.best["score"]:
             self.best = {"epoch": epoch, "score": score(self.metrics)}
@@ -289,14 +295,14 @@ class _Run:
             "metrics": self.metrics,
             "best": self.best,
             "initial": self.initial,
+            "validated": self.validated,
         }
         checkpoints.save(self.folder, state)
         self.save(MODEL)
 
     def save(self, name: str) -> None:
-        """The weights as they are, with a card; of the weights begun with, their hash alone."""
-        recipe = asdict(replace(self.config, initial=self.initial))
-        recipe |= {"steps": self.step, "seconds": round(self.pace.seconds)}
+        """The weights as they are, with a card."""
+        recipe = self.recipe | {"steps": self.step, "seconds": round(self.pace.seconds)}
         card = weights.Card(networks.describe(self.architecture), recipe, self.data_card, self.metrics)
         with storing(self.folder / name):
             weights.save(self.folder / name, self.learner.network, card)
@@ -315,7 +321,8 @@ class _Run:
         self.epoch, self.batch, self.order = state["epoch"], state["batch"], state["order"]
         self.generator.set_state(state["generator"])
         self.pace.start(state["seconds"])
-        self.metrics, self.best, self.initial = state["metrics"], state["best"], state["initial"]
+        self.metrics, self.validated = state["metrics"], state["validated"]
+        self.best, self.initial = state["best"], state["initial"]
 
     @contextmanager
     def memory_watched(self) -> Iterator[None]:

@@ -28,7 +28,7 @@ from service.jobs.runner import Supervisor
 from service.jobs.store import JobStore
 from service.middleware import BodyLimit, Head, Observe, RequestId
 from service.registry import Registry
-from service.routes import datasets, denoise, denoise_batch, health, models
+from service.routes import datasets, denoise, denoise_batch, health, models, train_jobs
 from service.routes.state import State
 from service.schemas import Problem
 from service.settings import Settings
@@ -79,7 +79,7 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
         settings, registry, worker, telemetry, store, DatasetStore(database), catalogue,
         IdempotencyKeys(database), folder, Supervisor(settings, store),
     )  # fmt: skip
-    for module in (denoise, denoise_batch, models, datasets, health):
+    for module in (denoise, denoise_batch, models, datasets, train_jobs, health):
         app.include_router(module.router)
     app.add_api_route("/", _docs, include_in_schema=False)
     app.add_middleware(FastRoute, state=state)

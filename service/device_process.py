@@ -81,7 +81,11 @@ class DeviceProcess:
         number = next(self._numbers)
         self._models[number] = path
         if self._child:
-            self.ask("load", number, path)
+            try:
+                self.ask("load", number, path)
+            except WeightsError:
+                self.remove(number)
+                raise
         return number
 
     def remove(self, number: int) -> None:
@@ -126,8 +130,9 @@ class DeviceProcess:
 
     def resident_bytes(self) -> int:
         """Memory that the process holds; 0 while it does not run, or where this cannot be told."""
+        child = self._child
         try:
-            fields = Path(f"/proc/{self._child.process.pid}/statm").read_text() if self._child else "0 0"
+            fields = Path(f"/proc/{child.process.pid}/statm").read_text() if child else "0 0"
         except OSError:
             return 0
         return int(fields.split()[1]) * mmap.PAGESIZE
@@ -142,17 +147,28 @@ class DeviceProcess:
     def _started(self) -> _Child:
         with self._starting:
             if self._child is None:
-                self._child = child = _Child(self.name, self.threads)
-                for number, path in list(self._models.items()):
-                    child.ask(("load", number, path))
+                self._child = self._start()
             return self._child
 
+    def _start(self) -> _Child:
+        child = _Child(self.name, self.threads)
+        try:
+            for number, path in list(self._models.items()):
+                child.ask(("load", number, path))
+        except Exception as error:
+            child.end()
+            if isinstance(error, EOFError | OSError):
+                raise DeviceDiedError(f"the process of device {self.name} ended as it started") from error
+            raise
+        return child
+
     def _died(self, child: _Child) -> DeviceDiedError:
-        with self._starting:
-            if self._child is child:
-                self._child = None
-                log.error("the process of device %s ended, another one is started", self.name)
-                child.end()
+        if self._child is child:  # else another one may be starting, which the event loop must not wait for
+            with self._starting:
+                if self._child is child:
+                    self._child = None
+                    log.error("the process of device %s ended, another one is started", self.name)
+                    child.end()
         return DeviceDiedError(f"the process of device {self.name} ended")
 
 
@@ -214,7 +230,7 @@ class _Child:
             theirs.close()
         *lanes, self._control = (Connection(ours.detach()) for ours, _ in pairs)
         self.lanes = [_Line(lane) for lane in lanes]
-        self._finalizer = weakref.finalize(self, _end, self.process, [*lanes, self._control])
+        self._finalizer = weakref.finalize(self, _end, self.process, self._control)
 
     def ask(self, message: tuple[Any, ...]) -> Any:
         """The result of a call.
@@ -246,30 +262,37 @@ class _Line:
         Raises:
             EOFError, OSError: the process is gone.
         """
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-            self._loop.add_reader(self._connection.fileno(), self._read)
-        self._reply = self._loop.create_future()
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            loop.add_reader(self._connection.fileno(), self._read)
+            self._loop = loop
         self._connection.send(message)
+        self._reply = loop.create_future()
         return _value(await self._reply)
 
     def leave(self) -> None:
-        """Wait no more."""
+        """Hang up, upon which a call under way fails; any thread may do this."""
         if self._loop and not self._loop.is_closed():
-            self._loop.remove_reader(self._connection.fileno())
-        self._loop = None
+            self._loop.call_soon_threadsafe(self._hang_up)  # it watches the line until then
+        else:
+            self._connection.close()
 
     def _read(self) -> None:
-        reply, self._reply = self._reply, None
         try:
             value = self._connection.recv()
-        except (EOFError, OSError) as error:
-            self.leave()
-            if reply and not reply.done():
-                reply.set_exception(error)
+        except (EOFError, OSError):
+            self._hang_up()
         else:
+            reply, self._reply = self._reply, None
             if reply and not reply.done():
                 reply.set_result(value)
+
+    def _hang_up(self) -> None:
+        if self._loop and not self._connection.closed:
+            self._loop.remove_reader(self._connection.fileno())
+            self._connection.close()
+        if self._reply and not self._reply.done():
+            self._reply.set_exception(EOFError("the line is closed"))
 
 
 def _value(reply: tuple[bool, Any]) -> Any:
@@ -287,9 +310,8 @@ def _anonymous_file() -> IO[bytes]:
     return tempfile.TemporaryFile()
 
 
-def _end(process: subprocess.Popen[bytes], lines: list[Connection]) -> None:
-    for line in lines:
-        line.close()
+def _end(process: subprocess.Popen[bytes], line: Connection) -> None:
+    line.close()
     try:
         process.wait(END_SECONDS)
     except subprocess.TimeoutExpired:
@@ -361,13 +383,11 @@ def main(arguments: list[str]) -> None:
         signal.signal(number, signal.SIG_IGN)
     if int(threads):
         set_threads(int(threads))
-    *lines, memory = map(int, descriptors)
+    *lanes, control, memory = map(int, descriptors)
     server = _Server(device, _Memory(memory))
-    lanes = [threading.Thread(target=server.answer, args=(Connection(line),)) for line in lines]
     for lane in lanes:
-        lane.start()
-    for lane in lanes:
-        lane.join()
+        threading.Thread(target=server.answer, args=(Connection(lane),)).start()
+    server.answer(Connection(control))
 
 
 if __name__ == "__main__":

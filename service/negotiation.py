@@ -1,5 +1,6 @@
 """Which format an answer takes: the ``Accept`` header (RFC 9110, section 12.5.1)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -33,6 +34,17 @@ def negotiate(accept: str, own: str) -> Answer | None:
     answers = [Answer(format, MEDIA_TYPES[format]) for format in formats] + [Answer(own, BINARY)]
     best = max(answers, key=lambda answer: _quality(answer.media_type, ranges))
     return best if _quality(best.media_type, ranges) > 0 else None
+
+
+def prefers(accept: str, kinds: Sequence[str]) -> str | None:
+    """The most wanted of these media types, the first between equals; None if none is acceptable.
+
+    >>> prefers("text/csv, */*;q=0.5", ("application/json", "text/csv"))
+    'text/csv'
+    """
+    ranges = _parse(accept or "*/*")
+    best = max(kinds, key=lambda kind: _quality(kind, ranges))
+    return best if _quality(best, ranges) > 0 else None
 
 
 def _parse(accept: str) -> dict[str, float]:

@@ -75,7 +75,7 @@ class Dataset:
         self._check()
 
     @classmethod
-    def open(cls, folder: Path) -> Dataset:
+    def open(cls, folder: str | Path) -> Dataset:
         """The dataset in ``folder``.
 
         Raises:

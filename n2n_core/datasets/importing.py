@@ -59,9 +59,9 @@ class Options:
 
 
 def import_dataset(
-    sources: Path | Sequence[Path],
+    sources: str | Path | Sequence[str | Path],
     kind: str,
-    folder: Path,
+    folder: str | Path,
     *,
     name: str | None = None,
     corruption: dict[str, Any] | None = None,
@@ -82,11 +82,11 @@ def import_dataset(
         DataError: the sources cannot be used; the message names the file and what is expected.
         ConfigError: an argument that cannot work.
     """
-    sources = [Path(sources)] if isinstance(sources, (str, Path)) else [Path(path) for path in sources]
+    paths = [Path(path) for path in ([sources] if isinstance(sources, (str, Path)) else sources)]
     folder, options = Path(folder), options or Options()
     name = _checked_name(folder.name if name is None else name)
     corruption = _checked_corruption(kind, corruption)
-    for source in sources:
+    for source in paths:
         if not source.exists():
             raise DataError(f"{source}: no such file or folder")
     if folder.exists():
@@ -95,9 +95,9 @@ def import_dataset(
         spool = temporary / SPOOL
         spool.mkdir()
         writer = Writer(temporary, options.limits.total_bytes)
-        _write(sources, kind, writer, spool, options)
+        _write(paths, kind, writer, spool, options)
         shutil.rmtree(spool)
-        shown = ", ".join(source.name for source in sources[:8]) + (", ..." if len(sources) > 8 else "")
+        shown = ", ".join(source.name for source in paths[:8]) + (", ..." if len(paths) > 8 else "")
         writer.finish(kind, name, shown, corruption)
     return Dataset.open(folder)
 

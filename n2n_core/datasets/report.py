@@ -63,3 +63,9 @@ class Report:
             "fingerprint": self.fingerprint, "scenes": self.scenes, "verdict": self.verdict,
             "checks": [asdict(check) for check in self.checks],
         }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], picture: bytes = b"") -> Report:
+        """What ``to_dict`` gave."""
+        checks = tuple(Check(**check) for check in values["checks"])
+        return cls(values["fingerprint"], values["scenes"], checks, picture)

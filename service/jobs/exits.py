@@ -3,7 +3,15 @@
 import errno
 from collections.abc import Iterator
 
-from n2n_core.errors import ConfigError, DataError, DivergedError, UnknownModelError, WeightsError
+from n2n_core.errors import (
+    ConfigError,
+    DataError,
+    DivergedError,
+    OutOfMemoryError,
+    StorageError,
+    UnknownModelError,
+    WeightsError,
+)
 
 FINISHED = 0
 CRASHED = 1  # Python's own, for an error that nobody expected: tried again
@@ -17,6 +25,7 @@ CODES = {
     14: "bad_data",
     15: "bad_config",
     16: "bad_model",
+    17: "storage",
 }
 """Permanent failures, by exit status: it tells the reason where the database cannot be written."""
 
@@ -28,7 +37,9 @@ _OWN: tuple[tuple[type[Exception], str], ...] = (
     (UnknownModelError, "bad_config"),
     (ConfigError, "bad_config"),
     (WeightsError, "bad_model"),
+    (OutOfMemoryError, "out_of_memory"),
     (MemoryError, "out_of_memory"),
+    (StorageError, "storage"),  # that which came of no error of the system's that is known below
 )
 _ERRNO = {
     errno.ENOSPC: "disk_full",

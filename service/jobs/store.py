@@ -274,7 +274,8 @@ class JobStore:
             LeaseLostError: the job is not this attempt's any more; the transaction must not go on.
         """
         values = {
-            **asdict(progress), "finished_at": now(), "result_version": version, "result_sha256": sha256,
+            **asdict(progress), "phase": "succeeded", "finished_at": now(), "result_version": version,
+            "result_sha256": sha256,
         }  # fmt: skip
         if not _move(connection, job_id, ACTIVE, State.SUCCEEDED, jobs.c.fence == fence, **values):
             raise LeaseLostError(job_id, fence)

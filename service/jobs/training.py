@@ -1,15 +1,13 @@
 """One attempt at a job's training: the call of ``fit``, its progress, and the model that comes of it."""
 
-import time
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 
 from n2n_core import train
-from n2n_core.cli.data import TRAINING, VALIDATION
-from n2n_core.data import load_pairs
+from n2n_core.datasets import Dataset
 from n2n_core.device import device_names, set_threads
 from n2n_core.errors import ConfigError
-from n2n_core.train import CHECKPOINT, Event, TrainConfig
+from n2n_core.train import Event, TrainConfig
 from service.jobs.catalogue import Catalogue, Version, add_version
 from service.jobs.folders import DataFolder
 from service.jobs.heart import Heart
@@ -17,12 +15,12 @@ from service.jobs.intake import Kept, keep
 from service.jobs.store import Job, Json
 from service.settings import read_settings
 
-BEST = "best.safetensors"
-"""Weights of the epoch that validated best, where the core keeps them."""
+NO_FIGURES = {"event", "time", "step", "seconds", "eta_seconds"}
+"""What events hold that is no metric."""
 
 
 def run(job: Job, folder: DataFolder, heart: Heart) -> Kept | None:
-    """Train until the end, or until the heart is asked to stop; the trained weights, or None.
+    """Train until the end, or until the heart is asked to stop; the best epoch's weights, or None.
 
     Raises:
         N2NError: the training cannot succeed as it was asked for.
@@ -30,16 +28,15 @@ def run(job: Job, folder: DataFolder, heart: Heart) -> Kept | None:
     settings = read_settings()
     set_threads(settings.train_threads)
     device = device_names(settings.device)[-1]  # the first one has most of the requests
-    reporter = Reporter(heart, folder)
-    stop = heart.stop_asked.is_set
-    if not fit(job.spec, folder.dataset(job.dataset_id or ""), folder.job(job.id), device, reporter, stop):
+    if not fit(job, folder, device, Reporter(heart, folder), heart.stop_asked.is_set):
         return None
-    best, last = (folder.job(job.id) / name for name in (BEST, train.MODEL))
-    return keep(best if best.exists() else last, folder)
+    return keep(folder.job(job.id) / train.BEST, folder)
 
 
 def recipe(spec: Json) -> TrainConfig:
     """The training's configuration, or ``ConfigError`` with the name of what is wrong."""
+    if "initial" in spec:
+        raise ConfigError("the job's spec names a file as initial, expected a base")
     try:
         return TrainConfig(**spec)
     except TypeError as error:
@@ -47,23 +44,31 @@ def recipe(spec: Json) -> TrainConfig:
 
 
 def fit(
-    spec: Json,
-    dataset: Path,
-    folder: Path,
+    job: Job,
+    folder: DataFolder,
     device: str,
     on_event: Callable[[Event], None],
     should_stop: Callable[[], bool],
 ) -> bool:
-    """The core's training of ``spec`` in ``folder``, from its checkpoint if there is one."""
-    pairs, validation = (load_pairs(dataset / name) for name in (TRAINING, VALIDATION))
+    """The core's training of the job in its folder, from its checkpoint if there is one."""
+    config = recipe(job.spec)
+    if job.base_sha256:
+        config = replace(config, initial=str(folder.weights(job.base_sha256)))
+    dataset = Dataset.open(folder.dataset(job.dataset_id or ""))
     return train.fit(
-        recipe(spec),
-        pairs,
-        validation,
-        folder,
-        resume=(folder / CHECKPOINT).exists(),
+        config,
+        dataset,
+        None,
+        folder.job(job.id),
+        resume=folder.has_checkpoint(job.id),
         device=device,
-        data_card={"dataset": dataset.name},
+        data_card={
+            "dataset": dataset.name,
+            "dataset_id": job.dataset_id,
+            "kind": dataset.kind,
+            "scenes": len(dataset),
+            "fingerprint": dataset.fingerprint,
+        },
         on_event=on_event,
         should_stop=should_stop,
     )
@@ -74,40 +79,27 @@ class Reporter:
 
     def __init__(self, heart: Heart, folder: DataFolder) -> None:
         self.heart, self.folder = heart, folder
-        self.began, self.first = time.monotonic(), 0
 
     def __call__(self, event: Event) -> None:
         """Note one event; the next heartbeat tells."""
+        heart, step = self.heart, event["step"]
         match event["event"]:
             case "start":
-                self.began, self.first = time.monotonic(), event["step"]
-                heart = self.heart
                 heart.insist(lambda: heart.store.running(heart.job_id, heart.fence, event["device"]))
-                heart.tell(phase="training", step=event["step"], total_steps=event["total_steps"])
+                heart.tell(phase="training", step=step, total_steps=event["total_steps"])
             case "step":
-                self.note(event, "loss", "lr", "images_per_second")
+                heart.tell(step=step, eta_seconds=event["eta_seconds"], metrics=self.metrics(event))
             case "epoch":
-                self.note(
-                    event, "epoch", "best_epoch", "psnr", "psnr_pooled", "noisy_psnr", "noisy_psnr_pooled"
-                )
-            case "stopped" | "end":
-                self.heart.tell(step=event["step"], eta_seconds=None)
-        self.heart.tell(has_checkpoint=self.folder.has_checkpoint(self.heart.job_id))
+                heart.tell(step=step, metrics=self.metrics(event))
+            case "stopped":
+                heart.tell(step=step, eta_seconds=None)
+            case "end":
+                heart.tell(step=step, eta_seconds=None, phase="publishing")
+        heart.tell(has_checkpoint=self.folder.has_checkpoint(heart.job_id))
 
-    def note(self, event: Event, *names: str) -> None:
-        """Take figures from the event."""
-        progress = self.heart.progress
-        figures = {name: event[name] for name in names if name in event}
-        step = event["step"]
-        left = event["eta_seconds"] if "eta_seconds" in event else self.time_left(step)
-        self.heart.tell(step=step, metrics=progress.metrics | figures, eta_seconds=left)
-
-    def time_left(self, step: int) -> float | None:
-        """Seconds to the end at the mean speed of this attempt, validation included."""
-        total, done = self.heart.progress.total_steps, step - self.first
-        if not total or done < 1:
-            return None
-        return (total - step) * (time.monotonic() - self.began) / done
+    def metrics(self, event: Event) -> Json:
+        """The newest of each figure."""
+        return self.heart.progress.metrics | {key: event[key] for key in event if key not in NO_FIGURES}
 
 
 def publish(catalogue: Catalogue, job: Job, heart: Heart, kept: Kept) -> Version:

@@ -161,4 +161,4 @@ def test_sizes_on_cuda_are_larger() -> None:
     assert denoiser.window == cuda_path.WINDOW > WINDOW
     assert BATCH_PIXELS <= denoiser.batch_pixels <= cuda_path.MOST_PIXELS
     denoiser.calibrate()
-    assert denoiser.sweet_pixels in {count * 32**2 for count in cuda_path.COUNTS}
+    assert denoiser.pace.sweet_pixels in {count * 32**2 for count in cuda_path.COUNTS}

@@ -291,6 +291,15 @@ def test_a_budget_ends_a_run_and_the_schedule_follows_it(tmp_path: Path) -> None
     assert same(before, tensors(tmp_path))
 
 
+def test_a_budget_that_ran_out_while_the_run_was_saved_still_ends_with_a_validation(tmp_path: Path) -> None:
+    config = replace(SMALL, max_seconds=1e6)
+    assert not fit(config, tmp_path, should_stop=stop_after(3))
+    checkpoints.save(tmp_path, checkpoints.load(tmp_path) | {"seconds": 1e6})
+    assert fit(config, tmp_path, resume=True)
+    assert [event["event"] for event in log(tmp_path)[-2:]] == ["epoch", "end"]
+    assert weights.read(tmp_path / train.BEST)[1].recipe["steps"] == 3
+
+
 def test_epochs_end_a_run_before_a_large_budget_and_change_nothing(tmp_path: Path) -> None:
     fit(SMALL, tmp_path / "without")
     assert fit(replace(SMALL, max_seconds=1e6), tmp_path / "with")

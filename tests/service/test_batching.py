@@ -1,19 +1,27 @@
-"""The scheduler of tiles: results, order, batches, faults."""
+"""The scheduler of tiles: results, order, batches, lanes, faults."""
 
-import threading
-from collections.abc import Callable, Iterator
-from time import monotonic
-from typing import Any
+import asyncio
+from asyncio import wait_for
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import torch
 from torch import Generator, Tensor
 
 from n2n_core import networks, tiling, weights
-from n2n_core.inference import Denoiser
-from service.batching import DeadlineError, RefusedError, Scheduler, is_out_of_memory
+from n2n_core.inference import Denoiser, Pace
+from service.batching import (
+    BRIEF_SECONDS,
+    SERIAL_SECONDS,
+    DeadlineError,
+    RefusedError,
+    Scheduler,
+    is_out_of_memory,
+)
+from service.device_process import BRIEF, LONG
 from service.tile_job import AGEING, Job
 
+pytestmark = pytest.mark.anyio
 SECONDS = 30
 
 
@@ -37,19 +45,35 @@ class Recorder:
         self.drops.append((model, reason))
 
 
-class Gated(Denoiser):
-    """A real network whose batches wait for a gate, and can be made to fail."""
+class Gated:
+    """A real network whose batches wait for the gate of their lane, and can be made to fail."""
 
-    def __init__(self, fault: Callable[[Tensor], None] = lambda batch: None) -> None:
-        super().__init__(networks.AutoEncoder((4, 3, 4, 3)).build(Generator().manual_seed(0)), "cpu")
-        self.gate, self.entered, self.fault = threading.Event(), threading.Event(), fault
-        self.sweet_pixels, self.interactive_window, self.window = 4 * 32**2, 32, 64
+    def __init__(
+        self, fault: Callable[[Tensor], None] = lambda batch: None, denoiser: Denoiser | None = None
+    ) -> None:
+        network = networks.AutoEncoder((4, 3, 4, 3)).build(Generator().manual_seed(0))
+        self.denoiser, self.fault = denoiser or Denoiser(network, "cpu"), fault
+        self.geometry, self.pace = self.denoiser.geometry, Pace(64, 4 * 32**2, 1e-6)
+        self.gates, self.entered = [asyncio.Event(), asyncio.Event()], asyncio.Event()
+        self.runs: list[tuple[int, int, bool]] = []
 
-    def run(self, batch: Tensor) -> Tensor:
+    def open(self) -> None:
+        """Both gates."""
+        for gate in self.gates:
+            gate.set()
+
+    async def run(self, batch: Tensor, lane: int, wide: bool) -> Tensor:
         self.entered.set()
-        assert self.gate.wait(SECONDS)
+        await wait_for(self.gates[lane].wait(), SECONDS)
+        self.runs.append((lane, len(batch), wide))
         self.fault(batch)
-        return super().run(batch)
+        return self.denoiser.run(batch)
+
+
+def opened(fault: Callable[[Tensor], None] = lambda batch: None) -> Gated:
+    denoiser = Gated(fault)
+    denoiser.open()
+    return denoiser
 
 
 @pytest.fixture
@@ -58,145 +82,212 @@ def recorder() -> Recorder:
 
 
 @pytest.fixture
-def scheduler(recorder: Recorder) -> Iterator[Scheduler]:
-    scheduler = Scheduler(["cpu"], max_pixels=10**9, observer=recorder)
+async def scheduler(recorder: Recorder) -> AsyncIterator[Scheduler]:
+    scheduler = Scheduler(1, max_pixels=10**9, observer=recorder)
     yield scheduler
-    scheduler.close()
+    await wait_for(scheduler.close(), SECONDS)
 
 
 def picture(height: int = 32, width: int = 32, seed: int = 0) -> Tensor:
     return torch.rand(3, height, width, generator=Generator().manual_seed(seed))
 
 
-def occupied(scheduler: Scheduler, denoiser: Gated) -> Job:
-    """A job that holds the device until the gate opens."""
+async def done(job: Job) -> Tensor:
+    return await wait_for(job.result, SECONDS)
+
+
+async def occupied(scheduler: Scheduler, denoiser: Gated) -> Job:
+    """A job that holds the lane of small requests until the gate opens."""
     job = scheduler.submit("first", [denoiser], picture())
-    assert denoiser.entered.wait(SECONDS)
+    await wait_for(denoiser.entered.wait(), SECONDS)
     return job
 
 
 @pytest.mark.parametrize("model", sorted(weights.read_index()))
 @pytest.mark.parametrize("size", [(32, 32), (1, 1), (37, 150), (200, 131), (300, 300)])
-def test_the_result_is_the_models_own(model: str, size: tuple[int, int], scheduler: Scheduler) -> None:
-    denoiser, image = Denoiser.load(weights.find(model).path, "cpu"), picture(*size)
-    output = scheduler.submit(model, [denoiser], image).result.result(SECONDS)
-    difference = output[:, : size[0], : size[1]] - denoiser(image[None])[0]
+async def test_the_result_is_the_models_own(model: str, size: tuple[int, int], scheduler: Scheduler) -> None:
+    own, image = Denoiser.load(weights.find(model).path, "cpu"), picture(*size)
+    denoiser = Gated(denoiser=own)
+    denoiser.open()
+    output = await done(scheduler.submit(model, [denoiser], image))
+    difference = output[:, : size[0], : size[1]] - own(image[None])[0]
     assert difference.abs().max() < 1e-5
     assert scheduler.pixels == 0
 
 
-def test_what_waits_is_run_together(scheduler: Scheduler, recorder: Recorder) -> None:
+async def test_what_waits_is_run_together(scheduler: Scheduler, recorder: Recorder) -> None:
     denoiser = Gated()
-    first = occupied(scheduler, denoiser)
+    first = await occupied(scheduler, denoiser)
     images = [picture(seed=seed) for seed in range(6)]
     jobs = [scheduler.submit("a", [denoiser], image) for image in images]
-    denoiser.gate.set()
+    denoiser.open()
     for image, job in zip([picture(), *images], [first, *jobs], strict=True):
-        expected = Denoiser(denoiser.network, "cpu")(image[None])[0]
-        assert (job.result.result(SECONDS) - expected).abs().max() < 1e-6
+        expected = denoiser.denoiser(image[None])[0]
+        assert (await done(job) - expected).abs().max() < 1e-6
     assert [tiles for _, tiles, _ in recorder.batches] == [1, 4, 2]  # at most sweet_pixels
     assert len(recorder.waits) == 7
 
 
-def test_only_the_like_are_run_together(scheduler: Scheduler, recorder: Recorder) -> None:
-    denoiser, other = Gated(), Gated()
-    other.gate.set()
-    occupied(scheduler, denoiser)
+async def test_what_comes_in_one_turn_of_the_loop_is_run_together(
+    scheduler: Scheduler, recorder: Recorder
+) -> None:
+    denoiser = opened()
+    jobs = [scheduler.submit("a", [denoiser], picture(seed=seed)) for seed in range(3)]
+    for job in jobs:
+        await done(job)
+    later = scheduler.submit("a", [denoiser], picture())
+    await done(later)
+    assert recorder.batches == [("a", 3, 3072), ("a", 1, 1024)]
+
+
+async def test_only_the_like_are_run_together(scheduler: Scheduler, recorder: Recorder) -> None:
+    denoiser, other = Gated(), opened()
+    await occupied(scheduler, denoiser)
     jobs = [
         scheduler.submit("a", [denoiser], picture()),
         scheduler.submit("b", [other], picture()),
         scheduler.submit("a", [denoiser], picture(24, 32)),
         scheduler.submit("a", [denoiser], picture()),
     ]
-    denoiser.gate.set()
+    denoiser.open()
     for job in jobs:
-        job.result.result(SECONDS)
+        await done(job)
     assert sorted(recorder.batches[1:]) == [("a", 1, 24 * 32), ("a", 2, 2048), ("b", 1, 1024)]
 
 
-def test_a_small_picture_overtakes_a_large_one(scheduler: Scheduler) -> None:
+async def test_a_small_request_waits_for_no_tile_of_a_large_one(scheduler: Scheduler) -> None:
+    denoiser = Gated()
+    large = scheduler.submit("a", [denoiser], picture(256, 256))
+    await wait_for(denoiser.entered.wait(), SECONDS)
+    denoiser.gates[BRIEF].set()
+    small = scheduler.submit("a", [denoiser], picture(24, 24))
+    assert (await done(small)).shape == (3, 24, 24)
+    assert [lane for lane, _, _ in denoiser.runs] == [BRIEF]
+    assert not large.result.done()
+    denoiser.open()
+    assert (await done(large)).shape == (3, 256, 256)
+    assert {lane for lane, _, _ in denoiser.runs[1:]} == {LONG}
+
+
+@pytest.mark.parametrize("factor", [0.99, 1.01])
+async def test_the_work_decides_the_lane(factor: float, scheduler: Scheduler) -> None:
+    denoiser = opened()
+    denoiser.pace.seconds_per_pixel = factor * BRIEF_SECONDS / 32**2
+    await done(scheduler.submit("a", [denoiser], picture()))
+    assert denoiser.runs[0][0] == (BRIEF if factor < 1 else LONG)
+
+
+@pytest.mark.parametrize("factor", [0.99, 1.01])
+async def test_cheap_tiles_leave_a_core_free(factor: float, scheduler: Scheduler) -> None:
+    denoiser = opened()
+    denoiser.pace.seconds_per_pixel = factor * SERIAL_SECONDS / 32**2
+    jobs = [scheduler.submit("a", [denoiser], picture()) for _ in range(2)]
+    for job in jobs:
+        await done(job)
+    assert denoiser.runs == [(BRIEF, 2, factor > 1)]
+
+
+@pytest.mark.parametrize(("large", "small"), [(256, 128), (60, 24)])  # in the lane of each
+async def test_a_smaller_picture_overtakes_a_larger_one(large: int, small: int, scheduler: Scheduler) -> None:
     denoiser, finished = Gated(), []
-    occupied(scheduler, denoiser)
-    jobs = {"large": scheduler.submit("a", [denoiser], picture(256, 256))}
-    jobs["small"] = scheduler.submit("a", [denoiser], picture(24, 24))
+    held = scheduler.submit("a", [denoiser], picture(large, large))
+    await wait_for(denoiser.entered.wait(), SECONDS)
+    jobs = {"large": scheduler.submit("a", [denoiser], picture(large, large))}
+    jobs["small"] = scheduler.submit("a", [denoiser], picture(small, small))
     for name, job in jobs.items():
         job.result.add_done_callback(lambda _, name=name: finished.append(name))  # type: ignore[misc]
-    denoiser.gate.set()
-    for job in jobs.values():
-        job.result.result(SECONDS)
+    denoiser.open()
+    for job in (held, *jobs.values()):
+        await done(job)
+    assert len({lane for lane, _, _ in denoiser.runs}) == 1
     assert finished == ["small", "large"]
 
 
-def test_a_large_picture_is_cut_small_while_small_ones_come(scheduler: Scheduler) -> None:
-    denoiser = Gated()
-    denoiser.gate.set()
-    alone = scheduler.submit("a", [denoiser], picture(256, 256))
-    scheduler.submit("a", [denoiser], picture(32, 32))
-    mixed = scheduler.submit("a", [denoiser], picture(256, 256))
-    assert alone.shape == (70, 70)  # about 64, in as few tiles as can be
-    assert mixed.shape == (33, 33)
-    assert (alone.result.result(SECONDS) - mixed.result.result(SECONDS)).abs().max() < 1e-6
+async def test_a_large_picture_is_cut_as_its_pace_tells(scheduler: Scheduler) -> None:
+    denoiser = opened()
+    job = scheduler.submit("a", [denoiser], picture(256, 256))
+    assert job.shape == (70, 70)  # about 64, in as few tiles as can be
+    denoiser.pace.window = 32
+    fine = scheduler.submit("a", [denoiser], picture(256, 256))
+    assert fine.shape == (33, 33)
+    assert (await done(job) - await done(fine)).abs().max() < 1e-6
 
 
-def test_waiting_earns_urgency() -> None:
+async def test_waiting_earns_urgency() -> None:
     denoiser = Gated()
-    denoiser.seconds_per_pixel = 1e-3
+    denoiser.pace.seconds_per_pixel = 1e-3
     cover = list(tiling.tiles(32, 32, denoiser.geometry, 32))
     old, new = (Job("a", denoiser, picture(), cover, None, arrived=arrived) for arrived in (0.0, 100.0))
     assert old.urgency(100) == pytest.approx(new.urgency(100) - 100 * AGEING)
     assert new.urgency(100) == pytest.approx(1.024)
 
 
-def test_a_cancelled_request_loses_its_tiles(scheduler: Scheduler, recorder: Recorder) -> None:
+async def test_who_has_waited_long_goes_first(scheduler: Scheduler, recorder: Recorder) -> None:
     denoiser = Gated()
-    first = occupied(scheduler, denoiser)
+    await occupied(scheduler, denoiser)
+    old = scheduler.submit("old", [denoiser], picture(60, 60))
+    old.arrived -= 1  # as if a second ago
+    new = scheduler.submit("new", [denoiser], picture(24, 24))
+    denoiser.open()
+    for job in (old, new):
+        await done(job)
+    assert [model for model, _, _ in recorder.batches] == ["first", "old", "new"]
+
+
+async def test_a_cancelled_request_loses_its_tiles(scheduler: Scheduler, recorder: Recorder) -> None:
+    denoiser = Gated()
+    first = scheduler.submit("first", [denoiser], picture(100, 100))
+    await wait_for(denoiser.entered.wait(), SECONDS)
     large = scheduler.submit("large", [denoiser], picture(320, 320))
-    small = scheduler.submit("small", [denoiser], picture(40, 40))
+    other = scheduler.submit("other", [denoiser], picture(90, 90))
     assert large.result.cancel()
-    denoiser.gate.set()
-    assert first.result.result(SECONDS) is not None
-    assert small.result.result(SECONDS) is not None
+    denoiser.open()
+    assert (await done(first)).shape == (3, 100, 100)
+    assert (await done(other)).shape == (3, 90, 90)
     assert recorder.drops == [("large", "cancelled")]
     assert "large" not in {model for model, _, _ in recorder.batches}
     assert scheduler.pixels == 0
 
 
-def test_a_request_whose_time_is_over_is_dropped(scheduler: Scheduler, recorder: Recorder) -> None:
+async def test_a_request_whose_time_is_over_is_dropped(scheduler: Scheduler, recorder: Recorder) -> None:
     denoiser = Gated()
-    denoiser.seconds_per_pixel = 0.0
-    occupied(scheduler, denoiser)
+    denoiser.pace.seconds_per_pixel = 0.0
+    await occupied(scheduler, denoiser)
     job = scheduler.submit("late", [denoiser], picture(), timeout=0.01)
-    while monotonic() < job.arrived + 0.02:
-        pass
-    denoiser.gate.set()
+    await asyncio.sleep(0.02)
+    denoiser.open()
     with pytest.raises(DeadlineError):
-        job.result.result(SECONDS)
+        await done(job)
     assert recorder.drops == [("late", "deadline")]
-
-
-def test_a_result_that_would_be_late_is_refused_at_once(scheduler: Scheduler) -> None:
-    denoiser = Gated()
-    denoiser.gate.set()
-    denoiser.seconds_per_pixel = 1.0
-    with pytest.raises(RefusedError, match=r"would take 1024.0 s, expected at most 2 s") as caught:
-        scheduler.submit("a", [denoiser], picture(), timeout=2)
-    assert caught.value.reason == "too_late"
     assert scheduler.pixels == 0
 
 
-def test_beyond_the_bound_work_is_refused_at_once() -> None:
-    scheduler, denoiser = Scheduler(["cpu"], max_pixels=2048), Gated()
-    occupied(scheduler, denoiser)
+async def test_a_result_that_would_be_late_is_refused_at_once(scheduler: Scheduler) -> None:
+    denoiser = opened()
+    denoiser.pace.seconds_per_pixel = 1.0
+    with pytest.raises(RefusedError, match=r"would take 1024.0 s, expected at most 2 s") as caught:
+        scheduler.submit("a", [denoiser], picture(), timeout=2)
+    assert caught.value.reason == "too_late"
+    assert caught.value.retry_after == pytest.approx(1022)
+    assert scheduler.pixels == 0
+
+
+async def test_beyond_the_bound_work_is_refused_at_once() -> None:
+    scheduler, denoiser = Scheduler(1, max_pixels=2048), Gated()
+    await occupied(scheduler, denoiser)
     jobs = [scheduler.submit("a", [denoiser], picture()) for _ in range(2)]
     with pytest.raises(RefusedError, match="2048 pixels wait, expected at most 2048") as caught:
         scheduler.submit("a", [denoiser], picture())
     assert caught.value.reason == "overloaded"
     assert caught.value.retry_after >= 1
-    denoiser.gate.set()
+    with pytest.raises(RefusedError, match="2048 pixels wait, expected fewer than 2048"):
+        scheduler.check_room()
+    denoiser.open()
     for job in jobs:
-        job.result.result(SECONDS)
-    assert scheduler.submit("a", [denoiser], picture(80, 80)).result.result(SECONDS).shape == (3, 80, 80)
-    scheduler.close()
+        await done(job)
+    scheduler.check_room()
+    assert (await done(scheduler.submit("a", [denoiser], picture(80, 80)))).shape == (3, 80, 80)
+    await scheduler.close()
 
 
 def poisoned(batch: Tensor) -> None:
@@ -204,23 +295,23 @@ def poisoned(batch: Tensor) -> None:
         raise RuntimeError("poison")
 
 
-def test_an_error_concerns_its_request_alone(scheduler: Scheduler, recorder: Recorder) -> None:
+async def test_an_error_concerns_its_request_alone(scheduler: Scheduler, recorder: Recorder) -> None:
     denoiser = Gated(poisoned)
-    occupied(scheduler, denoiser)
+    await occupied(scheduler, denoiser)
     good = [scheduler.submit("good", [denoiser], picture(seed=seed)) for seed in range(3)]
     bad = scheduler.submit("bad", [denoiser], picture(70, 70) + 5)
     bad_small = scheduler.submit("bad", [denoiser], picture() + 5)
-    denoiser.gate.set()
-    assert all(job.result.result(SECONDS).isfinite().all() for job in good)
+    denoiser.open()
+    assert all([(await done(job)).isfinite().all() for job in good])
     for job in (bad, bad_small):
         with pytest.raises(RuntimeError, match="poison"):
-            job.result.result(SECONDS)
-    assert scheduler.submit("good", [denoiser], picture()).result.result(SECONDS) is not None
+            await done(job)
+    assert (await done(scheduler.submit("good", [denoiser], picture()))).shape == (3, 32, 32)
     assert recorder.drops == [("bad", "failed")] * 2
     assert scheduler.pixels == 0
 
 
-def test_without_memory_batches_are_halved(scheduler: Scheduler, recorder: Recorder) -> None:
+async def test_without_memory_batches_are_halved(scheduler: Scheduler, recorder: Recorder) -> None:
     sizes = []
 
     def scarce(batch: Tensor) -> None:
@@ -229,10 +320,10 @@ def test_without_memory_batches_are_halved(scheduler: Scheduler, recorder: Recor
             raise torch.OutOfMemoryError("no memory")
 
     denoiser = Gated(scarce)
-    occupied(scheduler, denoiser)
+    await occupied(scheduler, denoiser)
     jobs = [scheduler.submit("a", [denoiser], picture(seed=seed)) for seed in range(4)]
-    denoiser.gate.set()
-    assert all(job.result.result(SECONDS).shape == (3, 32, 32) for job in jobs)
+    denoiser.open()
+    assert all([(await done(job)).shape == (3, 32, 32) for job in jobs])
     assert sizes == [1, 4, 2, 1, 1, 2, 1, 1]
     assert recorder.drops == []
 
@@ -251,46 +342,66 @@ def test_lack_of_memory_is_told_from_other_faults(error: Exception, expected: bo
     assert is_out_of_memory(error) == expected
 
 
-def test_several_devices_share_the_work(recorder: Recorder) -> None:
-    scheduler, pair = Scheduler(["cpu:0", "cpu:1"], 10**9, recorder), [Gated(), Gated()]
+async def test_several_devices_share_the_work(recorder: Recorder) -> None:
+    scheduler, pair = Scheduler(2, 10**9, recorder), [Gated(), Gated()]
     jobs = [scheduler.submit("a", pair, picture(seed=seed)) for seed in range(8)]
-    assert all(denoiser.entered.wait(SECONDS) for denoiser in pair)
     for denoiser in pair:
-        denoiser.gate.set()
+        await wait_for(denoiser.entered.wait(), SECONDS)
+    for denoiser in pair:
+        denoiser.open()
     for job in jobs:
-        assert job.result.result(SECONDS).shape == (3, 32, 32)
-    assert {job.denoiser for job in jobs} == set(pair)
-    scheduler.close()
+        assert (await done(job)).shape == (3, 32, 32)
+    assert [sum(job.denoiser is denoiser for job in jobs) for denoiser in pair] == [4, 4]
+    await scheduler.close()
 
 
-def test_draining_finishes_what_was_taken_on_and_takes_no_more(scheduler: Scheduler) -> None:
+async def test_draining_finishes_what_was_taken_on_and_takes_no_more(scheduler: Scheduler) -> None:
     denoiser = Gated()
-    first = occupied(scheduler, denoiser)
+    first = await occupied(scheduler, denoiser)
     second = scheduler.submit("a", [denoiser], picture(100, 100))
     scheduler.drain()
-    with pytest.raises(RefusedError, match="the service is stopping") as caught:
-        scheduler.submit("a", [denoiser], picture())
-    assert caught.value.reason == "stopping"
-    denoiser.gate.set()
-    scheduler.close()
+    for refused in (scheduler.check_room, lambda: scheduler.submit("a", [denoiser], picture())):
+        with pytest.raises(RefusedError, match="the service is stopping") as caught:
+            refused()
+        assert caught.value.reason == "stopping"
+    closing = asyncio.ensure_future(scheduler.close())
+    await asyncio.sleep(0.01)
+    assert not closing.done()
+    denoiser.open()
+    await wait_for(closing, SECONDS)
     assert first.result.done()
     assert second.result.done()
-    assert not any(device.thread.is_alive() for device in scheduler.devices)
 
 
-def test_an_idle_device_sleeps(scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[Any] = []
-    monkeypatch.setattr(type(scheduler.devices[0]), "_form", lambda self: calls.append(self))
-    threading.Event().wait(0.05)
-    assert calls == []
+async def test_an_idle_device_has_no_task(scheduler: Scheduler) -> None:
+    denoiser = opened()
+    before = asyncio.all_tasks()
+    jobs = [scheduler.submit("a", [denoiser], picture(side, side)) for side in (24, 200)]
+    lanes = scheduler.devices[0].lanes
+    assert all(lane.work for lane in lanes)
+    for job in jobs:
+        await done(job)
+    await asyncio.sleep(0)
+    assert [lane.work for lane in lanes] == [None, None]
+    assert asyncio.all_tasks() == before
+
+
+async def test_full_batches_teach_the_pace(scheduler: Scheduler) -> None:
+    denoiser = opened()
+    denoiser.pace.seconds_per_pixel = 0.0
+    await done(scheduler.submit("a", [denoiser], picture()))  # a quarter of sweet_pixels: too few to tell
+    assert denoiser.pace.seconds_per_pixel == 0
+    await done(scheduler.submit("a", [denoiser], picture(60, 60)))
+    assert denoiser.pace.seconds_per_pixel > 0
 
 
 def test_calibration_finds_out_how_much_to_run_at_once() -> None:
     denoiser = Denoiser(networks.AutoEncoder((4, 3, 4, 3)).build(), "cpu")
     denoiser.calibrate()
-    assert denoiser.sweet_pixels in {n * 1024 for n in (4, 8, 16, 32)}
-    assert denoiser.interactive_window in {128, 96, 64, 48}
-    before = denoiser.seconds_per_pixel
+    pace = denoiser.pace
+    assert pace.sweet_pixels in {n * 1024 for n in (4, 8, 16, 32)}
+    assert pace.window in {96, 128, 192, 256}
+    before = pace.seconds_per_pixel
     assert before > 0
-    denoiser.learn(1000, 2 * before * 1000)
-    assert before < denoiser.seconds_per_pixel < 1.2 * before
+    pace.learn(1000, 2 * before * 1000)
+    assert before < pace.seconds_per_pixel < 1.2 * before

@@ -4,10 +4,9 @@ import io
 import json
 import zipfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
-from typing import Any, get_args
+from typing import get_args
 
 import httpx
 import pytest
@@ -20,11 +19,10 @@ from n2n_core.datasets import KINDS
 from n2n_core.datasets.dataset import Dataset
 from n2n_core.image import Picture
 from service import schemas
-from service.app import create_app
 from service.routes.state import State
-from service.settings import Settings
 from tests.pictures import opened
 from tests.service import problems
+from tests.service.serving import serving
 
 pytestmark = pytest.mark.anyio
 
@@ -45,17 +43,6 @@ def pairs(scenes: int = 4) -> bytes:
             for shot in "ab":
                 archive.writestr(f"{shot}/{scene}.png", noisy(ord(shot), scene))
     return buffer.getvalue()
-
-
-@asynccontextmanager
-async def serving(**settings: Any) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(Settings(device="cpu", train_concurrency=0, **settings))
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://n2n") as client,
-    ):
-        yield client
 
 
 async def send(
@@ -200,7 +187,7 @@ async def test_other_bodies_are_refused(client: httpx.AsyncClient) -> None:
 
 
 async def test_an_upload_has_its_own_bound() -> None:
-    async with serving(max_bytes=1000, max_reading_bytes=1000, max_dataset_bytes=100_000) as client:
+    async with serving(max_bytes=1000, max_reading_bytes=1000, max_dataset_bytes=100_000) as (client, _):
         assert len(pairs()) > 50_000
         assert (await send(client, ("a.zip", pairs(2)))).status_code == 201
         response = await send(client, ("a.zip", bytes(100_000)))
@@ -252,7 +239,7 @@ async def test_files_of_the_server(tmp_path: Path, client: httpx.AsyncClient) ->
     (tmp_path / "root" / "shots.zip").write_bytes(pairs())
     (tmp_path / "secret.zip").write_bytes(pairs())
     (tmp_path / "root" / "link.zip").symlink_to(tmp_path / "secret.zip")
-    async with serving(dataset_root=tmp_path / "root") as own:
+    async with serving(dataset_root=tmp_path / "root") as (own, _):
         response = await own.post("/datasets", json=order)
         assert (response.status_code, response.json()["counts"]["scenes"]) == (201, 4)
         for path in ("../secret.zip", str(tmp_path / "secret.zip"), "link.zip", "none.zip", "a\0b"):
@@ -263,7 +250,7 @@ async def test_files_of_the_server(tmp_path: Path, client: httpx.AsyncClient) ->
 
 
 async def test_pages_of_the_list() -> None:
-    async with serving() as client:
+    async with serving() as (client, _):
         files = [("a.png", noisy(1)), ("b.png", noisy(2, 1))]
         ids = [(await send(client, *files, kind="single", name=name)).json()["id"] for name in "abc"]
         page = (await client.get("/datasets", params={"page_size": 2})).json()
@@ -275,19 +262,19 @@ async def test_pages_of_the_list() -> None:
         problems.check(await client.get("/datasets?page_token=x"), 422, "bad_request", "page_token")
 
 
-async def test_delete_unless_a_job_uses_it(app: FastAPI, client: httpx.AsyncClient) -> None:
-    dataset_id = (await send(client, ("shots.zip", pairs()))).json()["id"]
-    held = state(app)
-    held.supervisor.close()  # it would start the training
-    job = held.jobs.create({}, "mine", dataset_id)
-    problems.check(await client.delete(f"/datasets/{dataset_id}"), 409, "conflict", "1 job")
-    assert held.folder.dataset(dataset_id).exists()
-    held.jobs.cancel(job.id)
-    assert (await client.delete(f"/datasets/{dataset_id}")).status_code == 204
-    assert not held.folder.dataset(dataset_id).exists()
-    for path in ("", "/report", "/report.png", "/thumbnails/0.png"):
-        problems.check(await client.get(f"/datasets/{dataset_id}{path}"), 404, "unknown_dataset", dataset_id)
-    problems.check(await client.delete(f"/datasets/{dataset_id}"), 404, "unknown_dataset")
+async def test_delete_unless_a_job_uses_it() -> None:
+    async with serving() as (client, held):
+        dataset_id = (await send(client, ("shots.zip", pairs()))).json()["id"]
+        own = f"/datasets/{dataset_id}"
+        job = held.jobs.create({}, "mine", dataset_id)
+        problems.check(await client.delete(own), 409, "conflict", "1 job")
+        assert held.folder.dataset(dataset_id).exists()
+        held.jobs.cancel(job.id)
+        assert (await client.delete(own)).status_code == 204
+        assert not held.folder.dataset(dataset_id).exists()
+        for path in ("", "/report", "/report.png", "/thumbnails/0.png"):
+            problems.check(await client.get(own + path), 404, "unknown_dataset", dataset_id)
+        problems.check(await client.delete(own), 404, "unknown_dataset")
 
 
 def test_the_kinds_are_the_cores() -> None:

@@ -9,11 +9,11 @@ import httpx
 import onnxruntime
 import pytest
 import torch
-from fastapi import FastAPI
 from httpx import Response
 
 from n2n_core import weights
 from tests.service import problems
+from tests.service.serving import serving
 from tests.service.small import saved
 
 pytestmark = pytest.mark.anyio
@@ -92,22 +92,21 @@ async def test_what_is_no_model_is_refused(client: httpx.AsyncClient, tmp_path: 
     problems.check(await client.get("/models/mine"), 404, "unknown_model")
 
 
-async def test_shipped_and_used_models_are_not_deleted(
-    app: FastAPI, client: httpx.AsyncClient, tmp_path: Path
-) -> None:
+async def test_shipped_and_default_models_are_not_deleted(client: httpx.AsyncClient) -> None:
     problems.check(await client.delete("/models/scratch"), 409, "conflict", "shipped")
     for name in ("torch", "default"):
         problems.check(await client.delete(f"/models/{name}"), 409, "conflict", "default")
     problems.check(await client.delete("/models/best"), 404, "unknown_model")
-    sha256 = (await upload(client, saved(tmp_path, 3).read_bytes(), "base")).json()["sha256"]
-    state = app.state.n2n
-    state.datasets.create("x", "pairs", dataset_id="of-test-models", state="ready")
-    state.supervisor.close()  # it would start the training
-    job = state.jobs.create({}, "tuned", "of-test-models", base_sha256=sha256)
-    problems.check(await client.delete("/models/base"), 409, "conflict", "1 job")
-    state.jobs.cancel(job.id)
-    assert (await client.delete("/models/base")).status_code == 204
-    state.datasets.delete("of-test-models")
+
+
+async def test_what_a_job_starts_from_is_not_deleted(tmp_path: Path) -> None:
+    async with serving() as (client, state):
+        sha256 = (await upload(client, saved(tmp_path, 3).read_bytes(), "base")).json()["sha256"]
+        state.datasets.create("x", "pairs", dataset_id="x", state="ready")
+        job = state.jobs.create({}, "tuned", "x", base_sha256=sha256)
+        problems.check(await client.delete("/models/base"), 409, "conflict", "1 job")
+        state.jobs.cancel(job.id)
+        assert (await client.delete("/models/base")).status_code == 204
 
 
 @pytest.mark.parametrize("name", [*sorted(weights.read_index()), "default"])

@@ -2,10 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -20,21 +17,11 @@ from service.routes.state import State
 from service.settings import Settings
 from tests.pictures import drawn, file
 from tests.service import problems
+from tests.service.serving import serving
 from tests.service.small import saved
 
 pytestmark = pytest.mark.anyio
 PNG = file(drawn("RGB", 40, 28))
-
-
-@asynccontextmanager
-async def serving(**settings: Any) -> AsyncIterator[tuple[httpx.AsyncClient, State]]:
-    app = create_app(Settings(device="cpu", train_concurrency=0, **settings))
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://n2n") as client,
-    ):
-        yield client, app.state.n2n
 
 
 async def denoise(client: httpx.AsyncClient, model: str | None = None) -> httpx.Response:

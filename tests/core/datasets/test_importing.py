@@ -73,8 +73,9 @@ SOURCES: dict[str, Callable[[Path], Path]] = {
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_pairs_of_every_source(tmp_path: Path, source: str) -> None:
-    dataset = import_dataset(SOURCES[source](tmp_path), "pairs", tmp_path / "d")
+    dataset = import_dataset(str(SOURCES[source](tmp_path)), "pairs", str(tmp_path / "d"))
     assert holds(dataset, PAIRS)
+    assert holds(Dataset.open(str(tmp_path / "d")), PAIRS)
     assert dataset.fingerprint == import_dataset(pkl(tmp_path / "y.pkl"), "pairs", tmp_path / "e").fingerprint
     assert sorted(path.name for path in (tmp_path / "d").iterdir()) == ["manifest.json", "stack-000.npy"]
 

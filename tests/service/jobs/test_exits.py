@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from n2n_core.errors import ConfigError, DataError, DivergedError, UnknownModelError, WeightsError
+from n2n_core.errors import (
+    ConfigError,
+    DataError,
+    DivergedError,
+    OutOfMemoryError,
+    StorageError,
+    UnknownModelError,
+    WeightsError,
+)
+from n2n_core.files import storing
 from service.jobs.exits import CODES, STATUSES, reason
 
 
@@ -19,6 +28,8 @@ from service.jobs.exits import CODES, STATUSES, reason
         (UnknownModelError("best", ["torch"]), "bad_config"),
         (WeightsError("not finite"), "bad_model"),
         (MemoryError(), "out_of_memory"),
+        (OutOfMemoryError(7, 16, 64), "out_of_memory"),
+        (StorageError("log.jsonl", "permission denied"), "storage"),
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "out_of_memory"),
         (OSError(errno.ENOSPC, "no space"), "disk_full"),
         (OSError(errno.EFBIG, "too large"), "disk_full"),
@@ -37,6 +48,14 @@ def test_the_first_cause_counts() -> None:
     assert reason(error) == "disk_full"
     error.__context__ = OSError(errno.EROFS, "read-only")
     assert reason(error) == "disk_read_only"
+
+
+def test_a_file_that_cannot_be_written_tells_why() -> None:
+    known = {errno.ENOSPC: "disk_full", errno.EROFS: "disk_read_only", errno.EACCES: "storage"}
+    for number, code in known.items():
+        with pytest.raises(StorageError) as caught, storing(Path("log.jsonl")):
+            raise OSError(number, "no")
+        assert reason(caught.value) == code
 
 
 def test_torchs_words_are_those_that_we_know(tmp_path: Path) -> None:

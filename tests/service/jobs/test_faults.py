@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,9 +16,10 @@ import pytest
 import torch
 from torch import Generator
 
-from n2n_core import train, weights
-from n2n_core.cli.data import TRAINING, VALIDATION
+from n2n_core import checkpoints, train, weights
 from n2n_core.data import Pairs, save_pairs
+from n2n_core.datasets import import_dataset
+from n2n_core.datasets.dataset import MANIFEST
 from n2n_core.metrics import to_bytes
 from service.jobs.catalogue import Catalogue
 from service.jobs.datasets import DatasetStore
@@ -33,12 +35,14 @@ SHORT, LONG = 2, 100_000
 TRAINER = ["-m", "service.jobs.trainer"]
 
 
-def pairs(count: int, size: int, clean: bool = False) -> Pairs:
-    """Pictures of one colour each, with Gaussian noise."""
+def write_dataset(folder: Path, count: int, size: int) -> None:
+    """Pairs of pictures of one colour each, with Gaussian noise."""
     generator = Generator().manual_seed(count)
     colours = (torch.rand(count, 3, 1, 1, generator=generator) * 0.6 + 0.2).expand(count, 3, size, size)
     noisy = [to_bytes(colours + 0.1 * torch.randn(colours.shape, generator=generator)) for _ in range(2)]
-    return Pairs(noisy[0], to_bytes(colours) if clean else noisy[1])
+    with tempfile.TemporaryDirectory() as source:
+        save_pairs(Path(source) / "pairs.pkl", Pairs(noisy[0], noisy[1]))
+        import_dataset(Path(source) / "pairs.pkl", "pairs", folder)
 
 
 class Place:
@@ -59,13 +63,12 @@ class Place:
         self.catalogue = Catalogue(self.store.database, self.folder)
         self.supervisors: list[Supervisor] = []
         self.processes: list[subprocess.Popen[bytes]] = []
-        self.dataset = self.add_dataset(64, 8)
+        self.dataset = self.add_dataset(71, 8)
 
     def add_dataset(self, count: int, size: int) -> str:
         datasets = DatasetStore(self.store.database)
         made = datasets.create("flat", "pairs")
-        save_pairs(self.folder.dataset(made.id) / TRAINING, pairs(count, size))
-        save_pairs(self.folder.dataset(made.id) / VALIDATION, pairs(4, size, clean=True))
+        write_dataset(self.folder.dataset(made.id), count, size)
         return datasets.update(made.id, state="ready").id
 
     def submit(self, epochs: int, dataset: str | None = None, **spec: Any) -> str:
@@ -144,13 +147,14 @@ def test_a_job_becomes_a_model_with_its_lineage(place: Place) -> None:
     place.supervise()
     job = place.wait_end(job_id)
     assert (job.state, job.attempt, job.step, job.total_steps) == ("succeeded", 1, 8, 8), job
-    assert job.metrics["psnr"] > 0
+    assert (job.phase, job.eta_seconds) == ("succeeded", None)
+    assert job.metrics["psnr_estimate"] > 0
     version = place.catalogue.resolve("mine")
     assert (version.version, version.sha256) == (job.result_version, job.result_sha256)
     assert (version.source, version.lineage["job"]) == ("trained", job_id)
     assert version.lineage["dataset"] == place.dataset
     assert weights.sha256(place.catalogue.path(version)) == version.sha256
-    assert version.metrics["psnr"] == job.metrics["psnr"]
+    assert version.metrics["psnr_estimate"] == job.metrics["psnr_estimate"]
     assert not list(place.folder.root.rglob(".*.tmp"))
 
 
@@ -171,7 +175,7 @@ def test_a_killed_trainer_is_resumed_twice_and_then_the_job_fails(place: Place) 
     starts = [event for event in log(place, job_id) if event["event"] == "start"]
     assert [start["step"] > 0 for start in starts] == [False, True, True]
     assert place.catalogue.list_served() == []
-    assert train.load_checkpoint(place.folder.job(job_id))
+    assert checkpoints.load(place.folder.job(job_id))
 
 
 def test_a_killed_trainer_is_resumed_and_succeeds(place: Place) -> None:
@@ -319,7 +323,7 @@ def test_a_loss_that_is_not_a_number_fails_at_once(place: Place) -> None:
 
 def test_out_of_memory_fails_at_once(place: Place) -> None:
     place.settings = place.settings.model_copy(update={"train_memory": 700 * 2**20})
-    job_id = place.submit(SHORT, dataset=place.add_dataset(16, 640))
+    job_id = place.submit(SHORT, dataset=place.add_dataset(24, 640), crop=640)
     place.supervise()
     job = place.wait_end(job_id)
     assert (job.state, job.error_code, job.attempt) == ("failed", "out_of_memory", 1), job
@@ -334,7 +338,7 @@ def test_a_full_disk_fails_at_once_and_keeps_the_last_checkpoint(place: Place) -
     job = place.wait_end(job_id)
     assert (job.state, job.error_code, job.attempt) == ("failed", "disk_full", 1), job
     assert job.has_checkpoint
-    assert train.load_checkpoint(place.folder.job(job_id))["epoch"] > 0
+    assert checkpoints.load(place.folder.job(job_id))["epoch"] > 0
     assert not list(place.folder.job(job_id).glob(".*.tmp"))
     place.store.resume(job_id)
     place.wait_checkpoint(job_id)
@@ -342,7 +346,7 @@ def test_a_full_disk_fails_at_once_and_keeps_the_last_checkpoint(place: Place) -
 
 def test_a_spec_or_a_dataset_that_cannot_work_fails_at_once(place: Place) -> None:
     wrong, broken = place.submit(SHORT, learning=3), place.add_dataset(4, 8)
-    (place.folder.dataset(broken) / TRAINING).write_bytes(b"no pairs")
+    (place.folder.dataset(broken) / MANIFEST).write_bytes(b"no manifest")
     bad = place.submit(SHORT, dataset=broken)
     place.supervise()
     jobs = [place.wait_end(job_id) for job_id in (wrong, bad)]

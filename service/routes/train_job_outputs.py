@@ -1,0 +1,160 @@
+"""What a training leaves behind while it runs: figures, events, pictures, its log."""
+
+import csv
+from io import StringIO
+from threading import Lock
+from typing import Annotated, Literal
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+
+from n2n_core import events, plots, train
+from n2n_core.events import Event
+from service.errors import ProblemError, responses
+from service.jobs import folders
+from service.negotiation import prefers
+from service.routes.job_stream import EventLines, stream
+from service.routes.state import State, StateDep
+from service.schemas_jobs import JobMetrics, Sample, SampleList
+
+CSV, EVENTS, JSON, PLAIN = "text/csv", "text/event-stream", "application/json", "text/plain"
+PLOTS = {"png": "image/png", "svg": "image/svg+xml"}
+_BINARY = {"type": "string", "format": "binary"}
+_drawing = Lock()  # matplotlib's settings and fonts are the process'
+
+router = APIRouter(responses=responses(404, 422))
+
+JobId = Annotated[str, Path(description="the job's id")]
+
+
+@router.get(
+    "/{job}/metrics", response_model=JobMetrics, responses={200: {"content": {CSV: {}}}, **responses(406)}
+)
+async def get_train_job_metrics(
+    state: StateDep,
+    job: JobId,
+    format: Annotated[Literal["json", "csv"] | None, Query(description="goes before Accept")] = None,
+    accept: Annotated[str, Header(description="`application/json` or `text/csv`")] = "*/*",
+) -> Response:
+    """The training's history: losses by steps, PSNR by epochs."""
+    await run_sync(state.jobs.get, job)
+    kind = {"json": JSON, "csv": CSV}[format] if format else prefers(accept, (JSON, CSV))
+    if kind is None:
+        raise ProblemError(406, "not_acceptable", f"Accept is {accept!r}, expected {JSON} or {CSV}")
+    history = await run_sync(_history, state, job)
+    return Response(_table(history), media_type=CSV) if kind == CSV else JSONResponse({"history": history})
+
+
+@router.get(
+    "/{job}/events",
+    response_class=StreamingResponse,
+    responses={
+        200: {"description": "Server-sent events", "content": {EVENTS: {"schema": {"type": "string"}}}},
+        204: {"description": "The job is done, and you have it all"},
+    },
+)
+async def get_train_job_events(
+    state: StateDep,
+    job: JobId,
+    last_event_id: Annotated[
+        int, Header(ge=0, description="the id of the last event that you have: a line of the log")
+    ] = 0,
+) -> Response:
+    """The log's events and the job's states as they come, until the job is done."""
+    found = await run_sync(state.jobs.get, job)
+    lines = EventLines(state.folder.job(job) / events.LOG, last_event_id)
+    first = await run_sync(lines.read)
+    if found.done and last_event_id and not first:
+        return Response(status_code=204)  # it tells a browser not to connect again
+    return StreamingResponse(
+        stream(state, job, lines, first), media_type=EVENTS, headers={"Cache-Control": "no-cache"}
+    )
+
+
+@router.get("/{job}/samples")
+async def list_train_job_samples(state: StateDep, job: JobId) -> SampleList:
+    """The pictures of before and after, one sheet an epoch."""
+    await run_sync(state.jobs.get, job)
+    return SampleList(samples=await run_sync(_samples, state, job))
+
+
+@router.get(
+    "/{job}/samples/{name}",
+    response_class=FileResponse,
+    responses={200: {"description": "The sheet", "content": {"image/png": {"schema": _BINARY}}}},
+)
+async def get_train_job_sample(
+    state: StateDep,
+    job: JobId,
+    name: Annotated[str, Path(description="as the list has it", examples=["epoch-0001.png"])],
+) -> Response:
+    """Noisy, denoised and reference, side by side, a scene a row."""
+    await run_sync(state.jobs.get, job)
+    known = [sample.name for sample in await run_sync(_samples, state, job)]
+    if name not in known:
+        raise ProblemError(404, "unknown_sample", f"job {job} has no sample {name!r}")
+    return FileResponse(state.folder.job(job) / train.SAMPLES / name, media_type="image/png")
+
+
+@router.get(
+    "/{job}/plots/{name}.{format}",
+    response_class=Response,
+    responses={
+        200: {"description": "The plot", "content": {kind: {"schema": _BINARY} for kind in PLOTS.values()}}
+    },
+)
+async def get_train_job_plot(
+    state: StateDep,
+    job: JobId,
+    name: Annotated[Literal["loss", "psnr"], Path(description="which curve")],
+    format: Annotated[Literal["png", "svg"], Path(description="of the picture")],
+) -> Response:
+    """A curve of the training so far."""
+    await run_sync(state.jobs.get, job)
+    return Response(await run_sync(_draw, state, job, name, format), media_type=PLOTS[format])
+
+
+@router.get(
+    "/{job}/log",
+    response_class=Response,
+    responses={200: {"description": "The log", "content": {PLAIN: {"schema": {"type": "string"}}}}},
+)
+async def get_train_job_log(state: StateDep, job: JobId) -> Response:
+    """What the trainer printed."""
+    await run_sync(state.jobs.get, job)
+    path = state.folder.job(job) / folders.LOG
+    return FileResponse(path, media_type=PLAIN) if await run_sync(path.exists) else Response(media_type=PLAIN)
+
+
+def _history(state: State, job_id: str) -> list[Event]:
+    """Reports of steps and epochs, in order; of one that was made twice, by a resumed run, the last."""
+    found = {
+        (event["event"], event["step"]): event
+        for event in events.read(state.folder.job(job_id))
+        if event["event"] in ("step", "epoch")
+    }
+    return sorted(found.values(), key=lambda event: (event["step"], event["event"] == "epoch"))
+
+
+def _table(history: list[Event]) -> str:
+    """The history with a column for each figure."""
+    columns = list(dict.fromkeys(key for event in history for key in event)) or ["event", "time", "step"]
+    text = StringIO()
+    table = csv.DictWriter(text, columns, restval="", lineterminator="\r\n")
+    table.writeheader()
+    table.writerows(history)
+    return text.getvalue()
+
+
+def _samples(state: State, job_id: str) -> list[Sample]:
+    paths = (state.folder.job(job_id) / train.SAMPLES).glob("epoch-*.png")
+    found = {int(path.stem.removeprefix("epoch-")): path.name for path in paths}
+    href = f"/train-jobs/{job_id}/{train.SAMPLES}"
+    return [Sample(name=found[epoch], epoch=epoch, href=f"{href}/{found[epoch]}") for epoch in sorted(found)]
+
+
+def _draw(state: State, job_id: str, name: str, format: str) -> bytes:
+    history = events.read(state.folder.job(job_id))
+    with _drawing:
+        return plots.encode(plots.CURVES[name](history), format)

@@ -1,0 +1,163 @@
+"""Trainings as jobs: asked for, watched, stopped, resumed, forgotten."""
+
+import hashlib
+import re
+from time import monotonic
+from typing import Annotated, Any
+
+from anyio import sleep
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Body, Header, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from service.errors import responses, retry_after
+from service.jobs import states
+from service.jobs.runner import delete_job
+from service.jobs.store import Job
+from service.routes import train_job_outputs
+from service.routes.denoise import while_wanted
+from service.routes.once import once
+from service.routes.state import State, StateDep
+from service.routes.submission import submit
+from service.routes.train_job_outputs import JobId
+from service.schemas_jobs import TrainJob, TrainJobList, TrainJobRequest, describe
+
+MAX_PAGE = 200
+MAX_WAIT, POLL_SECONDS = 60, 0.5
+UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,9})", re.IGNORECASE)
+_JOB: dict[str, Any] = {"model": TrainJob}
+
+router = APIRouter(prefix="/train-jobs", tags=["train jobs"], responses=responses(500))
+router.include_router(train_job_outputs.router)
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="the same request with the same key, within a day, makes one job",
+    ),
+]
+
+
+@router.post("", status_code=202, response_model=TrainJob, responses=responses(409, 413, 422, 503))
+async def create_train_job(
+    state: StateDep, request: Annotated[TrainJobRequest, Body()], idempotency_key: Key = None
+) -> Response:
+    """Train a model on a dataset; `{"dataset": "…"}` is enough. Poll `Location` to see how it goes."""
+
+    def make(job_id: str | None) -> tuple[int, Any]:
+        return 202, describe(submit(state, request, job_id)).model_dump(mode="json")
+
+    payload = request.model_dump()
+    status, body = await run_sync(once, state.keys, idempotency_key, "POST /train-jobs", payload, make)
+    state.supervisor.wake()
+    return JSONResponse(body, status, {"Location": f"/train-jobs/{body['id']}"} | _retry(state))
+
+
+@router.get("", responses=responses(422))
+async def list_train_jobs(
+    state: StateDep,
+    page_size: Annotated[int, Query(ge=1, le=MAX_PAGE, description="jobs a page, at most")] = 50,
+    page_token: Annotated[
+        str | None, Query(pattern=f"^{UUID}$", description="the `next_page_token` of the page before")
+    ] = None,
+    wanted: Annotated[
+        list[states.State] | None,
+        Query(alias="state", description="only jobs in this state; may be repeated"),
+    ] = None,
+) -> TrainJobList:
+    """The jobs, the newest first."""
+    found, token = await run_sync(state.jobs.page, wanted or (), page_size, page_token)
+    return TrainJobList(jobs=[describe(job) for job in found], next_page_token=token)
+
+
+@router.get(
+    "/{job}", response_model=TrainJob, responses={304: {"description": "Not Modified"}, **responses(404, 422)}
+)
+async def get_train_job(
+    request: Request,
+    state: StateDep,
+    job: JobId,
+    if_none_match: Annotated[str | None, Header(description="the `ETag` of the answer that you have")] = None,
+    prefer: Annotated[
+        str | None,
+        Header(description="`wait=30`: answer after so many seconds, or once it is done, or changes"),
+    ] = None,
+) -> Response:
+    """One job. Without `If-None-Match`, `Prefer: wait` waits until the job is done."""
+    asked = _WAIT.search(prefer or "")
+    seconds = min(int(asked[1]), MAX_WAIT) if asked else 0
+    found = await while_wanted(request, _await(state, job, seconds, if_none_match))
+    answer = _answer(state, found)
+    if asked:
+        answer.headers["Preference-Applied"] = f"wait={seconds}"
+    if _matches(if_none_match, answer.headers["ETag"]):
+        return Response(
+            status_code=304, headers={k: v for k, v in answer.headers.items() if k not in _OF_BODY}
+        )
+    return answer
+
+
+@router.post(
+    "/{job}/cancel",
+    status_code=202,
+    response_model=TrainJob,
+    responses={200: _JOB, **responses(404, 409, 422)},
+)
+async def cancel_train_job(state: StateDep, job: JobId) -> Response:
+    """Stop a job at its next checkpoint: 202 while it stops, 200 once it is cancelled."""
+    found = await run_sync(state.jobs.cancel, job)
+    state.supervisor.wake()
+    return _answer(state, found, 200 if found.done else 202)
+
+
+@router.post("/{job}/resume", status_code=202, response_model=TrainJob, responses=responses(404, 409, 422))
+async def resume_train_job(state: StateDep, job: JobId) -> Response:
+    """Let a failed or cancelled job go on from its checkpoint."""
+    found = await run_sync(state.jobs.resume, job)
+    state.supervisor.wake()
+    answer = _answer(state, found, 202)
+    answer.headers["Location"] = f"/train-jobs/{job}"
+    return answer
+
+
+@router.delete("/{job}", status_code=204, responses=responses(404, 409, 422))
+async def delete_train_job(state: StateDep, job: JobId) -> Response:
+    """Forget a job that has ended, with all that it made but its model."""
+    await run_sync(delete_job, state.jobs, state.folder, job)
+    return Response(status_code=204)
+
+
+_OF_BODY = {"content-length", "content-type"}
+
+
+def _answer(state: State, job: Job, status: int = 200) -> Response:
+    body = describe(job).model_dump_json().encode()
+    headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"', "Cache-Control": "no-cache"}
+    return Response(body, status, headers | ({} if job.done else _retry(state)), "application/json")
+
+
+def _retry(state: State) -> dict[str, str]:
+    """Between two heartbeats of the trainer there is nothing new."""
+    return retry_after(state.settings.train_heartbeat)
+
+
+def _matches(header: str | None, tag: str) -> bool:
+    """Whether ``If-None-Match`` names the tag (RFC 9110, section 13.1.2)."""
+    given = [name.strip().removeprefix("W/") for name in (header or "").split(",")]
+    return tag in given or given == ["*"]
+
+
+async def _await(state: State, job_id: str, seconds: float, known: str | None) -> Job:
+    """The job once it is done, or is not as ``known`` any more, or after ``seconds``."""
+    deadline = monotonic() + seconds
+    while True:
+        job = await run_sync(state.jobs.get, job_id)
+        changed = known is not None and not _matches(known, _answer(state, job).headers["ETag"])
+        left = deadline - monotonic()
+        if job.done or changed or left <= 0 or state.worker.scheduler.draining:
+            return job
+        await sleep(min(POLL_SECONDS, left))

@@ -1,0 +1,343 @@
+"""Networks in a process of their own: the same results, whatever happens to the process."""
+
+import asyncio
+import gc
+import os
+import signal
+import subprocess
+import sys
+from asyncio import wait_for
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+import torch
+from torch import Generator, Tensor
+
+from n2n_core import tiling, weights
+from n2n_core.errors import WeightsError
+from n2n_core.inference import Denoiser
+from service.device_process import BRIEF, LANE_FLOATS, LONG, DeviceDiedError, DeviceProcess, RemoteDenoiser
+
+pytestmark = pytest.mark.anyio
+SECONDS = 60
+linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+@pytest.fixture
+def device() -> Iterator[DeviceProcess]:
+    device = DeviceProcess("cpu", threads=1)
+    yield device
+    device.close()
+
+
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[DeviceProcess]:
+    """One for the tests that leave it as it was."""
+    device = DeviceProcess("cpu", threads=1)
+    yield device
+    device.close()
+
+
+def remote(device: DeviceProcess, model: str = "torch") -> RemoteDenoiser:
+    path = weights.find(model).path
+    return RemoteDenoiser(device, path, tiling.geometry(weights.load(path)[0]))
+
+
+def batch_of(*shape: int) -> Tensor:
+    return torch.rand(*shape, generator=Generator().manual_seed(sum(shape)))
+
+
+def own(batch: Tensor, model: str = "torch") -> Tensor:
+    """What the library makes of a batch, on as many threads as the tests' processes."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return Denoiser.load(weights.find(model).path, "cpu").run(batch)
+    finally:
+        torch.set_num_threads(before)
+
+
+async def run(denoiser: RemoteDenoiser, batch: Tensor, lane: int = LONG) -> Tensor:
+    return await wait_for(denoiser.run(batch, lane, wide=True), SECONDS)
+
+
+def pid(device: DeviceProcess) -> int:
+    assert device._child
+    return device._child.process.pid
+
+
+def state(process: int) -> str:
+    """``R`` running, ``S`` waiting, ``T`` stopped, ``Z`` zombie; empty if there is none."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = monotonic() + SECONDS
+    while not true():
+        assert monotonic() < end
+        sleep(0.01)
+
+
+@contextmanager
+def stopped(process: int) -> Iterator[None]:
+    """What is sent to the process meanwhile is under way until the end."""
+    os.kill(process, signal.SIGSTOP)
+    until(lambda: state(process) == "T")
+    yield
+    os.kill(process, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("model", sorted(weights.read_index()))
+@pytest.mark.parametrize("shape", [(1, 3, 32, 32), (5, 3, 24, 40), (2, 3, 128, 96)])
+@pytest.mark.parametrize("lane", [BRIEF, LONG])
+async def test_results_are_the_librarys_own(
+    shared: DeviceProcess, model: str, shape: tuple[int, ...], lane: int
+) -> None:
+    batch = batch_of(*shape)
+    assert (await run(remote(shared, model), batch, lane)).equal(own(batch, model))
+
+
+async def test_results_stay_when_the_memory_is_used_again(shared: DeviceProcess) -> None:
+    denoiser, batches = remote(shared), [batch_of(1, 3, 32, 32), batch_of(1, 3, 32, 32) / 2]
+    results = [await run(denoiser, batch) for batch in batches]
+    for batch, result in zip(batches, results, strict=True):
+        assert result.equal(own(batch))
+
+
+async def test_a_lane_does_not_wait_for_the_other(shared: DeviceProcess) -> None:
+    denoiser, large, small = remote(shared), batch_of(1, 3, 576, 576), batch_of(1, 3, 32, 32)
+    await run(denoiser, small)
+    long = asyncio.ensure_future(run(denoiser, large, LONG))
+    brief = await run(denoiser, small, BRIEF)
+    assert not long.done()
+    assert brief.equal(own(small))
+    assert (await long).equal(own(large))
+
+
+@linux
+async def test_killed_while_idle_it_is_started_anew(device: DeviceProcess) -> None:
+    denoiser, batch = remote(device), batch_of(1, 3, 32, 32)
+    await run(denoiser, batch)
+    killed = pid(device)
+    os.kill(killed, signal.SIGKILL)
+    assert (await run(denoiser, batch)).equal(own(batch))
+    assert pid(device) != killed
+    assert state(killed) == ""  # not even a zombie
+
+
+@linux
+async def test_killed_at_work_it_does_the_work_again_for_both_lanes(device: DeviceProcess) -> None:
+    models = {BRIEF: "scratch", LONG: "torch"}
+    denoisers = {lane: remote(device, model) for lane, model in models.items()}
+    batches = {BRIEF: batch_of(2, 3, 32, 32), LONG: batch_of(1, 3, 128, 128)}
+    for lane in models:  # both lines are waited on
+        await run(denoisers[lane], batches[lane], lane)
+    killed = pid(device)
+    with stopped(killed):
+        runs = [asyncio.ensure_future(run(denoisers[lane], batches[lane], lane)) for lane in models]
+        await asyncio.sleep(0.05)
+        assert not any(run.done() for run in runs)
+        os.kill(killed, signal.SIGKILL)
+    for lane, result in zip(models, await asyncio.gather(*runs), strict=True):
+        assert result.equal(own(batches[lane], models[lane]))
+    assert state(killed) == ""
+
+
+@linux
+async def test_the_event_loop_goes_on_while_a_process_starts(device: DeviceProcess) -> None:
+    denoiser, batch = remote(device), batch_of(1, 3, 32, 32)
+    for lane in (BRIEF, LONG):
+        await run(denoiser, batch, lane)
+    os.kill(pid(device), signal.SIGKILL)
+    both = asyncio.gather(*(run(denoiser, batch, lane) for lane in (BRIEF, LONG)))
+    longest = 0.0
+    while not both.done():
+        began = monotonic()
+        await asyncio.sleep(0.01)
+        longest = max(longest, monotonic() - began)
+    assert all(result.equal(own(batch)) for result in both.result())
+    assert longest < 0.5  # to import torch alone takes longer
+
+
+@linux
+async def test_killed_again_and_again_the_work_fails(device: DeviceProcess) -> None:
+    denoiser, batch = remote(device), batch_of(1, 3, 576, 576)
+    await run(denoiser, batch_of(1, 3, 32, 32))
+    work = asyncio.ensure_future(run(denoiser, batch))
+    killed = set()
+    while not work.done():
+        if device._child and pid(device) not in killed:
+            killed.add(pid(device))
+            os.kill(pid(device), signal.SIGKILL)
+        await asyncio.sleep(0.001)
+    with pytest.raises(DeviceDiedError, match="the process of device cpu ended"):
+        await work
+    assert len(killed) == 2
+    assert (await run(denoiser, batch_of(1, 3, 32, 32))).shape == (1, 3, 32, 32)
+
+
+@linux
+async def test_killed_before_a_call_the_call_fails_and_the_next_succeeds(device: DeviceProcess) -> None:
+    denoiser = remote(device)
+    denoiser.calibrate()
+    os.kill(pid(device), signal.SIGKILL)
+    with pytest.raises(DeviceDiedError):
+        denoiser.calibrate()
+    denoiser.calibrate()
+
+
+async def test_a_batch_beyond_the_shared_memory_is_refused(shared: DeviceProcess) -> None:
+    denoiser, side = remote(shared), 1200
+    assert 3 * side**2 > LANE_FLOATS
+    with pytest.raises(MemoryError, match=f"a batch has {3 * side**2} values, at most {LANE_FLOATS} fit"):
+        await run(denoiser, batch_of(1, 3, side, side))
+    assert (await run(denoiser, batch_of(1, 3, 32, 32))).shape == (1, 3, 32, 32)
+
+
+@linux
+async def test_lack_of_memory_over_there_is_told_as_such(device: DeviceProcess) -> None:
+    import resource
+
+    denoiser, small = remote(device), batch_of(1, 3, 32, 32)
+    await run(denoiser, small)
+    used = int(Path(f"/proc/{pid(device)}/statm").read_text().split()[0]) * resource.getpagesize()
+    limits = resource.prlimit(pid(device), resource.RLIMIT_AS)
+    resource.prlimit(pid(device), resource.RLIMIT_AS, (used, limits[1]))
+    with pytest.raises(MemoryError, match="can't allocate memory"):
+        await run(denoiser, batch_of(1, 3, 576, 576))
+    resource.prlimit(pid(device), resource.RLIMIT_AS, limits)
+    assert (await run(denoiser, small)).equal(own(small))
+
+
+async def test_other_errors_are_told_with_their_kind(shared: DeviceProcess) -> None:
+    denoiser = remote(shared)
+    with pytest.raises(RuntimeError, match=r"RuntimeError: .*channels"):
+        await run(denoiser, batch_of(1, 2, 32, 32))
+    assert (await run(denoiser, batch_of(1, 3, 32, 32))).shape == (1, 3, 32, 32)
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_a_damaged_weights_file_is_told_as_such(device: DeviceProcess, tmp_path: Path, running: bool) -> None:
+    good, bad = weights.find("torch").path, tmp_path / "bad.safetensors"
+    bad.write_bytes(good.read_bytes()[:1000])
+    geometry = tiling.geometry(weights.load(good)[0])
+    if running:
+        remote(device).calibrate()
+    with pytest.raises(WeightsError, match=r"bad\.safetensors"):
+        RemoteDenoiser(device, bad, geometry).calibrate()
+    gc.collect()
+    remote(device).calibrate()
+    assert len(device._models) <= 1
+
+
+@linux
+async def test_after_its_death_nothing_asks_for_a_damaged_file(device: DeviceProcess, tmp_path: Path) -> None:
+    denoiser, bad = remote(device), tmp_path / "bad.safetensors"
+    await run(denoiser, batch_of(1, 3, 32, 32))
+    bad.write_bytes(b"nothing")
+    with pytest.raises(WeightsError):
+        device.add(bad)
+    os.kill(pid(device), signal.SIGKILL)
+    assert (await run(denoiser, batch_of(1, 3, 32, 32))).shape == (1, 3, 32, 32)
+
+
+async def test_a_model_that_nobody_holds_is_freed_at_the_next_measure(device: DeviceProcess) -> None:
+    kept, dropped = remote(device), remote(device, "scratch")
+    kept.calibrate()
+    number, batch = dropped.number, batch_of(1, 3, 32, 32)
+    await run(dropped, batch)
+    del dropped
+    gc.collect()
+    await device.run(LONG, number, batch, wide=True)  # still there
+    kept.calibrate()
+    with pytest.raises(RuntimeError, match=f"KeyError: {number}"):
+        await device.run(LONG, number, batch, wide=True)
+    assert (await run(kept, batch)).equal(own(batch))
+
+
+def test_calibration_measures_the_pace(device: DeviceProcess) -> None:
+    denoiser = remote(device)
+    before = denoiser.pace
+    denoiser.calibrate()
+    assert denoiser.pace is not before
+    assert denoiser.pace.sweet_pixels in {n * 1024 for n in (4, 8, 16, 32)}
+    assert 0 < denoiser.pace.seconds_per_pixel < 1
+
+
+@linux
+async def test_to_close_it_ends_the_process(device: DeviceProcess) -> None:
+    denoiser, batch = remote(device), batch_of(1, 3, 32, 32)
+    await run(denoiser, batch)
+    process = pid(device)
+    device.close()
+    assert state(process) == ""
+    device.close()  # which is nothing new
+    assert (await run(denoiser, batch)).equal(own(batch))  # and whoever asks, gets another one
+
+
+@linux
+async def test_to_forget_it_ends_the_process() -> None:
+    device = DeviceProcess("cpu", threads=1)
+    await run(remote(device), batch_of(1, 3, 32, 32))
+    process = pid(device)
+    del device
+    gc.collect()
+    until(lambda: state(process) == "")
+
+
+def test_an_event_loop_may_follow_another(device: DeviceProcess) -> None:
+    denoiser, batch = remote(device), batch_of(1, 3, 32, 32)
+    for _ in range(2):
+        assert asyncio.run(run(denoiser, batch)).equal(own(batch))
+
+
+PARENT = """
+import asyncio, time
+from pathlib import Path
+from n2n_core import tiling, weights
+from service.device_process import DeviceProcess, RemoteDenoiser
+path = weights.find("torch").path
+device = DeviceProcess("cpu", threads=1)
+RemoteDenoiser(device, path, tiling.geometry(weights.load(path)[0])).calibrate()
+print(device._child.process.pid, flush=True)
+time.sleep(60)
+"""
+
+
+@linux
+def test_it_does_not_outlive_its_parent() -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        process = int(parent.stdout.readline())
+        assert state(process) in "RS"
+        parent.kill()
+    until(lambda: state(process) in ("", "Z"))  # the zombie is of who inherits orphans
+
+
+@linux
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_signals_to_the_group_are_not_for_it(device: DeviceProcess, number: signal.Signals) -> None:
+    denoiser, batch = remote(device), batch_of(1, 3, 32, 32)
+    await run(denoiser, batch)
+    process = pid(device)
+    os.kill(process, number)
+    assert (await run(denoiser, batch)).equal(own(batch))
+    assert pid(device) == process
+    assert os.getsid(process) == process  # a terminal's Ctrl-C does not even come
+
+
+@linux
+async def test_its_memory_is_told_while_it_runs(device: DeviceProcess) -> None:
+    assert device.resident_bytes() == 0
+    denoiser = remote(device)
+    assert device.resident_bytes() == 0
+    denoiser.calibrate()
+    assert device.resident_bytes() > 10 * 2**20
+    device.close()
+    assert device.resident_bytes() == 0
