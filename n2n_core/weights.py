@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, field, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,12 @@ def publish(
 def count_parameters(network: Network) -> int:
     """The number of trained values."""
     return sum(tensor.numel() for tensor in network.state_dict().values())
+
+
+def count_values(path: Path) -> int:
+    """The number of trained values in a file, which is not read beyond its header."""
+    with safe_open(path, framework="pt") as file:
+        return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
 
 
 def fingerprint(*tensors: Tensor) -> str:

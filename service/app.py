@@ -28,7 +28,7 @@ from service.jobs.runner import Supervisor
 from service.jobs.store import JobStore
 from service.middleware import BodyLimit, Head, Observe, RequestId
 from service.registry import Registry
-from service.routes import denoise, denoise_batch, health, models, train_jobs
+from service.routes import datasets, denoise, denoise_batch, health, models, train_jobs
 from service.routes.state import State
 from service.schemas import Problem
 from service.settings import Settings
@@ -47,13 +47,15 @@ Every error is an RFC 9457 problem (`application/problem+json`).
 
 
 def create_app(settings: Settings, tracers: TracerProvider | None = None) -> FastAPI:
-    """The service, its models loaded; ``tracers`` goes before the process' own.
+    """The service; it makes and loads nothing before it starts. ``tracers`` goes before the process' own.
 
     Raises:
         N2NError: the weights folder, the default model or the device cannot be used.
     """
     devices = [DeviceProcess(name, settings.threads) for name in device_names(settings.device)]
-    registry = Registry(settings.weights, settings.default_model, devices)
+    database, folder = Database(settings.database_url), DataFolder(settings.data)
+    store, catalogue = JobStore(database), Catalogue(database, folder)
+    registry = Registry(settings.weights, settings.default_model, devices, catalogue)
     app = FastAPI(
         title="n2n",
         version=n2n_core.__version__,
@@ -73,17 +75,20 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
         telemetry.watch_device(device.name, device.resident_bytes)
     scheduler = Scheduler(len(devices), settings.max_waiting_pixels, telemetry)
     worker = Worker(settings.max_pixels, scheduler, telemetry)
-    database, folder = Database(settings.database_url), DataFolder(settings.data)
-    store = JobStore(database)
     state = app.state.n2n = State(
-        settings, registry, worker, telemetry, store, DatasetStore(database), Catalogue(database, folder),
+        settings, registry, worker, telemetry, store, DatasetStore(database), catalogue,
         IdempotencyKeys(database), folder, Supervisor(settings, store),
     )  # fmt: skip
-    for module in (denoise, denoise_batch, models, train_jobs, health):
+    for module in (denoise, denoise_batch, models, datasets, train_jobs, health):
         app.include_router(module.router)
     app.add_api_route("/", _docs, include_in_schema=False)
     app.add_middleware(FastRoute, state=state)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_bytes, max_reading_bytes=settings.max_reading_bytes)
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=settings.max_bytes,
+        max_reading_bytes=settings.max_reading_bytes,
+        streamed={"/datasets": ("N2N_MAX_DATASET_BYTES", settings.max_dataset_bytes)},
+    )
     app.add_middleware(Head)
     app.add_middleware(Observe, telemetry=telemetry)
     app.add_middleware(RequestId)  # added last, so it comes first
@@ -96,11 +101,11 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state: State = app.state.n2n
     await anyio.to_thread.run_sync(_open, state)
-    await anyio.to_thread.run_sync(state.registry.warm_up)
     log.info("ready: models %s", ", ".join(sorted(state.registry.models)))
     yield
     await state.worker.close()
-    await anyio.to_thread.run_sync(state.supervisor.close)
+    if state.settings.train_concurrency:
+        await anyio.to_thread.run_sync(state.supervisor.close)
     state.registry.close()
     state.jobs.database.close()
 
@@ -108,8 +113,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 def _open(state: State) -> None:
     state.jobs.database.migrate()
     state.folder.make()
-    state.catalogue.follow(state.settings.weights)
-    state.supervisor.start()
+    state.registry.open()
+    if state.settings.train_concurrency:
+        state.supervisor.start()
 
 
 async def _docs() -> RedirectResponse:

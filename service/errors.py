@@ -18,6 +18,7 @@ from n2n_core.errors import (
     ImageTooLargeError,
     N2NError,
     ShapeError,
+    StorageError,
     UnknownModelError,
 )
 from service.batching import DeadlineError, RefusedError
@@ -51,6 +52,7 @@ CORE_ERRORS: dict[type[N2NError], tuple[int, str]] = {
     ConflictError: (409, "conflict"),
     KeyInFlightError: (409, "key_in_flight"),
     KeyReusedError: (422, "key_reused"),
+    StorageError: (507, "storage"),
 }
 
 Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
@@ -114,7 +116,7 @@ def problem(
         title=title(status),
         status=status,
         detail=detail,
-        instance=quote(request.url.path),
+        instance=quote(request.url.path, safe="/@"),
         code=code,
         request_id=request_id,
         errors=list(errors),

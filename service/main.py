@@ -27,8 +27,10 @@ def run(host: str, port: int) -> None:
     set_threads(1)  # of this process: networks run in others, and short operations lose by more
     with listen(host, port) as listener:
         settings = read_settings()
+        app = create_app(settings)
+        app.state.n2n.jobs.database.migrate()  # here, where what is wrong with it is told in a line
         config = uvicorn.Config(
-            create_app(settings),
+            app,
             log_config=logs.configuration(settings.log_format),
             access_log=False,  # ours has the request's id
             timeout_graceful_shutdown=ceil(settings.grace),

@@ -2,7 +2,9 @@
 
 import logging
 import re
+from collections.abc import Mapping
 from time import perf_counter
+from types import MappingProxyType
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -146,10 +148,21 @@ class BodyLimit:
     """Bounds what is read: each body by ``max_bytes``, and all that are under way together.
 
     A body is refused by its announced length, at once, or as soon as it exceeds a bound.
+
+    Args:
+        streamed: POST bodies to these paths go to the disk: each has its own bound, by the setting of
+            that name, and does not count among those that are read into memory.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, max_reading_bytes: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_bytes: int,
+        max_reading_bytes: int,
+        streamed: Mapping[str, tuple[str, int]] = MappingProxyType({}),
+    ) -> None:
         self.app, self.max_bytes, self.max_reading_bytes = app, max_bytes, max_reading_bytes
+        self.streamed = streamed
         self.reading = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -159,7 +172,8 @@ class BodyLimit:
             return
         text = Headers(scope=scope).get("content-length", "0")
         announced = int(text) if text.isdecimal() else 0
-        body = _Body(self, announced)
+        streamed = self.streamed.get(scope["path"]) if scope["method"] == "POST" else None
+        body = _Streamed(self, *streamed) if streamed else _Body(self, announced)
         try:
             body.check(announced)
         except ProblemError as error:
@@ -184,9 +198,12 @@ class BodyLimit:
 class _Body:
     """One request's share of what is being read."""
 
-    def __init__(self, limit: BodyLimit, announced: int) -> None:
-        self.limit, self.received, self.held = limit, 0, 0
-        self._hold(min(announced, limit.max_bytes))
+    def __init__(
+        self, limit: BodyLimit, announced: int, setting: str = "N2N_MAX_BYTES", max_bytes: int | None = None
+    ) -> None:
+        self.limit, self.setting, self.received, self.held = limit, setting, 0, 0
+        self.max_bytes = limit.max_bytes if max_bytes is None else max_bytes
+        self._hold(min(announced, self.max_bytes))
 
     def add(self, count: int) -> None:
         """Count what has come."""
@@ -197,9 +214,9 @@ class _Body:
     def check(self, size: int) -> None:
         """Raise ``ProblemError`` if this body, or all together, are too large."""
         limit = self.limit
-        if size > limit.max_bytes:
-            got = f"{size} bytes" if size > self.received else f"more than {limit.max_bytes} bytes"
-            detail = f"the body has {got}, expected at most {limit.max_bytes} (N2N_MAX_BYTES)"
+        if size > self.max_bytes:
+            got = f"{size} bytes" if size > self.received else f"more than {self.max_bytes} bytes"
+            detail = f"the body has {got}, expected at most {self.max_bytes} ({self.setting})"
             raise ProblemError(413, "body_too_large", detail)
         if limit.reading > max(limit.max_reading_bytes, self.held):
             detail = f"bodies of {limit.reading} bytes are being read, expected at most"
@@ -215,3 +232,13 @@ class _Body:
         if size > self.held:
             self.limit.reading += size - self.held
             self.held = size
+
+
+class _Streamed(_Body):
+    """A body that is not kept in memory: bounded by itself alone."""
+
+    def __init__(self, limit: BodyLimit, setting: str, max_bytes: int) -> None:
+        super().__init__(limit, 0, setting, max_bytes)
+
+    def _hold(self, size: int) -> None:
+        pass

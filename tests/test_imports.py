@@ -11,7 +11,7 @@ LEVELS = [
     {"noise", "metrics", "files", "device", "schedule", "scratch", "png", "neighbours", "pace", "client"},
     {"image", "networks", "samples", "events", "checkpoints"},
     {"data", "tiling", "weights", "learners", "fast_path", "plots"},
-    {"recipe", "datasets", "precision", "cuda_graphs"},
+    {"recipe", "datasets", "onnx_file", "precision", "cuda_graphs"},
     {"sampling", "cuda_path"},
     {"validation"},
     {"inference", "train"},

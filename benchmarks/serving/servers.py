@@ -80,9 +80,14 @@ def running(name: str, model: str, threads: int, picture: bytes) -> Iterator[Run
     port = _free_port()
     command = [sys.executable, *SERVERS[name](port, model, threads)]
     variables = {"N2N_DEVICE": "cpu", "N2N_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
-    with tempfile.TemporaryFile("w+") as log:
+    with tempfile.TemporaryFile("w+") as log, tempfile.TemporaryDirectory() as data:
         process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **variables}, stdout=log, stderr=log, start_new_session=True
+            command,
+            cwd=ROOT,
+            env={**os.environ, **variables, "N2N_DATA": data},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
         try:
             server = Running(name, model, port, process.pid)

@@ -42,6 +42,11 @@ class Version:
     created_at: float
     promoted: bool
 
+    @property
+    def id(self) -> str:
+        """What requests call it: its bare name while it is promoted, else ``name@2``."""
+        return self.name if self.promoted else f"{self.name}@{self.version}"
+
 
 class Catalogue:
     """All that is done to models. Thread-safe."""

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from n2n_core.errors import ConfigError
+from n2n_core.files import storing
 
 BUSY_SECONDS = 15
 """How long a writer waits for another one (SQLite has one at a time). Below the lease."""
@@ -62,11 +63,17 @@ class Database:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
     def migrate(self) -> None:
-        """Bring the tables up to date. Of several processes that start at once, one does.
+        """Bring the tables up to date, and make SQLite's folder. Of several processes that start at
+        once, one does.
 
         Raises:
             ConfigError: the database cannot be reached or written.
+        StorageError: SQLite's folder cannot be made.
         """
+        if self.is_sqlite:
+            path = Path(str(self.engine.url.database))
+            with storing(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         config.set_main_option("path_separator", "os")
@@ -93,7 +100,6 @@ def _engine(url: str) -> Engine:
     if kind not in _OPTIONS or (kind == "sqlite" and parsed.database in (None, "", ":memory:")):
         raise ConfigError(f"the database is {parsed!r}, {expected}")
     if kind == "sqlite":
-        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
         return create_engine(parsed, **_OPTIONS[kind])
     try:
         return create_engine(parsed.set(drivername="postgresql+psycopg"), **_OPTIONS[kind])

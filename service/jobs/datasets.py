@@ -40,17 +40,19 @@ class DatasetStore:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def create(self, name: str, kind: str, *, dataset_id: str | None = None) -> Dataset:
-        """A new dataset that is being received. With the id of one that exists, that one."""
+    def create(self, name: str, kind: str, *, dataset_id: str | None = None, **values: Any) -> Dataset:
+        """A new dataset, being received unless ``values``, its other columns, say otherwise. With the
+        id of one that exists, that one.
+        """
         dataset_id = dataset_id or uuid7()
-        values = {
+        row = {
             "id": dataset_id, "name": name, "kind": kind, "state": "receiving", "bytes": 0,
             "created_at": now(), "updated_at": now(), "counts": {}, "manifest": {}, "report": {},
-        }  # fmt: skip
+        } | values  # fmt: skip
         with self.database.write() as connection:
             known = select(datasets.c.id).where(datasets.c.id == dataset_id)
             if connection.execute(known).one_or_none() is None:
-                connection.execute(insert(datasets).values(values))
+                connection.execute(insert(datasets).values(row))
             return _get(connection, dataset_id)
 
     def get(self, dataset_id: str) -> Dataset:

@@ -73,10 +73,15 @@ def delete_folder(folder: Path) -> None:
 
 
 def remove_temporary(folder: Path, age: float = 0) -> None:
-    """Remove unfinished files that are at least ``age`` seconds old."""
+    """Remove unfinished files, and folders, that nobody has written to for ``age`` seconds."""
     for path in folder.glob(TEMPORARY):
         try:
-            if path.stat().st_mtime <= time.time() - age:
+            written = max(part.stat().st_mtime for part in (path, *path.rglob("*")))
+            if written > time.time() - age:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
                 path.unlink()
         except FileNotFoundError:  # its writer was quicker
             continue

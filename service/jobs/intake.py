@@ -18,6 +18,9 @@ from n2n_core.inference import Denoiser
 from n2n_core.weights import Card
 from service.jobs.folders import DataFolder
 
+DEFAULT = "default"
+"""Stands for the model that is used when a request names none; so no model is called so."""
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -74,6 +77,8 @@ def check(path: Path) -> None:
 
 def check_name(name: str) -> None:
     """Raise ``ConfigError`` unless a model may be called so."""
+    if name == DEFAULT:
+        raise ConfigError(f"the model's name is {name!r}, which stands for the default model")
     if not weights.NAME.fullmatch(name):
         raise ConfigError(f"the model's name is {name!r}, expected a-z, 0-9, '.', '_' and '-', at most 64")
 

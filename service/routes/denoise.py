@@ -84,8 +84,7 @@ async def denoise(
 async def admit(request: Request, state: State, model: str | None) -> ServedModel:
     """The model that the request names, if there is room for a picture: before anything is read."""
     state.worker.scheduler.check_room()
-    await state.registry.refresh()
-    served = state.registry.get(model)
+    served = await state.registry.find(model)
     request.state.model = served.entry.id  # for the log
     return served
 

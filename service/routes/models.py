@@ -1,41 +1,175 @@
-"""The models that can be used."""
+"""The models that there are: their versions, what is served, and the files to take along."""
 
-from dataclasses import asdict
-from typing import Annotated
+from functools import cache, partial
+from pathlib import Path as FilePath
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
 
-from service.errors import responses
-from service.registry import Registry, ServedModel
-from service.routes.state import StateDep
-from service.schemas import Model, ModelList
+from n2n_core import weights
+from n2n_core.errors import ConfigError, WeightsError
+from n2n_core.files import storing
+from n2n_core.onnx_file import can_export, to_onnx
+from service.errors import ProblemError, responses
+from service.jobs.arrivals import arriving
+from service.jobs.catalogue import Version
+from service.jobs.errors import ConflictError
+from service.jobs.intake import DEFAULT, check_name
+from service.negotiation import BINARY
+from service.routes.denoise import FILE
+from service.routes.state import State, StateDep
+from service.schemas import Model, ModelList, ModelVersions
 
 router = APIRouter(prefix="/models", tags=["models"], responses=responses(500))
+
+Reference = Annotated[
+    str, Path(description="the model's `name`, or one version of it, `name@2`", examples=["scratch"])
+]
 
 
 @router.get("")
 async def list_models(state: StateDep) -> ModelList:
-    """All models, with their origin and measured quality."""
+    """The promoted version of every model, with its origin and measured quality."""
     await state.registry.refresh()
-    models = state.registry.models
-    return ModelList(models=[_describe(state.registry, models[name]) for name in sorted(models)])
+    found = await run_sync(state.catalogue.list_served)
+    return ModelList(models=[_describe(state, version) for version in found])
 
 
 @router.get("/{model}", responses=responses(404, 422))
-async def get_model(
-    model: Annotated[str, Path(description="the model's id", examples=["scratch"])], state: StateDep
-) -> Model:
-    """One model."""
+async def get_model(state: StateDep, model: Reference) -> Model:
+    """One model, by its name the promoted version."""
     await state.registry.refresh()
-    return _describe(state.registry, state.registry.get(model))
+    return _describe(state, await run_sync(state.catalogue.resolve, _name(state, model)))
 
 
-def _describe(registry: Registry, model: ServedModel) -> Model:
-    return Model(
-        id=model.entry.id,
-        task=model.entry.task,
-        default=model.entry.id == registry.default,
-        parameters=model.parameters,
-        sha256=model.entry.sha256,
-        **asdict(model.card),
-    )
+@router.get("/{model}/versions", responses=responses(404, 422))
+async def list_model_versions(state: StateDep, model: Reference) -> ModelVersions:
+    """All versions of a model, the newest first, each with its metrics and where it comes from."""
+    found = await run_sync(state.catalogue.list_versions, _name(state, model))
+    return ModelVersions(versions=[_describe(state, version) for version in found])
+
+
+@router.post(
+    "/{model}/versions",
+    status_code=201,
+    response_model=Model,
+    responses=responses(413, 422, 503, 507),
+    openapi_extra={"requestBody": {"required": True, "content": {BINARY: {"schema": FILE}}}},
+)
+async def upload_model(
+    request: Request,
+    state: StateDep,
+    model: Annotated[str, Path(description="the model's name, new or not", examples=["mine"])],
+    task: Annotated[
+        str, Query(max_length=200, description="what it is for; else that of the model so far")
+    ] = "",
+    promote: Annotated[bool, Query(description="serve it under its bare name at once")] = True,
+) -> Response:
+    """Add a version from a safetensors file, whose metadata have the architecture's configuration.
+
+    It is kept under its hash if the model can be rebuilt from it, its values are finite, and it makes a
+    picture of a picture.
+    """
+    try:
+        check_name(model)
+        with arriving(state.folder) as workspace:
+            path = workspace / f"{model}.safetensors"
+            await _save(request, path)
+            version = await run_sync(partial(state.catalogue.upload, path, model, task, promote=promote))
+    except (WeightsError, ConfigError) as error:
+        detail = str(error).rsplit("/", 1)[-1] if isinstance(error, WeightsError) else str(error)
+        raise ProblemError(422, "bad_model", detail) from error
+    await run_sync(state.registry.update)
+    body = _describe(state, version).model_dump(mode="json")
+    return JSONResponse(body, 201, {"Location": f"/models/{version.name}@{version.version}"})
+
+
+@router.get(
+    "/{model}/download",
+    response_class=Response,
+    responses={
+        200: {"description": "The file", "content": {BINARY: {"schema": FILE}}},
+        **responses(404, 422, 501),
+    },
+)
+async def download_model(
+    state: StateDep,
+    model: Reference,
+    format: Annotated[
+        Literal["safetensors", "onnx"],
+        Query(description="as it is, or made for other runtimes and checked against torch"),
+    ] = "safetensors",
+) -> Response:
+    """The weights, with all that is needed to rebuild the model."""
+    version = await run_sync(state.catalogue.resolve, _name(state, model))
+    path, name = state.catalogue.path(version), f"{version.name}-{version.version}.{format}"
+    if format == "safetensors":
+        return FileResponse(path, media_type=BINARY, filename=name, headers={"ETag": f'"{version.sha256}"'})
+    if not can_export():
+        detail = "ONNX files are not made here, expected format=safetensors (or pip install 'n2n[onnx]')"
+        raise ProblemError(501, "not_installed", detail)
+    content = await run_sync(to_onnx, path)
+    return Response(content, headers=_as_file(name), media_type=BINARY)
+
+
+@router.post("/{model}/promote", responses=responses(404, 422))
+async def promote_model(state: StateDep, model: Reference) -> Model:
+    """Let the bare name stand for the version `name@2`."""
+    return await _changed(state, await run_sync(state.catalogue.promote, _name(state, model)))
+
+
+@router.post("/{model}/rollback", responses=responses(404, 409, 422))
+async def roll_back_model(state: StateDep, model: Reference) -> Model:
+    """Let the bare name stand for what it stood for before."""
+    return await _changed(state, await run_sync(state.catalogue.roll_back, _name(state, model)))
+
+
+@router.delete("/{model}", status_code=204, responses=responses(404, 409, 422))
+async def delete_model(state: StateDep, model: Reference) -> None:
+    """Delete the version `name@2`, or by its name a model with all versions.
+
+    Not the shipped ones, the default one, what a job starts from, or the promoted one of several.
+    """
+    version = await run_sync(state.catalogue.resolve, _name(state, model))
+    if version.promoted and version.name == state.registry.default:
+        raise ConflictError(f"{version.name!r} is the default model (N2N_DEFAULT_MODEL)")
+    await run_sync(state.catalogue.delete, model)
+    await run_sync(state.registry.update)
+
+
+async def _changed(state: State, version: Version) -> Model:
+    """What other requests see from now on."""
+    await run_sync(state.registry.update)
+    return _describe(state, version)
+
+
+async def _save(request: Request, path: FilePath) -> None:
+    with storing(FilePath(path.name)), path.open("xb") as file:
+        async for piece in request.stream():
+            await run_sync(file.write, piece)
+
+
+def _name(state: State, reference: str) -> str:
+    return state.registry.default if reference == DEFAULT else reference
+
+
+def _as_file(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
+
+
+@cache
+def _parameters(path: FilePath) -> int:
+    """By the file, which has its hash for a name and never changes."""
+    return weights.count_values(path)
+
+
+def _describe(state: State, version: Version) -> Model:
+    return Model.model_validate(
+        {
+            **version.card, **vars(version), "id": version.id,
+            "parameters": _parameters(state.catalogue.path(version)),
+            "default": version.promoted and version.name == state.registry.default,
+        }
+    )  # fmt: skip

@@ -1,6 +1,7 @@
 """The real app with the real weights, through httpx."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,6 +16,14 @@ MAX_BYTES, MAX_PIXELS = 2_000_000, 1_000_000
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder for the apps, and the processes, that the test itself makes."""
+    folder = tmp_path / "data"
+    monkeypatch.setenv("N2N_DATA", str(folder))
+    return folder
 
 
 @pytest.fixture(scope="session")

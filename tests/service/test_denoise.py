@@ -117,7 +117,7 @@ async def test_any_size_comes_back_in_that_size(
     content = file(drawn("RGB", *size))
     response = await post(client, content, model=model)
     assert opened(response.content).size == size
-    window = app.state.n2n.registry.get(model).denoisers[0].pace.window  # others differ in the last bit
+    window = app.state.n2n.registry.models[model].denoisers[0].pace.window  # others differ in the last bit
     assert response.content == expected(content, model, window=window)
 
 

@@ -52,8 +52,7 @@ async def test_every_request_has_its_own_id(client: httpx.AsyncClient) -> None:
 async def test_a_fault_of_ours_is_logged_and_not_told(
     app: FastAPI, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    registry = app.state.n2n.registry
-    monkeypatch.setattr(registry, "models", None)
+    monkeypatch.setattr(app.state.n2n.catalogue, "database", None)
     response = await client.get("/models")
     problem = problems.check(response, 500, "internal_error")
     assert "NoneType" not in response.text

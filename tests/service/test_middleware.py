@@ -67,8 +67,11 @@ async def test_a_client_that_hangs_up_is_counted(app: FastAPI, whole: bool) -> N
 async def test_a_request_is_a_span_of_the_clients_trace() -> None:
     spans, tracers = InMemorySpanExporter(), TracerProvider()
     tracers.add_span_processor(SimpleSpanProcessor(spans))
-    transport = httpx.ASGITransport(create_app(Settings(device="cpu"), tracers))
-    async with httpx.AsyncClient(transport=transport, base_url="http://n2n") as client:
+    app = create_app(Settings(device="cpu"), tracers)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://n2n") as client,
+    ):
         trace = "0af7651916cd43dd8448eb211c80319c"
         headers = {"traceparent": f"00-{trace}-b7ad6b7169203331-01", "x-request-id": "mine"}
         await client.get("/models/torch", headers=headers)

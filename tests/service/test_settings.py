@@ -24,6 +24,8 @@ def test_defaults_serve_the_shipped_models() -> None:
         ("device", "cuda", "cuda"),
         ("threads", "3", 3),
         ("max_bytes", "1000", 1000),
+        ("max_dataset_bytes", "1000", 1000),
+        ("dataset_root", "/photos", Path("/photos")),
         ("max_pixels", "1000", 1000),
         ("png_compression", "small", "small"),
         ("log_format", "json", "json"),

@@ -32,8 +32,9 @@ def serve(*arguments: str, **variables: str) -> subprocess.Popen[str]:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[subprocess.Popen[str]]:
-    with serve("--port", "0", N2N_DEVICE="cpu", N2N_MAX_BYTES="1000000") as process:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    data = str(tmp_path_factory.mktemp("data"))
+    with serve("--port", "0", N2N_DEVICE="cpu", N2N_MAX_BYTES="1000000", N2N_DATA=data) as process:
         yield process
         process.terminate()
 
@@ -164,4 +165,5 @@ def test_what_keeps_it_from_serving_is_told_in_a_line() -> None:
     assert "'70000' is no port" in refusal("--port", "70000")
     assert "N2N_THREADS is 'two'" in refusal("--port", "0", N2N_THREADS="two")
     assert "cannot listen on" in refusal("--host", "a" * 70 + ".com")
+    assert "/proc/no/n2n.db: cannot be written" in refusal("--port", "0", N2N_DATA="/proc/no")
     assert "'best', expected one of" in refusal("--port", "0", N2N_DEFAULT_MODEL="best")

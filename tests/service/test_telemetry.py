@@ -36,7 +36,10 @@ def fresh() -> FastAPI:
 @pytest.fixture
 async def asker(fresh: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(fresh, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://n2n") as client:
+    async with (
+        fresh.router.lifespan_context(fresh),
+        httpx.AsyncClient(transport=transport, base_url="http://n2n") as client,
+    ):
         yield client
 
 
@@ -117,7 +120,7 @@ async def test_every_problem_is_counted_once(
 async def test_a_failure_is_counted_though_it_is_answered_further_out(
     fresh: FastAPI, asker: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fresh.state.n2n.registry, "models", None)
+    monkeypatch.setattr(fresh.state.n2n.catalogue, "database", None)
     assert (await asker.get("/models")).status_code == 500
     assert value(fresh, "n2n_requests_total", route="/models", method="GET", status="500") == 1
     assert value(fresh, "n2n_problems_total", code="internal_error") == 1

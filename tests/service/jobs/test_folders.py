@@ -100,3 +100,18 @@ def test_the_logs_tail_is_short_and_readable_whatever_is_in_it(tmp_path: Path) -
 
 def test_the_checkpoint_is_the_cores() -> None:
     assert folders.CHECKPOINT == train.CHECKPOINT
+
+
+def test_what_was_on_its_way_is_removed_once_nobody_writes_to_it(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    folder.make()
+    dead, alive = (folder.datasets / f".{name}.tmp" for name in ("dead", "alive"))
+    for path in (dead, alive):
+        (path / "files").mkdir(parents=True)
+        (path / "files" / "a.zip").write_bytes(b"half")
+    old = time.time() - folders.OLD_SECONDS - 1
+    for path in (dead / "files" / "a.zip", dead / "files", dead, alive / "files", alive):
+        os.utime(path, (old, old))
+    folder.make()
+    assert not dead.exists()
+    assert (alive / "files" / "a.zip").exists()

@@ -1,0 +1,93 @@
+"""From files to a dataset that jobs can train on: imported, checked, entered; whole or not at all."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from n2n_core import datasets
+from n2n_core.datasets import Options
+from n2n_core.files import atomic_path, storing
+from service.jobs.datasets import Dataset, DatasetStore, Json
+from service.jobs.folders import DataFolder, delete_folder
+from service.jobs.ids import uuid7
+
+REPORT = "report.png"
+"""The pictures of the checks' report, beside the dataset."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """How to read what arrived; see ``n2n_core.datasets.import_dataset``."""
+
+    kind: str
+    name: str
+    rule: str | None = None
+    pages: str = "shots"
+    data_range: float | None = None
+    corruption: Json | None = None
+
+
+@contextmanager
+def arriving(folder: DataFolder) -> Iterator[Path]:
+    """A folder for what is on its way; a crash leaves it to the next start to remove."""
+    path = folder.datasets / f".{uuid7()}.tmp"
+    with storing(Path("the dataset")):
+        path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def enter(
+    store: DatasetStore, folder: DataFolder, workspace: Path, sources: Sequence[Path], order: Order
+) -> Dataset:
+    """Import ``sources`` within ``workspace``, check them, and make a row: ready, or refused by a check.
+
+    Raises:
+        DataError: the sources cannot be used.
+        ConfigError: the order cannot work.
+    """
+    made, dataset_id = workspace / "dataset", uuid7()
+    options = Options(order.rule, order.pages, order.data_range)
+    dataset = datasets.import_dataset(
+        sources, order.kind, made, name=order.name, corruption=order.corruption, options=options
+    )
+    report = datasets.check(dataset)
+    with atomic_path(made / REPORT) as path:
+        path.write_bytes(report.picture)
+    figures = datasets.statistics(dataset).to_dict()
+    target = folder.dataset(dataset_id)
+    made.rename(target)
+    try:
+        return store.create(
+            order.name,
+            order.kind,
+            dataset_id=dataset_id,
+            state="refused" if report.verdict == "refuse" else "ready",
+            bytes=sum(path.stat().st_size for path in target.iterdir()),
+            counts=figures,
+            manifest={
+                "rule": order.rule,
+                "pages": order.pages,
+                "data_range": order.data_range,
+                "corruption": order.corruption,
+                "fingerprint": dataset.fingerprint,
+            },
+            report=report.to_dict(),
+        )
+    except BaseException:
+        delete_folder(target)
+        raise
+
+
+def forget(store: DatasetStore, folder: DataFolder, dataset_id: str) -> None:
+    """Delete a dataset with its pictures.
+
+    Raises:
+        ConflictError: a job that has not ended uses it.
+    """
+    store.delete(dataset_id)
+    delete_folder(folder.dataset(dataset_id))

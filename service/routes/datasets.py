@@ -1,0 +1,241 @@
+"""Pictures to train on: sent or named, imported and checked, looked at, deleted."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path as FilePath
+from typing import Annotated, Any
+
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from pydantic import ValidationError
+
+from n2n_core import datasets
+from n2n_core.errors import ConfigError, DataError
+from service import schemas
+from service.errors import ProblemError, responses
+from service.jobs.arrivals import REPORT, Order, arriving, enter, forget
+from service.jobs.datasets import Dataset, Json
+from service.routes.denoise import FILE
+from service.routes.state import State, StateDep
+from service.uploads import Upload
+
+MAX_PAGE = 200
+MAX_JSON = 2**16
+UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+PNG = "image/png"
+_IMPORTS = CapacityLimiter(2)
+"""Imports at a time: they take cores from whoever waits for a picture."""
+
+_COMPONENTS = "#/components/schemas/"
+_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "title": "DatasetUpload",
+                "required": ["kind", "name", "file"],
+                "properties": {
+                    **{
+                        name: {"type": "string", "description": str(field.description)}
+                        for name, field in schemas.DatasetRequest.model_fields.items()
+                    },
+                    "file": {"type": "array", "items": FILE, "description": "an archive, or pictures"},
+                },
+            }
+        },
+        "application/json": {"schema": schemas.DatasetFolder.model_json_schema()},
+    },
+}
+_PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A PNG", "content": {PNG: {"schema": FILE}}}
+}
+
+router = APIRouter(prefix="/datasets", tags=["datasets"], responses=responses(500))
+Id = Annotated[str, Path(description="the dataset's id", max_length=64)]
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=schemas.Dataset,
+    responses=responses(400, 403, 413, 415, 422, 507),
+    openapi_extra={"requestBody": _BODY},
+)
+async def create_dataset(request: Request, state: StateDep) -> Response:
+    """Make a dataset of an archive or of pictures, and check them.
+
+    Send a form with `kind`, `name`, one or several `file`s, and options; `corruption` is JSON. Or send
+    JSON with the `path` of files that the server has. What cannot be read is refused and leaves nothing.
+    """
+    with arriving(state.folder) as workspace:
+        fields, sources = await _receive(request, state, workspace)
+        order = _order(fields)
+        try:
+            row = await run_sync(
+                enter, state.datasets, state.folder, workspace, sources, order, limiter=_IMPORTS
+            )
+        except (DataError, ConfigError) as error:
+            detail = str(error).replace(f"{sources[0].parent}/", "")
+            raise ProblemError(422, "bad_dataset", detail) from error
+    body = _describe(row).model_dump(mode="json")
+    return JSONResponse(body, 201, {"Location": f"/datasets/{row.id}"})
+
+
+@router.get("", responses=responses(422))
+async def list_datasets(
+    state: StateDep,
+    page_size: Annotated[int, Query(ge=1, le=MAX_PAGE, description="datasets a page, at most")] = 50,
+    page_token: Annotated[
+        str | None, Query(pattern=f"^{UUID}$", description="the `next_page_token` of the page before")
+    ] = None,
+) -> schemas.DatasetList:
+    """The datasets, the newest first."""
+    found, token = await run_sync(state.datasets.page, page_size, page_token)
+    return schemas.DatasetList(datasets=[_describe(row) for row in found], next_page_token=token)
+
+
+@router.get("/{dataset}", responses=responses(404, 422))
+async def get_dataset(state: StateDep, dataset: Id) -> schemas.Dataset:
+    """One dataset, with its figures and what the checks found."""
+    return _describe(await run_sync(state.datasets.get, dataset))
+
+
+@router.delete("/{dataset}", status_code=204, responses=responses(404, 409, 422))
+async def delete_dataset(state: StateDep, dataset: Id) -> None:
+    """Delete a dataset and its pictures, unless a job that has not ended trains on it."""
+    await run_sync(forget, state.datasets, state.folder, dataset)
+
+
+@router.get("/{dataset}/report", responses=responses(404, 422))
+async def get_dataset_report(state: StateDep, dataset: Id) -> schemas.DatasetReport:
+    """What the checks before training found: a verdict, a figure and an advice each."""
+    row = await run_sync(state.datasets.get, dataset)
+    if not row.report:
+        raise _missing(dataset, "report")
+    return schemas.DatasetReport.model_validate(row.report)
+
+
+@router.get("/{dataset}/report.png", response_class=Response, responses={**_PICTURE, **responses(404, 422)})
+async def get_dataset_report_picture(state: StateDep, dataset: Id) -> Response:
+    """Crops of some scenes: the shots, and their difference where there are two."""
+    path = await run_sync(_folder, state, dataset) / REPORT
+    if not path.exists():
+        raise _missing(dataset, "report")
+    return FileResponse(path, media_type=PNG)
+
+
+@router.get(
+    "/{dataset}/thumbnails/{scene}.png",
+    response_class=Response,
+    responses={**_PICTURE, **responses(404, 422)},
+)
+async def get_dataset_thumbnail(
+    state: StateDep,
+    dataset: Id,
+    scene: Annotated[int, Path(ge=0, description="number of the scene, from 0")],
+    shot: Annotated[int, Query(ge=0, description="number of its shot, from 0")] = 0,
+) -> Response:
+    """A small picture of one shot."""
+    return Response(await run_sync(_thumbnail, state, dataset, scene, shot), media_type=PNG)
+
+
+async def _receive(request: Request, state: State, workspace: FilePath) -> tuple[Json, Sequence[FilePath]]:
+    """The order's fields, and the files that it is about."""
+    content_type = request.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() == "application/json":
+        fields = await _json(request)
+        return fields, [_server_side(state, str(fields.pop("path")))]
+    folder = workspace / "files"
+    folder.mkdir()
+    upload = Upload(content_type, folder)
+    try:
+        async for piece in request.stream():
+            await run_sync(upload.feed, piece)
+        upload.finish()
+    finally:
+        upload.close()
+    if not upload.files:
+        raise _wrong("file", "missing, expected an archive or pictures", None)
+    return _parsed(upload.fields), list(upload.files.values())
+
+
+async def _json(request: Request) -> Json:
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_JSON:
+            raise ProblemError(413, "body_too_large", f"the JSON has more than {MAX_JSON} bytes")
+    try:
+        return schemas.DatasetFolder.model_validate_json(body).model_dump()
+    except ValidationError as error:
+        raise _invalid(error) from error
+
+
+def _parsed(fields: dict[str, str]) -> Json:
+    """A form's fields, the JSON among them read."""
+    if "corruption" not in fields:
+        return dict(fields)
+    try:
+        return {**fields, "corruption": json.loads(fields["corruption"])}
+    except ValueError as error:
+        raise _wrong("corruption", f"not JSON ({error})", fields["corruption"]) from error
+
+
+def _order(fields: Json) -> Order:
+    try:
+        return Order(**schemas.DatasetRequest.model_validate(fields).model_dump())
+    except ValidationError as error:
+        raise _invalid(error) from error
+
+
+def _server_side(state: State, path: str) -> FilePath:
+    """A path within the setting's folder, links followed."""
+    root = state.settings.dataset_root
+    if root is None:
+        raise ProblemError(403, "no_dataset_root", "paths are not taken here: N2N_DATASET_ROOT is not set")
+    try:
+        found = (root / path).resolve(strict=True)
+    except (OSError, ValueError, RuntimeError):
+        found = None
+    if found is None or not found.is_relative_to(root.resolve()):
+        raise _wrong("path", "there is nothing of this path under N2N_DATASET_ROOT", path)
+    return found
+
+
+def _wrong(field: str, message: str, value: object) -> RequestValidationError:
+    return RequestValidationError([{"loc": ("body", field), "msg": message, "input": value}])
+
+
+def _invalid(error: ValidationError) -> RequestValidationError:
+    return RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()])
+
+
+def _missing(dataset: str, what: str) -> ProblemError:
+    return ProblemError(404, "not_found", f"dataset {dataset} has no such {what}")
+
+
+def _folder(state: State, dataset: str) -> FilePath:
+    return state.folder.dataset(state.datasets.get(dataset).id)
+
+
+def _thumbnail(state: State, dataset: str, scene: int, shot: int) -> bytes:
+    try:
+        return datasets.thumbnail(datasets.Dataset.open(_folder(state, dataset)), scene, shot)
+    except IndexError as error:
+        raise ProblemError(404, "not_found", f"dataset {dataset}: {error}") from error
+
+
+def _describe(row: Dataset) -> schemas.Dataset:
+    return schemas.Dataset.model_validate(
+        {
+            **vars(row), "report": row.report or None, "options": row.manifest,
+            "counts": row.counts or None, "statistics": row.counts or None,
+            "created_at": datetime.fromtimestamp(row.created_at, UTC),
+            "updated_at": datetime.fromtimestamp(row.updated_at, UTC),
+        }
+    )  # fmt: skip

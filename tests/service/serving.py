@@ -1,0 +1,22 @@
+"""The app with settings of its own; it trains nothing."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from service.app import create_app
+from service.routes.state import State
+from service.settings import Settings
+
+
+@asynccontextmanager
+async def serving(**settings: Any) -> AsyncIterator[tuple[httpx.AsyncClient, State]]:
+    app = create_app(Settings(device="cpu", train_concurrency=0, **settings))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://n2n") as client,
+    ):
+        yield client, app.state.n2n
