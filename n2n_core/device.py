@@ -53,3 +53,10 @@ def set_threads(threads: int) -> None:
     if not 1 <= threads <= MAX_THREADS:
         raise ConfigError(f"threads is {threads}, expected 1 to {MAX_THREADS}")
     torch.set_num_threads(threads)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, of a GPU or the machine: torch's CPU allocator has no class for it."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and "allocate memory" in str(error)

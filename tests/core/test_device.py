@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from n2n_core.device import pick_device, single_thread
+from n2n_core.device import is_out_of_memory, pick_device, single_thread
 from n2n_core.errors import ConfigError
 
 HAS_CUDA = torch.cuda.is_available()
@@ -52,3 +52,14 @@ def test_a_block_on_one_thread_leaves_the_number_as_it_was() -> None:
     with single_thread():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
+
+
+def test_memory_that_runs_out_is_told_from_other_errors() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**58, dtype=torch.uint8)
+    assert is_out_of_memory(caught.value)
+    assert is_out_of_memory(MemoryError())
+    assert is_out_of_memory(torch.OutOfMemoryError())
+    with pytest.raises(RuntimeError) as caught:
+        torch.zeros(2) + torch.zeros(3)
+    assert not is_out_of_memory(caught.value)
