@@ -181,8 +181,6 @@ def _saved(pixels: NDArray[Any], picture: Picture, format: str) -> bytes:
 
 def _has_more_frames(file: ImageFile) -> bool:
     """Whether there is a second frame; counting them all would take minutes on hostile files."""
-    if file.format == "PNG":
-        return bool(getattr(file, "is_animated", False))  # known from the header
     try:
         file.seek(1)
     except EOFError:

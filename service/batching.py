@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from n2n_core import tiling
+from n2n_core.device import is_out_of_memory
 from n2n_core.tiling import Tile
 from service.device_process import BRIEF, LONG
 from service.tile_job import Denoiser, Job
@@ -141,24 +142,24 @@ class Lane:
 
     async def _run(self, batch: list[tuple[Job, Tile]]) -> None:
         """Run a batch, in halves if the device has no memory for it, alone if it fails."""
-        denoiser = batch[0][0].denoiser
-        began = perf_counter()
+        first = batch[0][0]
+        began, pace = perf_counter(), first.denoiser.pace
         try:
             tiles = torch.stack([job.read(tile) for job, tile in batch])
-            seconds = batch[0][0].tile_pixels * denoiser.pace.seconds_per_pixel
-            results = await denoiser.run(tiles, self.number, wide=seconds > SERIAL_SECONDS)
+            wide = first.tile_pixels * pace.seconds_per_pixel > SERIAL_SECONDS
+            results = await first.denoiser.run(tiles, self.number, wide)
         except Exception as error:
             if len(batch) == 1:
-                self._fail(batch[0][0], error, "failed")
+                self._fail(first, error, "failed")
                 return
             half = (len(batch) + 1) // 2 if is_out_of_memory(error) else 1
             for start in range(0, len(batch), half):
                 await self._run(batch[start : start + half])
             return
-        seconds, pixels = perf_counter() - began, len(batch) * batch[0][0].tile_pixels
-        if pixels > denoiser.pace.sweet_pixels // 2:  # in smaller ones the way there and back counts
-            denoiser.pace.learn(pixels, seconds)
-        self.observer.batch(batch[0][0].model, len(batch), pixels, seconds)
+        seconds, pixels = perf_counter() - began, len(batch) * first.tile_pixels
+        if pixels > pace.sweet_pixels // 2:  # in smaller ones the way there and back counts
+            pace.learn(pixels, seconds)
+        self.observer.batch(first.model, len(batch), pixels, seconds)
         for (job, tile), result in zip(batch, results, strict=True):
             job.write(tile, result)
 
@@ -169,13 +170,6 @@ class Lane:
         if not job.result.done():
             self.observer.dropped(job.model, reason)
             job.result.set_exception(error)
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether an allocation failed, on CUDA or on the CPU."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
 class Device:

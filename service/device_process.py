@@ -30,7 +30,7 @@ import torch
 from torch import Tensor
 
 from n2n_core import weights
-from n2n_core.device import set_threads
+from n2n_core.device import is_out_of_memory, set_threads
 from n2n_core.errors import N2NError, WeightsError
 from n2n_core.inference import Denoiser, Pace
 from n2n_core.tiling import Geometry
@@ -49,7 +49,7 @@ MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(2**25),
 }
 """For glibc: keep what a batch has used for the next one. Given back to the system and got anew, a
-page at a time, it takes a third of a batch's time (variables of the environment go before these)."""
+page at a time, it took a quarter of a batch's time (variables of the environment go before these)."""
 
 log = logging.getLogger("n2n.service")
 
@@ -207,7 +207,7 @@ class _Memory:
         """Both as tensors of ``shape``."""
         begin, size = lane * 2 * LANE_FLOATS, prod(shape)
         if size > LANE_FLOATS:
-            raise MemoryError(f"a batch has {size} values, at most {LANE_FLOATS} fit: can't allocate memory")
+            raise MemoryError(f"a batch has {size} values, at most {LANE_FLOATS} fit")
         parts = (self._floats[start : start + size] for start in (begin, begin + LANE_FLOATS))
         inbox, outbox = (part.view(shape) for part in parts)
         return inbox, outbox
@@ -334,7 +334,6 @@ class _Server:
 
     def measure(self, number: int, wanted: list[int]) -> Pace:
         """A model's pace; those that are not wanted any more go."""
-        gc.freeze()
         for forgotten in self.denoisers.keys() - set(wanted):
             del self.denoisers[forgotten]
         denoiser = self.denoisers[number]
@@ -371,14 +370,14 @@ class _Server:
         except N2NError as error:
             return False, ("weights", str(error))
         except Exception as error:
-            is_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
-            kind = "memory" if is_memory or "can't allocate memory" in str(error) else "other"
+            kind = "memory" if is_out_of_memory(error) else "other"
             return False, (kind, f"{type(error).__name__}: {error}")
 
 
 def main(arguments: list[str]) -> None:
     """Serve until the service hangs up; it alone decides when, so signals to its group do nothing."""
     device, threads, *descriptors = arguments
+    gc.freeze()  # what is imported stays, and is not searched for garbage; models may go
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     if int(threads):

@@ -9,10 +9,6 @@ from typing import Any
 _STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "color_message"}
 
 
-# What no line of ours shows, and each would be asked for.
-logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-
-
 def configuration(format: str) -> dict[str, Any]:
     """What ``logging.config.dictConfig`` takes: everything to stderr, as ``text`` or ``json``."""
     return {

@@ -16,7 +16,6 @@ from service.batching import (
     DeadlineError,
     RefusedError,
     Scheduler,
-    is_out_of_memory,
 )
 from service.device_process import BRIEF, LONG
 from service.tile_job import AGEING, Job
@@ -326,20 +325,6 @@ async def test_without_memory_batches_are_halved(scheduler: Scheduler, recorder:
     assert all([(await done(job)).shape == (3, 32, 32) for job in jobs])
     assert sizes == [1, 4, 2, 1, 1, 2, 1, 1]
     assert recorder.drops == []
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (torch.OutOfMemoryError(), True),
-        (MemoryError(), True),
-        (RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"), True),
-        (RuntimeError("size mismatch"), False),
-        (ValueError("can't allocate memory"), False),
-    ],
-)
-def test_lack_of_memory_is_told_from_other_faults(error: Exception, expected: bool) -> None:
-    assert is_out_of_memory(error) == expected
 
 
 async def test_several_devices_share_the_work(recorder: Recorder) -> None:

@@ -289,6 +289,9 @@ async def test_to_forget_it_ends_the_process() -> None:
     del device
     gc.collect()
     until(lambda: state(process) == "")
+    device = DeviceProcess("cpu", threads=1)  # its lines may get the numbers of those that the loop watched
+    assert (await run(remote(device), batch_of(1, 3, 32, 32))).shape == (1, 3, 32, 32)
+    device.close()
 
 
 def test_an_event_loop_may_follow_another(device: DeviceProcess) -> None:
