@@ -147,6 +147,7 @@ class _Run:
                 self.emit("stopped")
                 return False
             self.close_epoch()
+        self.checkpoint()  # with the time that ended the run, which is over for good
         self.emit("end", reason=reason, seconds=self.pace.seconds, **self.metrics)
         return True
 
