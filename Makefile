@@ -47,6 +47,7 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.scratch
+	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.tiling
 	$(BIN)/python -m benchmarks.codec
 

@@ -24,7 +24,7 @@ class Convolution(NamedTuple):
 
 def rewritten(network: Network) -> Network:
     """``network`` in its fastest equal form, in inference mode, on the network's device."""
-    if isinstance(network, AutoEncoderNetwork):
+    if isinstance(network, AutoEncoderNetwork) and not network.residual:
         return FastAutoEncoder(network).eval()
     return network.eval()
 

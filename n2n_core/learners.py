@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from n2n_core import scratch
 from n2n_core.errors import ConfigError
+from n2n_core.fast_training import Forward, training_form
 from n2n_core.networks import Network
 
 OPTIMIZERS = ("adam", "sgd")
@@ -72,12 +73,15 @@ class TorchLearner:
         loss: str = "mse",
     ) -> None:
         self.network: nn.Module = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        params = self.network.parameters()
+        params, fused = self.network.parameters(), device.type in ("cpu", "cuda")
         self.optimizer = (
-            torch.optim.Adam(params) if optimizer == "adam" else torch.optim.SGD(params, momentum=momentum)
+            torch.optim.Adam(params, fused=fused)
+            if optimizer == "adam"
+            else torch.optim.SGD(params, momentum=momentum, fused=fused)
         )
         self.loss = LOSSES[loss]
         self.device, self.reduced = device, precision == "bfloat16"
+        self.form = self.network if self.reduced else training_form(self.network, device)
 
     def step(
         self, noisy: Tensor, target: Tensor, lr: float, expected: Tensor | None = None, gamma: float = 0.0
@@ -86,7 +90,7 @@ class TorchLearner:
             group["lr"] = lr
         self.network.train()
         with torch.enable_grad():
-            output = self._forward(noisy)
+            output = self._forward(self.form, noisy)
             loss = self.loss(output, target)
             if expected is not None:
                 loss = loss + gamma * nn.functional.mse_loss(output, target + expected)
@@ -98,12 +102,12 @@ class TorchLearner:
     def predict(self, noisy: Tensor) -> Tensor:
         self.network.eval()
         with torch.no_grad():
-            return self._forward(noisy)
+            return self._forward(self.network, noisy)
 
-    def _forward(self, noisy: Tensor) -> Tensor:
+    def _forward(self, form: Forward, noisy: Tensor) -> Tensor:
         noisy = noisy.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced):
-            output: Tensor = self.network(noisy)
+            output: Tensor = form(noisy)
         return output.float()
 
     def state_dict(self) -> dict[str, Any]:

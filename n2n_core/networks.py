@@ -33,11 +33,14 @@ class AutoEncoder:
     Args:
         channels: output channels of every layer; their number is even, the last is the image's.
         skip: report 1's table 3 has it, tables 1 and 2 do not.
+        residual: every layer on the way up adds the map of its size on the way down, which takes no
+            parameters (Mao et al., arXiv:1603.09056). Channels read the same from both ends; on torch alone.
     """
 
     engine: ClassVar[str] = "torch"
     channels: tuple[int, ...] = (100, 100, 100, 3)
     skip: bool = True
+    residual: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))  # JSON gives lists
@@ -47,6 +50,10 @@ class AutoEncoder:
             )
         if self.skip and len(self.channels) < 4:
             raise ConfigError(f"AutoEncoder: skip needs at least 4 layers, channels is {self.channels}")
+        if self.residual and self.channels[:-1] != self.channels[-2::-1]:
+            raise ConfigError(
+                f"AutoEncoder: channels is {self.channels}, expected a mirrored row for residual"
+            )
 
     def build(self, generator: Generator | None = None, engine: str = "auto") -> Network:
         """The network, freshly initialised from ``generator``.
@@ -55,6 +62,8 @@ class AutoEncoder:
         188403
         """
         if pick_engine(engine, self.engine) == "scratch":
+            if self.residual:
+                raise ConfigError("engine is 'scratch', expected 'torch' for residual")
             return scratch.AutoEncoder(self.channels, self.skip, generator)
         return _seeded(generator, lambda: AutoEncoderNetwork(self))
 
@@ -116,12 +125,20 @@ class AutoEncoderNetwork(nn.Module):
         kinds = [nn.Conv2d] * half + [nn.ConvTranspose2d] * half
         sizes = zip(kinds, inputs, config.channels, strict=True)
         self.layers = nn.ModuleList(kind(c_in, c_out, kernel_size=3) for kind, c_in, c_out in sizes)
-        self.skip = config.skip
+        self.skip, self.residual = config.skip, config.residual
+
+    def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What the first layer makes of ``x``, and what reaches the last one without the skip."""
+        maps = [self.layers[0](x).relu_()]
+        for index, layer in enumerate(self.layers[1:-1], 1):
+            x, mirror = layer(maps[-1]), len(self.layers) - 2 - index
+            if self.residual and mirror < index:
+                x = x + maps[mirror]
+            maps.append(x.relu_())
+        return maps[0], maps[-1]
 
     def forward(self, x: Tensor) -> Tensor:
-        x = first = self.layers[0](x).relu()
-        for layer in self.layers[1:-1]:
-            x = layer(x).relu()
+        first, x = self.features(x)
         if self.skip:
             x = torch.cat([first, x], dim=1)
         output: Tensor = self.layers[-1](x).sigmoid()

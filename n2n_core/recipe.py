@@ -53,6 +53,8 @@ class TrainConfig:
         gamma: weight of Neighbor2Neighbor's regularisation at the run's end; it grows from 0.
         corruption: for clean pictures: a name from ``noise.NOISES`` as ``name``, and its parameters.
             None for the dataset's own.
+        ema: decay, such as 0.999, of a running mean of the weights, which is then what is validated
+            and saved. 0 for none.
         initial: a weights file to start from, or None for random weights.
     """
 
@@ -76,6 +78,7 @@ class TrainConfig:
     loss: str = "mse"
     gamma: float = 2.0
     corruption: dict[str, Any] | None = None
+    ema: float = 0.0
     initial: str | None = None
 
     def __post_init__(self) -> None:
@@ -90,6 +93,7 @@ class TrainConfig:
         seconds = 1 if self.max_seconds is None else self.max_seconds
         self._require("max_seconds", 0 < seconds < inf, "a number above 0, or none")
         self._require("validation", 0 < self.validation < 1, "a number between 0 and 1")
+        self._require("ema", 0 <= self.ema < 1, "a number in [0, 1)")
         self._require("gamma", 0 <= self.gamma < inf, "a number of at least 0")
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:

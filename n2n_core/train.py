@@ -22,6 +22,7 @@ import torch
 from torch import Generator, Tensor
 
 from n2n_core import checkpoints, networks, samples, tiling, weights
+from n2n_core.averaging import Average
 from n2n_core.data import Pairs
 from n2n_core.device import is_out_of_memory, pick_device
 from n2n_core.errors import ConfigError, DataError, DivergedError, OutOfMemoryError
@@ -30,6 +31,7 @@ from n2n_core.events import Event as Event
 from n2n_core.events import EventLog
 from n2n_core.files import atomic_path, storing
 from n2n_core.learners import Learner, make_learner
+from n2n_core.networks import Architecture
 from n2n_core.pace import Pace
 from n2n_core.recipe import TrainConfig as TrainConfig
 from n2n_core.sampling import Batch, Sampler, Scenes, TensorScenes, split
@@ -57,6 +59,7 @@ def fit(
     on_event: Callable[[Event], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    architecture: Architecture | None = None,
 ) -> bool:
     """Train ``config.model`` on ``train`` in ``folder``; report on ``validation`` every epoch.
 
@@ -68,6 +71,7 @@ def fit(
         on_event: called with every event that the log gets.
         should_stop: asked between steps; once true, a checkpoint is written and the run ends.
         checkpoint_seconds: how often a checkpoint is written, besides after every epoch.
+        architecture: another network than ``config.model``'s.
 
     Returns:
         True if the run is complete, False if it was stopped.
@@ -81,7 +85,15 @@ def fit(
         if isinstance(data, Pairs) and data.input.shape[1] != 3:
             raise DataError(f"{name} images have {data.input.shape[1]} channels, expected 3")
     run = _Run(
-        config, train, validation, folder, pick_device(device), data_card or {}, on_event, checkpoint_seconds
+        config,
+        architecture or networks.model(config.model),
+        train,
+        validation,
+        folder,
+        pick_device(device),
+        data_card or {},
+        on_event,
+        checkpoint_seconds,
     )
     if resume:
         run.restore()
@@ -97,6 +109,7 @@ class _Run:
     def __init__(
         self,
         config: TrainConfig,
+        architecture: Architecture,
         train: Scenes | Pairs,
         validation: Scenes | Pairs | None,
         folder: Path,
@@ -108,11 +121,12 @@ class _Run:
         self.config, self.folder, self.device, self.data_card = config, folder, device, data_card
         self.checkpoint_seconds = checkpoint_seconds
         self.log = EventLog(folder, on_event)
-        self.architecture = networks.model(config.model)
+        self.architecture = architecture
         network = self.architecture.build(Generator().manual_seed(config.seed), config.engine)
         self.learner: Learner = make_learner(
             network, config.optimizer, config.momentum, config.precision, device, config.loss
         )
+        self.average = Average(self.learner.network, config.ema)
         self.shape = tiling.geometry(network)
         scenes = TensorScenes.of(train) if isinstance(train, Pairs) else train
         chosen, self.validation = _divided(scenes, validation, config)
@@ -161,6 +175,7 @@ class _Run:
         if (given := networks.restore(card.architecture)) != self.architecture:
             raise ConfigError(f"initial is {path}: {given}, expected {self.architecture}")
         self.learner.network.load_state_dict(state)
+        self.average.load(state)
         self.initial = weights.sha256(path)
 
     def finished(self) -> str | None:
@@ -201,6 +216,7 @@ class _Run:
                 return False
             self.losses.append(self.learn(next(pending)))
             self.batch += 1
+            self.average.update(self.step)
             self.report_if_due()
         self.report()
         if self.batch == self.batches:
@@ -250,7 +266,8 @@ class _Run:
     def close_epoch(self) -> None:
         """Validate; keep the weights, and those of the best epoch."""
         began, epoch = monotonic(), self.epoch + (self.batch > 0)
-        outputs = self.predict(self.validation.noisy.to(self.device)).cpu()
+        with self.average.applied():
+            outputs = self.predict(self.validation.noisy.to(self.device)).cpu()
         self.metrics, self.validated = self.metrics | self.validation.after(outputs), self.step
         self.check()
         if self.best is None or score(self.metrics) > self.best["score"]:
@@ -297,6 +314,7 @@ class _Run:
             "best": self.best,
             "initial": self.initial,
             "validated": self.validated,
+            "average": self.average.mean if self.config.ema else None,
         }
         checkpoints.save(self.folder, state)
         self.save(MODEL)
@@ -305,7 +323,7 @@ class _Run:
         """The weights as they are, with a card."""
         recipe = self.recipe | {"steps": self.step, "seconds": round(self.pace.seconds)}
         card = weights.Card(networks.describe(self.architecture), recipe, self.data_card, self.metrics)
-        with storing(self.folder / name):
+        with storing(self.folder / name), self.average.applied():
             weights.save(self.folder / name, self.learner.network, card)
 
     def restore(self) -> None:
@@ -319,6 +337,7 @@ class _Run:
         if state["data"] != self.sampler.scenes.fingerprint:
             raise DataError("the training pairs differ from those of the run to resume")
         self.learner.load_state_dict(state["learner"])
+        self.average.load(state["average"] or {})
         self.epoch, self.batch, self.order = state["epoch"], state["batch"], state["order"]
         self.generator.set_state(state["generator"])
         self.pace.start(state["seconds"])

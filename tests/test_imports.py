@@ -9,13 +9,15 @@ ROOT = Path(__file__).parent.parent
 LEVELS = [
     {"errors"},
     {"noise", "metrics", "files", "device", "schedule", "scratch", "png", "neighbours", "pace", "client"},
-    {"image", "networks", "samples", "events", "checkpoints"},
-    {"data", "tiling", "weights", "learners", "fast_path", "plots"},
-    {"recipe", "datasets", "onnx_file", "precision", "cuda_graphs"},
-    {"sampling", "cuda_path"},
+    {"image", "networks", "samples", "events", "checkpoints", "ensemble"},
+    {"data", "tiling", "averaging", "weights", "fast_training", "fast_path", "plots"},
+    {"learners", "datasets", "onnx_file", "precision", "cuda_graphs"},
+    {"recipe", "cuda_path"},
+    {"sampling"},
     {"validation"},
     {"inference", "train"},
-    {"course", "cli"},
+    {"course"},
+    {"cli"},
 ]
 WEB = {"fastapi", "starlette", "uvicorn"}
 KNOW_THE_WEB = {"app", "errors", "fast_route", "main", "middleware", "routes"}

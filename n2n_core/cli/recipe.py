@@ -43,6 +43,7 @@ def add_recipe(command: argparse.ArgumentParser, *, defaults: bool = True) -> li
     add("swap", "exchange the pair's images", action=flag)
     add("corruption", "for clean pictures", type=_corruption, metavar="NOISE[,KEY=VALUE]")
     add("gamma", "Neighbor2Neighbor's, for single pictures", type=float)
+    add("ema", "decay of a running mean of the weights; 0 for none", type=float)
     add("precision", "of arithmetic", choices=PRECISIONS)
     add("seed", "of weights, order, augmentation", type=int)
     return names

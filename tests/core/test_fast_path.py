@@ -37,3 +37,8 @@ def test_the_auto_encoder_is_rewritten() -> None:
     assert isinstance(fast, FastAutoEncoder)
     assert not fast.training
     assert not any(tensor.requires_grad for tensor in fast.state_dict().values())
+
+
+def test_a_residual_network_is_left_as_it_is() -> None:
+    network = AutoEncoder((5, 4, 5, 3), residual=True).build()
+    assert rewritten(network) is network

@@ -20,6 +20,7 @@ from n2n_core.networks import (
     MODELS,
     Architecture,
     AutoEncoder,
+    AutoEncoderNetwork,
     Network,
     StridedAutoEncoder,
     describe,
@@ -201,3 +202,25 @@ def test_an_unknown_engine_lists_the_known_ones() -> None:
 def test_an_unknown_model_lists_the_known_ones() -> None:
     with pytest.raises(UnknownModelError, match="unknown model 'resnet'; known models: scratch, torch"):
         model("resnet")
+
+
+def test_a_residual_network_hands_maps_across_with_no_more_parameters() -> None:
+    network = AutoEncoder((5, 4, 5, 3), skip=False, residual=True).build(seeded())
+    assert isinstance(network, AutoEncoderNetwork)
+    for layer in list(network.layers)[1:-1]:
+        for parameter in layer.parameters():
+            torch.nn.init.zeros_(parameter)
+    x = torch.rand(2, 3, 9, 11, generator=seeded(1))
+    first, last = network.features(x)
+    assert last.equal(first)
+    plain = AutoEncoder((5, 4, 5, 3), skip=False)
+    assert count_parameters(network) == count_parameters(plain.build())
+    assert tiling.geometry(network) == tiling.geometry(plain.build())
+    assert restore(describe(AutoEncoder(residual=True))) == AutoEncoder(residual=True)
+
+
+def test_residual_needs_mirrored_channels_and_torch() -> None:
+    with pytest.raises(ConfigError, match=r"channels is \(5, 4, 6, 3\), expected a mirrored row"):
+        AutoEncoder((5, 4, 6, 3), residual=True)
+    with pytest.raises(ConfigError, match="engine is 'scratch', expected 'torch' for residual"):
+        AutoEncoder(residual=True).build(engine="scratch")

@@ -27,6 +27,7 @@ from n2n_core.recipe import TrainConfig
         ({"crops_per_epoch": 0}, "crops_per_epoch is 0, expected at least 1"),
         ({"validation": 1.0}, "validation is 1.0, expected a number between 0 and 1"),
         ({"loss": "ssim"}, "loss is 'ssim', expected one of: mse, l1, charbonnier"),
+        ({"ema": 1.0}, r"ema is 1.0, expected a number in \[0, 1\)"),
         ({"gamma": -1.0}, "gamma is -1.0, expected a number of at least 0"),
         ({"corruption": {"sigma": 1}}, "corruption is {'sigma': 1}, expected a name, one of: gaussian"),
         ({"corruption": {"name": "snow"}}, "unknown noise 'snow'; known noises: gaussian"),

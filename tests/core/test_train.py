@@ -400,3 +400,23 @@ def test_other_losses_teach_to_denoise_too(loss: str, tmp_path: Path) -> None:
     assert last["psnr"] > last["noisy_psnr"] + 1.5
     with pytest.raises(ConfigError, match=f"loss is '{loss}', expected 'mse' for a scratch network"):
         fit(replace(SMALL, loss=loss, engine="scratch"), tmp_path / "scratch")
+
+
+@BOTH
+def test_a_mean_of_the_weights_is_saved_and_resumes_to_the_bit(model: str, tmp_path: Path) -> None:
+    config = replace(SMALL, model=model, ema=0.9)
+    fit(replace(config, ema=0.0), tmp_path / "plain")
+    fit(config, tmp_path / "whole")
+    assert not fit(config, tmp_path / "parts", should_stop=stop_after(7))
+    assert fit(config, tmp_path / "parts", resume=True)
+    assert same(tensors(tmp_path / "whole"), tensors(tmp_path / "parts"))
+    plain, whole = (checkpoints.load(tmp_path / name) for name in ("plain", "whole"))
+    assert same(plain["learner"]["network"], whole["learner"]["network"])
+    assert not same(tensors(tmp_path / "plain"), tensors(tmp_path / "whole"))
+    assert same(whole["average"], tensors(tmp_path / "whole"))
+
+
+def test_another_network_than_the_models_can_be_trained(tmp_path: Path) -> None:
+    small = networks.AutoEncoder((5, 4, 5, 3))
+    assert fit(SMALL, tmp_path, architecture=small)
+    assert networks.restore(weights.read(tmp_path / train.MODEL)[1].architecture) == small

@@ -1,0 +1,103 @@
+"""Training with our learners against the plain loop of the report: images a second, in turns.
+
+The plain loop is the same network on torch.nn, contiguous memory, eager autograd, no compilation,
+with the report's optimiser: Adam for ``torch``, SGD for ``scratch``. ``python -m benchmarks.training``
+prints the ratios, median and quartiles, on the CPU and, where there is one, on CUDA.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.pairing import compare
+from n2n_core import networks
+from n2n_core.learners import make_learner
+
+Run = Callable[[], Tensor]
+"""One training step; its loss."""
+
+BATCHES = (8, 64)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the report trains a model with."""
+
+    optimizer: str
+    lr: float
+
+
+RECIPES = {"torch": Recipe("adam", 1e-3), "scratch": Recipe("sgd", 0.1)}
+
+
+def ours(model: str, noisy: Tensor, target: Tensor) -> Run:
+    """One step of our learner, on the model's own engine."""
+    recipe, network = RECIPES[model], networks.model(model).build()
+    learner = make_learner(network, recipe.optimizer, 0.0, "float32", noisy.device)
+    return finished(lambda: learner.step(noisy, target, recipe.lr), noisy.device)
+
+
+def plain(model: str, noisy: Tensor, target: Tensor) -> Run:
+    """One step of the report's loop."""
+    recipe, network = RECIPES[model], networks.model(model).build(engine="torch")
+    assert isinstance(network, nn.Module)
+    network.to(noisy.device)
+    kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.SGD
+    optimizer = kind(network.parameters(), lr=recipe.lr)
+
+    def step() -> Tensor:
+        loss = nn.functional.mse_loss(network(noisy), target)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        return loss.detach()
+
+    return finished(step, noisy.device)
+
+
+def finished(step: Run, device: torch.device) -> Run:
+    """``step``, until the device has done it."""
+    if device.type != "cuda":
+        return step
+
+    def run() -> Tensor:
+        loss = step()
+        torch.cuda.synchronize(device)
+        return loss
+
+    return run
+
+
+def table(device: torch.device, pairs: int) -> None:
+    """Print a line for each model and batch size."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    print(f"\n{name:10}{'batch':>6}{'ours':>10}{'plain':>10}{'ratio':>7}  quartiles")
+    for model in RECIPES:
+        for batch in BATCHES:
+            noisy, target = torch.rand(2, batch, 3, 32, 32, device=device)
+            result = compare(ours(model, noisy, target), plain(model, noisy, target), pairs)
+            speeds = f"{batch / result.first:10.0f}{batch / result.second:10.0f}"
+            spread = f"{result.ratio:7.2f}  {result.lower:.2f} to {result.upper:.2f}"
+            print(f"{model:10}{batch:6}{speeds}{spread}", flush=True)
+
+
+def main() -> None:
+    """Print a table for each device."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=60, help="measured pairs")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    print(f"torch {torch.__version__}, {options.threads} threads, {options.pairs} pairs; images a second")
+    table(torch.device("cpu"), options.pairs)
+    if torch.cuda.is_available():
+        table(torch.device("cuda"), options.pairs)
+
+
+if __name__ == "__main__":
+    main()
