@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -169,12 +169,13 @@ class CourseRule:
         return photo[:, top : top + side, left : left + side], PointSampling(block)
 
 
-def sample_pairs(
-    photos: Sequence[Path], count: int, rule: CourseRule, generator: Generator, clean_target: bool
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield ``count`` pairs ``(3, size, size)`` uint8, spread evenly over the photos.
+def sample_scenes(
+    photos: Sequence[Path], count: int, rule: CourseRule, generator: Generator, shots: int
+) -> Iterator[tuple[Tensor, ...]]:
+    """Yield ``count`` scenes, spread evenly over the photos: noisy ``shots``, and at last the clean picture.
 
-    Noisy pixels are pixels of the photo, so 8 bits hold them exactly unless it was resized.
+    All are ``(3, size, size)`` uint8: noisy pixels are pixels of the photo, so 8 bits hold them exactly
+    unless it was resized.
     """
     if count < 1:
         raise ConfigError(f"the number of pairs is {count}, expected at least 1")
@@ -186,15 +187,15 @@ def sample_pairs(
         photo = rule.open(path)
         for _ in range(crops):
             crop, corruption = rule.crop(photo, generator)
-            target = corruption.clean(crop) if clean_target else corruption(crop, generator)
-            yield to_bytes(corruption(crop, generator)), to_bytes(target)
+            noisy = [to_bytes(corruption(crop, generator)) for _ in range(shots)]
+            yield *reversed(noisy), to_bytes(corruption.clean(crop))
 
 
-def shuffled_pairs(pairs: Iterator[tuple[Tensor, Tensor]], generator: Generator) -> Pairs:
-    """Collect ``pairs`` in random order."""
-    inputs, targets = zip(*pairs, strict=True)
-    order = torch.randperm(len(inputs), generator=generator)
-    return Pairs(torch.stack(inputs)[order], torch.stack(targets)[order])
+def shuffled(scenes: Iterable[tuple[Tensor, ...]], generator: Generator) -> tuple[Tensor, ...]:
+    """Collect ``scenes`` in random order: a stack ``(N, ...)`` of each of their pictures."""
+    columns = list(zip(*scenes, strict=True))
+    order = torch.randperm(len(columns[0]), generator=generator)
+    return tuple(torch.stack(column)[order] for column in columns)
 
 
 def _randint(low: int, high: int, generator: Generator) -> int:

@@ -16,13 +16,13 @@ Event = dict[str, Any]
 
 
 class EventLog:
-    """Appends events to ``log.jsonl`` in ``folder`` and tells ``on_event`` of them.
+    """Appends events to ``log.jsonl``, or another ``name``, in ``folder`` and tells ``on_event`` of them.
 
     A line that was cut short, as by a full disk, is removed before the next one is written.
     """
 
-    def __init__(self, folder: Path, on_event: Callable[[Event], None]) -> None:
-        self.path, self.on_event = folder / LOG, on_event
+    def __init__(self, folder: Path, on_event: Callable[[Event], None], name: str = LOG) -> None:
+        self.path, self.on_event = folder / name, on_event
         self.mended = False
 
     def emit(self, event: str, **values: Any) -> None:
@@ -44,8 +44,8 @@ class EventLog:
             log.truncate(content.rfind(b"\n") + 1)
 
 
-def read(folder: Path) -> list[Event]:
+def read(folder: Path, name: str = LOG) -> list[Event]:
     """The events of the run in ``folder``, so far."""
-    path = folder / LOG
+    path = folder / name
     lines = path.read_text().splitlines(keepends=True) if path.exists() else []
     return [json.loads(line) for line in lines if line.endswith("\n")]

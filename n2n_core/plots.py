@@ -39,7 +39,7 @@ PSNRS = {
 
 def loss_curve(history: Sequence[Event]) -> Figure:
     """The training loss by steps, the validation loss where there is one, and the noise floor if known."""
-    figure, axes = _paper("step", "loss")
+    figure, axes = paper("step", "loss")
     steps = _by_step(history, "step")
     axes.plot(list(steps), [event["loss"] for event in steps.values()], "C0-", label="training")
     epochs = {
@@ -58,7 +58,7 @@ def loss_curve(history: Sequence[Event]) -> Figure:
 
 def psnr_curve(history: Sequence[Event]) -> Figure:
     """The validation PSNR by epochs, or its estimate, and that of the noisy pictures."""
-    figure, axes = _paper("epoch", "PSNR (dB)")
+    figure, axes = paper("epoch", "PSNR (dB)")
     epochs = {event["epoch"]: event for event in history if event["event"] == "epoch"}
     for key, (label, style) in PSNRS.items():
         values = {epoch: event[key] for epoch, event in epochs.items() if event.get(key) is not None}
@@ -99,7 +99,8 @@ def write(folder: Path) -> None:
                 temporary.write_bytes(encode(figure, format))
 
 
-def _paper(x: str, y: str) -> tuple[Figure, Axes]:
+def paper(x: str, y: str) -> tuple[Figure, Axes]:
+    """A figure with one plot, whose axes are called ``x`` and ``y``."""
     from matplotlib.figure import Figure  # here: it takes long to import, and few need it
 
     figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")

@@ -16,7 +16,7 @@ LEVELS = [
     {"sampling"},
     {"validation"},
     {"inference", "train"},
-    {"course"},
+    {"course", "studies"},
     {"cli"},
 ]
 WEB = {"fastapi", "starlette", "uvicorn"}

@@ -1,4 +1,4 @@
-"""The command line: ``n2n denoise | data | dataset | train | evaluate | models | publish | jobs``.
+"""The command line: ``n2n denoise | data | dataset | train | evaluate | study | models | publish | jobs``.
 
 The service adds ``serve``. Bad input ends with one line on standard error and exit code 2.
 """
@@ -10,11 +10,11 @@ import warnings
 from collections.abc import Callable, Sequence
 
 import n2n_core
-from n2n_core.cli import data, dataset, denoise, evaluate, jobs, models, train
+from n2n_core.cli import data, dataset, denoise, evaluate, jobs, models, study, train
 from n2n_core.cli.command import Commands, Parser
 from n2n_core.errors import N2NError
 
-CORE = (denoise.add, data.add, dataset.add, train.add, evaluate.add, models.add, jobs.add)
+CORE = (denoise.add, data.add, dataset.add, train.add, evaluate.add, study.add, models.add, jobs.add)
 
 
 def main(arguments: Sequence[str] | None = None, more: Sequence[Callable[[Commands], None]] = ()) -> int:

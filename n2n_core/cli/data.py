@@ -14,12 +14,15 @@ from tqdm import tqdm
 
 from n2n_core import data
 from n2n_core.cli.command import Commands, add_command
+from n2n_core.data import Pairs
 from n2n_core.device import single_thread
 from n2n_core.errors import ConfigError, DataError
 from n2n_core.files import atomic_path
 from n2n_core.recipe import MAX_SEED
 
 TRAINING, VALIDATION, DESCRIPTION = "train_data.pkl", "val_data.pkl", "data.json"
+CLEAN = "clean_data.pkl"
+"""The training pairs' inputs with clean targets, to compare with."""
 
 
 def add(commands: Commands) -> None:
@@ -35,39 +38,57 @@ def add(commands: Commands) -> None:
     command.add_argument("--min-block", type=int, default=rule.min_block, help="smallest block side")
     command.add_argument("--short-side", type=int, help="resize photos to this short side first")
     command.add_argument("--seed", type=int, default=0, help="of the split, crops and noise")
+    command.add_argument(
+        "--clean", action="store_true", help=f"write {CLEAN}, too: the same with clean targets"
+    )
 
 
 def make_data(options: argparse.Namespace) -> None:
-    """Write train_data.pkl, val_data.pkl and data.json."""
+    """``write_data`` as the options say."""
     rule = data.CourseRule(options.size, options.min_block, options.short_side)
-    for name in ("pairs", "validation"):
-        if getattr(options, name) < 1:
-            raise ConfigError(f"{name} is {getattr(options, name)}, expected at least 1")
-    if not 0 <= options.seed <= MAX_SEED:
-        raise ConfigError(f"seed is {options.seed}, expected 0 to {MAX_SEED}")
-    generator = Generator().manual_seed(options.seed)
-    photos = data.find_photos(options.photos)
-    training, held_out = data.split_photos(photos, options.held_out, generator)
-    files = {}
-    for name, chosen, count, clean in (
-        (VALIDATION, held_out, options.validation, True),
-        (TRAINING, training, options.pairs, False),
-    ):
-        made = data.sample_pairs(chosen, count, rule, generator, clean_target=clean)
+    names = ("pairs", "validation", "held_out", "seed", "clean")
+    write_data(options.photos, options.output, rule, **{name: getattr(options, name) for name in names})
+
+
+def write_data(
+    folders: list[Path],
+    output: Path,
+    rule: data.CourseRule = data.CourseRule(),  # noqa: B008 (it is frozen)
+    *,
+    pairs: int = 50_000,
+    validation: int = 1_000,
+    held_out: float = 0.1,
+    seed: int = 0,
+    clean: bool = False,
+) -> None:
+    """Write train_data.pkl, val_data.pkl and data.json; if ``clean``, clean_data.pkl too."""
+    for name, value in (("pairs", pairs), ("validation", validation)):
+        if value < 1:
+            raise ConfigError(f"{name} is {value}, expected at least 1")
+    if not 0 <= seed <= MAX_SEED:
+        raise ConfigError(f"seed is {seed}, expected 0 to {MAX_SEED}")
+    generator = Generator().manual_seed(seed)
+    photos = data.find_photos(folders)
+    chosen, others = data.split_photos(photos, held_out, generator)
+    stacks = {}
+    for name, split, count, shots in ((VALIDATION, others, validation, 1), (TRAINING, chosen, pairs, 2)):
+        made = data.sample_scenes(split, count, rule, generator, shots)
         bar = tqdm(made, total=count, desc=name, unit="pair", disable=not sys.stderr.isatty())
         with single_thread():
-            files[name] = data.shuffled_pairs(iter(bar), generator)
-    for name, pairs in files.items():  # both, or neither: of two splits they would share photos
-        data.save_pairs(options.output / name, pairs)
+            stacks[name] = data.shuffled(bar, generator)
+    first, second, truth = stacks[TRAINING]
+    files = {VALIDATION: Pairs(*stacks[VALIDATION]), TRAINING: Pairs(first, second)}
+    for name, file in (files | ({CLEAN: Pairs(first, truth)} if clean else {})).items():
+        data.save_pairs(output / name, file)  # all are made first: of two splits they would share photos
     description = {
-        "corruption": "point-sampling", **asdict(rule), "seed": options.seed,
-        "folders": [folder.name for folder in options.photos],
-        "photos": len(training), "photos_held_out": len(held_out),
-        "pairs": options.pairs, "validation_pairs": options.validation,
+        "corruption": "point-sampling", **asdict(rule), "seed": seed,
+        "folders": [folder.name for folder in folders],
+        "photos": len(chosen), "photos_held_out": len(others),
+        "pairs": pairs, "validation_pairs": validation,
     }  # fmt: skip
-    with atomic_path(options.output / DESCRIPTION) as temporary:
+    with atomic_path(output / DESCRIPTION) as temporary:
         temporary.write_text(json.dumps(description, indent=2) + "\n")
-    print(f"{options.output}: {options.pairs} training and {options.validation} validation pairs")
+    print(f"{output}: {pairs} training and {validation} validation pairs")
 
 
 def describe(folder: Path) -> dict[str, Any]:

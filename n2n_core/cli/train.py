@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
-from types import FrameType
-from typing import Any, Self
+from typing import Any
 
 from tqdm import tqdm
 
 from n2n_core import data, plots, train
 from n2n_core.cli.command import Commands, add_command
 from n2n_core.cli.data import TRAINING, VALIDATION, describe
+from n2n_core.cli.interrupt import StopOnInterrupt
 from n2n_core.cli.progress import show
 from n2n_core.cli.recipe import add_recipe
 from n2n_core.data import Pairs
@@ -56,7 +55,7 @@ def run_training(options: argparse.Namespace) -> int:
     names = [field.name for field in fields(TrainConfig)]
     config = TrainConfig(**{name: getattr(options, name) for name in names})
     scenes, validation, card = _data(options.data)
-    with _StopOnInterrupt() as stop, tqdm(unit="step", disable=not sys.stderr.isatty()) as bar:
+    with StopOnInterrupt() as stop, tqdm(unit="step", disable=not sys.stderr.isatty()) as bar:
         complete = train.fit(
             config,
             scenes,
@@ -74,19 +73,3 @@ def run_training(options: argparse.Namespace) -> int:
     plots.write(options.output)
     print(f"complete: {options.output / train.MODEL}", file=sys.stderr)
     return 0
-
-
-class _StopOnInterrupt:
-    """Notes the first SIGINT within its block; a second one interrupts at once."""
-
-    def __enter__(self) -> Self:
-        self.requested = False
-        self.previous = signal.signal(signal.SIGINT, self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self.previous)
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        self.requested = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)

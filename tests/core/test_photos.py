@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Generator, Tensor
 
-from n2n_core.data import CourseRule, find_photos, sample_pairs, shuffled_pairs, split_photos
+from n2n_core.data import CourseRule, find_photos, sample_scenes, shuffled, split_photos
 from n2n_core.errors import ConfigError, DataError
 from tests.pictures import drawn, file
 
@@ -128,7 +128,7 @@ BROKEN = {"empty": b"", "text": b"no photo", "a head": b"\xff\xd8\xff\xe0", "tru
 def test_an_unreadable_photo_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.png").write_bytes(content)
     with pytest.raises(DataError, match=r"bad.png: cannot be read as a photo"):
-        next(sample_pairs([tmp_path / "bad.png"], 1, RULE, seeded(), clean_target=True))
+        next(sample_scenes([tmp_path / "bad.png"], 1, RULE, seeded(), shots=1))
 
 
 @pytest.mark.parametrize("mode", ["I;16", "I", "F"])
@@ -165,7 +165,7 @@ def test_pairs_are_spread_evenly_over_the_photos(tmp_path: Path, count: int, sha
     for index in range(3):
         paths.append(tmp_path / f"{index}.png")
         Image.new("RGB", (20, 20), (index, 0, 0)).save(paths[-1])
-    pairs = list(sample_pairs(paths, count, RULE, seeded(), clean_target=True))
+    pairs = list(sample_scenes(paths, count, RULE, seeded(), shots=1))
     assert all(t.shape == (3, 4, 4) and t.dtype == torch.uint8 for pair in pairs for t in pair)
     assert list(Counter(int(noisy[0].max()) for noisy, _ in pairs).values()) == shares
 
@@ -175,22 +175,20 @@ def test_noisy_pictures_average_to_the_clean_ones_and_copies_are_independent(tmp
     Image.fromarray(pixels.numpy()).save(tmp_path / "a.png")
     rule = CourseRule(size=16, min_block=7)
 
-    def stacks(clean_target: bool) -> list[Tensor]:
-        pairs = sample_pairs([tmp_path / "a.png"], 60, rule, seeded(), clean_target)
-        return [torch.stack(side).double() for side in zip(*pairs, strict=True)]
-
-    noisy, clean = stacks(clean_target=True)
-    error = noisy - clean
-    assert error.std() > 60
-    assert error.mean().abs() < 5 * error.std() / error.numel() ** 0.5 + 0.1
-    first, second = (copy - copy.mean() for copy in stacks(clean_target=False))
+    scenes = sample_scenes([tmp_path / "a.png"], 60, rule, seeded(), shots=2)
+    *copies, clean = (torch.stack(side).double() for side in zip(*scenes, strict=True))
+    for noisy in copies:
+        error = noisy - clean
+        assert error.std() > 60
+        assert error.mean().abs() < 5 * error.std() / error.numel() ** 0.5 + 0.1
+    first, second = (copy - copy.mean() for copy in copies)
     correlation = (first * second).mean() / (first.std() * second.std())
     assert correlation.abs() < 0.05  # 1 / block^2, the chance that both take the same pixel, is less
 
 
 def test_the_generator_decides_the_pairs(folder: Path) -> None:
     def pictures(seed: int) -> list[Tensor]:
-        pairs = sample_pairs(find_photos([folder]), 12, RULE, seeded(seed), clean_target=False)
+        pairs = sample_scenes(find_photos([folder]), 12, RULE, seeded(seed), shots=2)
         return [tensor for pair in pairs for tensor in pair]
 
     first, again, other = pictures(0), pictures(0), pictures(1)
@@ -201,14 +199,14 @@ def test_the_generator_decides_the_pairs(folder: Path) -> None:
 
 def test_no_pairs_are_refused() -> None:
     with pytest.raises(ConfigError, match="the number of pairs is 0, expected at least 1"):
-        next(sample_pairs([Path("a.png")], 0, RULE, seeded(), clean_target=True))
+        next(sample_scenes([Path("a.png")], 0, RULE, seeded(), shots=1))
 
 
 def test_shuffling_keeps_pairs_together() -> None:
     numbered = [(torch.full((1, 1, 1), i), torch.full((1, 1, 1), i + 100)) for i in range(50)]
-    pairs = shuffled_pairs(iter(numbered), seeded())
-    order = pairs.input.flatten().tolist()
+    first, second = shuffled(numbered, seeded())
+    order = first.flatten().tolist()
     assert order != sorted(order)
     assert sorted(order) == list(range(50))
-    assert pairs.target.equal(pairs.input + 100)
-    assert shuffled_pairs(iter(numbered), seeded()).input.equal(pairs.input)
+    assert second.equal(first + 100)
+    assert shuffled(numbered, seeded())[0].equal(first)

@@ -1,0 +1,87 @@
+"""``n2n study``: the report's studies, each by one command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from math import ceil
+from pathlib import Path
+from typing import NoReturn
+
+from tqdm import tqdm
+
+from n2n_core import data, studies
+from n2n_core.cli.command import Commands, add_command
+from n2n_core.cli.data import CLEAN, TRAINING, VALIDATION, describe, write_data
+from n2n_core.cli.interrupt import StopOnInterrupt
+from n2n_core.device import set_threads
+from n2n_core.studies import PAIRS, Progress, StudyData
+
+
+def add(commands: Commands) -> None:
+    help = "repeat a study of the report: a table and a plot of its figures beside ours"
+    command = add_command(commands, "study", run_study, help)
+    command.add_argument("name", choices=studies.STUDIES, metavar="NAME", help=", ".join(studies.STUDIES))
+    command.add_argument(
+        "data", type=Path, help=f"folder with {TRAINING} and {VALIDATION}, or of photos to make them from"
+    )
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, help="folder of the study; goes on there"
+    )
+    command.add_argument("--scale", type=float, default=1.0, help=f"share of the report's {PAIRS:,} pairs")
+    command.add_argument("--repeats", type=int, help="runs of each kind; the study's own number if not given")
+    command.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    command.add_argument("--threads", type=int, help="CPU threads; torch's default if not given")
+
+
+def run_study(options: argparse.Namespace) -> int:
+    """Do the runs that are missing, and show the table; the first Ctrl-C stops at a checkpoint."""
+    if options.threads is not None:
+        set_threads(options.threads)
+    study, pairs = studies.STUDIES[options.name], _data(options.data, options.output, options.scale)
+    with StopOnInterrupt() as stop, tqdm(total=1.0, bar_format=BAR, disable=not sys.stderr.isatty()) as bar:
+        complete = studies.conduct(
+            study, pairs, options.output,
+            scale=options.scale, repeats=options.repeats, device=options.device,
+            on_progress=lambda progress: _show(progress, bar),
+            should_stop=lambda: stop.requested,
+        )  # fmt: skip
+    print(studies.write(study, pairs, options.output, options.device))
+    if not complete:
+        print("stopped; the same command goes on", file=sys.stderr)
+    return 0 if complete else 130
+
+
+BAR = "{percentage:3.0f}%|{bar}| {desc}"
+
+
+def _data(folder: Path, output: Path, scale: float) -> StudyData:
+    """The course's files in ``folder``, or in ``output`` if they must be made of photos first."""
+    if not (folder / TRAINING).exists():
+        photos, folder = folder, output / "data"
+        if not (folder / TRAINING).exists():
+            write_data([photos], folder, pairs=max(1, ceil(PAIRS * min(scale, 1.0))), clean=True)
+    training, validation = (data.load_pairs(folder / name) for name in (TRAINING, VALIDATION))
+    clean = data.load_pairs(folder / CLEAN) if (folder / CLEAN).exists() else None
+    return StudyData(training, validation, clean, describe(folder))
+
+
+def _show(progress: Progress, bar: tqdm[NoReturn]) -> None:
+    """Move the bar; a complete run is a line on standard error."""
+    left = f", about {_minutes(progress.left)} left" if progress.left and round(progress.left) else ""
+    text = f"run {progress.run} of {progress.runs}, {progress.label}"
+    bar.n = progress.share
+    bar.set_description_str(text + left)
+    if progress.psnr is not None:
+        with bar.external_write_mode(file=sys.stderr):
+            print(f"{text}: {progress.psnr:.2f} dB per image{left}", file=sys.stderr, flush=True)
+
+
+def _minutes(seconds: float) -> str:
+    """``75.0`` as ``1:15 min``.
+
+    >>> _minutes(75.0), _minutes(4000.0)
+    ('1:15 min', '1:06 h')
+    """
+    whole, unit = (round(seconds), "min") if seconds < 3600 else (round(seconds / 60), "h")
+    return f"{whole // 60}:{whole % 60:02} {unit}"

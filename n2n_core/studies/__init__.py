@@ -1,0 +1,38 @@
+"""The report's studies, each reproduced by one command: ``n2n study NAME``.
+
+Reading order: ``study``, ``planted``, ``catalogue``, ``engine``, ``results``, ``table``, ``charts``,
+``pictures``.
+"""
+
+from pathlib import Path
+
+from n2n_core import plots
+from n2n_core.files import atomic_path, storing
+from n2n_core.studies import charts, pictures, results, table
+from n2n_core.studies.catalogue import STUDIES
+from n2n_core.studies.engine import Progress, StudyData, conduct
+from n2n_core.studies.study import PAIRS, Kind, Run, Study
+
+__all__ = ["PAIRS", "STUDIES", "Kind", "Progress", "Run", "Study", "StudyData", "conduct", "write"]
+
+TABLE, PLOT = "table.md", "plot"
+
+
+def write(study: Study, data: StudyData, folder: Path, device: str = "auto") -> str:
+    """Write the table and the plot of what ``folder`` has of the study; the table."""
+    records = results.read(folder)
+    text = table.markdown(study, records)
+    files = {TABLE: text.encode()}
+    done = {record["run"] for record in records}
+    if study.kind is not Kind.PICTURES:
+        figure = charts.draw(study, records)
+    elif done == {run.label for run in study.runs}:
+        figure = pictures.draw(study, data.validation, folder, device)
+    else:
+        figure = None
+    if figure is not None:
+        files |= {f"{PLOT}.{format}": plots.encode(figure, format) for format in plots.FORMATS}
+    for name, content in files.items():
+        with storing(folder / name), atomic_path(folder / name) as temporary:
+            temporary.write_bytes(content)
+    return text
