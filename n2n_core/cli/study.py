@@ -30,6 +30,7 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("--scale", type=float, default=1.0, help=f"share of the report's {PAIRS:,} pairs")
     command.add_argument("--repeats", type=int, help="runs of each kind; the study's own number if not given")
+    command.add_argument("--jobs", type=int, default=1, help="runs at a time: on a GPU, small ones share it")
     command.add_argument("--device", default="auto", help="auto, cpu or cuda")
     command.add_argument("--threads", type=int, help="CPU threads; torch's default if not given")
 
@@ -42,7 +43,7 @@ def run_study(options: argparse.Namespace) -> int:
     with StopOnInterrupt() as stop, tqdm(total=1.0, bar_format=BAR, disable=not sys.stderr.isatty()) as bar:
         complete = studies.conduct(
             study, pairs, options.output,
-            scale=options.scale, repeats=options.repeats, device=options.device,
+            scale=options.scale, repeats=options.repeats, jobs=options.jobs, device=options.device,
             on_progress=lambda progress: _show(progress, bar),
             should_stop=lambda: stop.requested,
         )  # fmt: skip

@@ -1,7 +1,7 @@
 """The report's studies, each reproduced by one command: ``n2n study NAME``.
 
-Reading order: ``study``, ``planted``, ``catalogue``, ``engine``, ``results``, ``table``, ``charts``,
-``pictures``.
+Reading order: ``study``, ``planted``, ``catalogue``, ``results``, ``perform``, ``engine``, ``progress``,
+``parallel``, ``table``, ``charts``, ``pictures``.
 """
 
 from pathlib import Path
@@ -10,7 +10,9 @@ from n2n_core import plots
 from n2n_core.files import atomic_path, storing
 from n2n_core.studies import charts, pictures, results, table
 from n2n_core.studies.catalogue import STUDIES
-from n2n_core.studies.engine import Progress, StudyData, conduct
+from n2n_core.studies.engine import conduct
+from n2n_core.studies.perform import StudyData
+from n2n_core.studies.progress import Progress
 from n2n_core.studies.study import PAIRS, Kind, Run, Study
 
 __all__ = ["PAIRS", "STUDIES", "Kind", "Progress", "Run", "Study", "StudyData", "conduct", "write"]

@@ -11,7 +11,7 @@ from n2n_core import train
 from n2n_core.data import Pairs
 from n2n_core.inference import Denoiser
 from n2n_core.metrics import psnr, to_bytes
-from n2n_core.studies.engine import run_folder
+from n2n_core.studies.perform import run_folder
 from n2n_core.studies.study import Study
 
 if TYPE_CHECKING:

@@ -134,7 +134,7 @@ def _by_epoch(study: Study, own: Sequence[Record]) -> list[Row]:
     report = dict(study.points)
     return [
         Row(
-            f"{epoch['epoch']} epochs",
+            f"epoch {epoch['epoch']}",
             tuple(_number(record["history"][index]["psnr"]) for record in own),
             tuple(_number(record["history"][index]["psnr_pooled"]) for record in own),
             _number(own[0]["noisy_psnr"]),

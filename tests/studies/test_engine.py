@@ -10,7 +10,7 @@ import pytest
 from n2n_core import train, weights
 from n2n_core.errors import ConfigError, DataError
 from n2n_core.studies import Progress, conduct
-from n2n_core.studies.engine import run_folder
+from n2n_core.studies.perform import run_folder
 from n2n_core.studies.results import FILE, Record, read
 from tests.studies.small import RUNS, SCALE, STUDY, conducted, data
 
@@ -84,7 +84,6 @@ def test_progress_grows_to_the_end_and_tells_the_time_left(tmp_path: Path) -> No
     shares = [progress.share for progress in told]
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1.0)
-    assert told[0].left is None
     assert told[-1].left == pytest.approx(0.0, abs=1e-6)
     ended = [(progress.run, progress.label) for progress in told if progress.psnr is not None]
     assert ended == [(1, "first"), (2, "second"), (3, "second"), (4, "clean")]
@@ -114,6 +113,8 @@ def test_a_scale_that_cannot_be_is_refused_before_anything_is_written(tmp_path: 
             conducted(tmp_path / "run", scale=scale)
     with pytest.raises(ConfigError, match="repeats is 0, expected at least 1"):
         conducted(tmp_path / "run", repeats=0)
+    with pytest.raises(ConfigError, match="jobs is 0, expected at least 1"):
+        conducted(tmp_path / "run", jobs=0)
     with pytest.raises(
         DataError, match=r"has 20 training pairs, expected 50 at scale 0.001: take a scale of 0.0004 or less"
     ):
