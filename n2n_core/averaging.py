@@ -16,24 +16,23 @@ from n2n_core.networks import Network
 
 
 class Average:
-    """The mean of ``network``'s weights over its training steps, by ``decay``; with 0, the weights."""
+    """The mean of ``network``'s weights over its training steps, by ``decay``; with 0, nothing is kept."""
 
     def __init__(self, network: Network, decay: float) -> None:
         self.network, self.decay = network, decay
-        self.mean = {name: tensor.detach().clone() for name, tensor in self._own().items()}
+        self.mean = {name: tensor.detach().clone() for name, tensor in self._own().items()} if decay else {}
 
     def update(self, step: int) -> None:
         """Take in the weights after training step ``step``, the first of which is 1."""
-        if self.decay:
-            share = 1 - min(self.decay, step / (step + 9))
-            with torch.no_grad():
-                for name, tensor in self._own().items():
-                    self.mean[name].lerp_(tensor, share)
+        share, own = 1 - min(self.decay, step / (step + 9)), self._own()
+        with torch.no_grad():
+            for name, mean in self.mean.items():
+                mean.lerp_(own[name], share)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Within the block the network has the mean's weights."""
-        if not self.decay:
+        """Within the block the network has the mean's weights, if there is one."""
+        if not self.mean:
             yield
             return
         own = {name: tensor.detach().clone() for name, tensor in self._own().items()}
@@ -45,8 +44,8 @@ class Average:
 
     def load(self, mean: dict[str, Tensor]) -> None:
         """Go on from a saved ``mean``."""
-        for name, tensor in mean.items():
-            self.mean[name].copy_(tensor)
+        for name, tensor in self.mean.items():
+            tensor.copy_(mean[name])
 
     def _own(self) -> dict[str, Tensor]:
         state: dict[str, Tensor] = self.network.state_dict()

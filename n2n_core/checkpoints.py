@@ -13,7 +13,7 @@ from n2n_core.files import atomic_path, storing
 
 FILE = "checkpoint.pt"
 NEEDED = {"config", "data", "learner", "epoch", "batch", "order", "generator", "seconds", "metrics"}
-ADDED: dict[str, Any] = {"best": None, "initial": None, "validated": -1, "average": None}
+ADDED: dict[str, Any] = {"best": None, "initial": None, "validated": -1, "average": {}}
 """What older checkpoints lack, and what it is then."""
 
 

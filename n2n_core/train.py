@@ -314,7 +314,7 @@ class _Run:
             "best": self.best,
             "initial": self.initial,
             "validated": self.validated,
-            "average": self.average.mean if self.config.ema else None,
+            "average": self.average.mean,
         }
         checkpoints.save(self.folder, state)
         self.save(MODEL)
@@ -337,7 +337,7 @@ class _Run:
         if state["data"] != self.sampler.scenes.fingerprint:
             raise DataError("the training pairs differ from those of the run to resume")
         self.learner.load_state_dict(state["learner"])
-        self.average.load(state["average"] or {})
+        self.average.load(state["average"])
         self.epoch, self.batch, self.order = state["epoch"], state["batch"], state["order"]
         self.generator.set_state(state["generator"])
         self.pace.start(state["seconds"])

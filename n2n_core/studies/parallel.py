@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event as Flag
 
@@ -27,7 +28,7 @@ def spread(
     """Yield runs, each with its seed, as they are complete, and their results; once to be stopped, no more.
 
     Raises:
-        N2NError: what a run raised; the others are saved and end, too.
+        N2NError: what a run raised, or that its process died; the others are saved and end, too.
     """
     context = get_context("spawn")  # CUDA does not live through a fork
     stop, threads = context.Event(), torch.get_num_threads()
@@ -44,6 +45,8 @@ def spread(
                         raise N2NError(result)
                     if result is not None:
                         yield item, result
+        except BrokenProcessPool as error:
+            raise N2NError("a run's process died, as where memory runs out: try with fewer jobs") from error
         finally:
             stop.set()
 

@@ -61,16 +61,18 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Study:
-    """Args:
-    title: of the plot and the table.
-    says: what the report says, or what is asked.
-    runs: in the order in which they are trained and shown.
-    kind: of the plot.
-    axis: what ``x`` is.
-    points: what the report's plot shows, as ``x: dB``.
-    band: a part of the report's plot of which bounds are known: the first and last ``x``, and dB.
-    epochs: whether the rows of the table are the epochs of the only run.
-    loss: whether the training loss is drawn, too.
+    """Runs that answer a question.
+
+    Args:
+        title: of the plot and the table.
+        says: what the report says, or what is asked.
+        runs: in the order in which they are trained and shown.
+        kind: of the plot.
+        axis: what ``x`` is.
+        points: what the report's plot shows: ``x``, and dB.
+        band: a part of the report's plot of which bounds are known: the first and last ``x``, and dB.
+        epochs: whether the rows of the table are the epochs of the only run.
+        loss: whether the training loss is drawn, too.
     """
 
     title: str

@@ -10,9 +10,14 @@ from n2n_core.studies.study import NOISY, Kind, Study
 
 
 def markdown(study: Study, records: Sequence[Record]) -> str:
-    """The whole page: what the report says, the scale, the figures, and what they were computed by."""
+    """The whole page: what the report says, and ``figures``."""
+    return f"# Study: {study.title}\n\n{study.says}\n\n{figures(study, records)}"
+
+
+def figures(study: Study, records: Sequence[Record]) -> str:
+    """The table, the scale, and what the figures were computed by."""
     found = rows(study, records)
-    lines = [f"# Study: {study.title}", "", study.says, "", *_grid(_columns(study, found)), ""]
+    lines = [*_grid(_columns(study, found)), ""]
     if found:
         lines += [budget(records), "", *_missing(study, records)]
     return "\n".join(lines).rstrip() + "\n"

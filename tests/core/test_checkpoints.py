@@ -14,7 +14,7 @@ STATE: dict[str, Any] = dict.fromkeys(sorted(checkpoints.NEEDED), 1) | {"best": 
 
 def test_a_state_comes_back_and_what_it_lacks_has_its_default(tmp_path: Path) -> None:
     checkpoints.save(tmp_path, STATE)
-    assert checkpoints.load(tmp_path) == STATE | {"initial": None, "validated": -1, "average": None}
+    assert checkpoints.load(tmp_path) == STATE | {"initial": None, "validated": -1, "average": {}}
 
 
 def test_nothing_to_load_is_told(tmp_path: Path) -> None:

@@ -1,11 +1,15 @@
 """Runs side by side give what they give one after the other."""
 
+import os
 from dataclasses import replace
+from multiprocessing import parent_process
 from pathlib import Path
 
 import pytest
+from torch import Generator
 
 from n2n_core.errors import N2NError
+from n2n_core.networks import Network, StridedAutoEncoder
 from n2n_core.studies import Progress
 from n2n_core.studies.results import read
 from tests.studies.small import RUNS, STUDY, conducted
@@ -36,3 +40,16 @@ def test_an_error_of_a_run_is_the_studys(tmp_path: Path) -> None:
     wrong = replace(RUNS[1], config=replace(RUNS[1].config, loss="l1"))
     with pytest.raises(N2NError, match="loss is 'l1', expected 'mse' for a scratch network"):
         conducted(tmp_path, study=replace(STUDY, runs=(RUNS[0], wrong)), jobs=2)
+
+
+class Dying(StridedAutoEncoder):
+    def build(self, generator: Generator | None = None, engine: str = "auto") -> Network:
+        if parent_process() is not None:
+            os._exit(1)
+        return super().build(generator, engine)
+
+
+def test_a_process_that_dies_is_an_error_in_a_line(tmp_path: Path) -> None:
+    dying = replace(RUNS[1], architecture=Dying(hidden=4))
+    with pytest.raises(N2NError, match="a run's process died"):
+        conducted(tmp_path, study=replace(STUDY, runs=(dying,)), jobs=2)

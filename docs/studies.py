@@ -1,0 +1,51 @@
+"""Puts results into ``studies.md``: ``python docs/studies.py runs`` for studies in ``runs/NAME``.
+
+Between a study's two markers go its command, its plot and its table; what is written around them stays.
+Pictures of photos are left out, as the photos have licences of their own.
+"""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from n2n_core.studies import STUDIES, Kind, Study, results, table
+
+PAGE = Path(__file__).with_suffix(".md")
+PLOTS = Path(__file__).with_name("studies")
+
+
+def main(runs: Path) -> None:
+    """Write the page, and the plots beside it."""
+    text = PAGE.read_text()
+    for name, study in STUDIES.items():
+        if records := results.read(runs / name):
+            block = section(name, study, records)
+            text = re.sub(
+                markers(name), lambda found, block=block: found[1] + block + found[2], text, flags=re.DOTALL
+            )
+            if study.kind is not Kind.PICTURES:
+                PLOTS.mkdir(exist_ok=True)
+                shutil.copy(runs / name / "plot.png", PLOTS / f"{name}.png")
+    PAGE.write_text(text)
+
+
+def markers(name: str) -> str:
+    """A pattern of a study's two markers, and what is between them."""
+    return rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)"
+
+
+def section(name: str, study: Study, records: list[results.Record]) -> str:
+    """What goes between the markers."""
+    scale, seeds = records[0]["scale"], {record["seed"] for record in records}
+    repeats = f" --repeats {len(seeds)}" if len(seeds) != max(run.repeats for run in study.runs) else ""
+    minutes = sum(record["seconds"] for record in records) / 60
+    command = f"    n2n study {name} data -o runs/{name} --scale {scale:g}{repeats}"
+    plot = "" if study.kind is Kind.PICTURES else f"\n![{study.title}](studies/{name}.png)\n"
+    return (
+        f"\n{command}\n{plot}\n{table.figures(study, records)}\nAll runs together: {minutes:.0f} minutes.\n\n"
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
