@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from math import ceil
 from pathlib import Path
 from typing import NoReturn
 
@@ -39,7 +38,9 @@ def run_study(options: argparse.Namespace) -> int:
     """Do the runs that are missing, and show the table; the first Ctrl-C stops at a checkpoint."""
     if options.threads is not None:
         set_threads(options.threads)
-    study, pairs = studies.STUDIES[options.name], _data(options.data, options.output, options.scale)
+    studies.check_budget(options.scale, options.repeats, options.jobs)  # before photos are made into data
+    study = studies.STUDIES[options.name]
+    pairs = _data(options.data, options.output, study.pairs(options.scale))
     with StopOnInterrupt() as stop, tqdm(total=1.0, bar_format=BAR, disable=not sys.stderr.isatty()) as bar:
         complete = studies.conduct(
             study, pairs, options.output,
@@ -56,12 +57,12 @@ def run_study(options: argparse.Namespace) -> int:
 BAR = "{percentage:3.0f}%|{bar}| {desc}"
 
 
-def _data(folder: Path, output: Path, scale: float) -> StudyData:
-    """The course's files in ``folder``, or in ``output`` if they must be made of photos first."""
+def _data(folder: Path, output: Path, pairs: int) -> StudyData:
+    """The course's files in ``folder``; if it holds photos, ``pairs`` that are made of them in ``output``."""
     if not (folder / TRAINING).exists():
         photos, folder = folder, output / "data"
         if not (folder / TRAINING).exists():
-            write_data([photos], folder, pairs=max(1, ceil(PAIRS * min(scale, 1.0))), clean=True)
+            write_data([photos], folder, pairs=pairs, clean=True)
     training, validation = (data.load_pairs(folder / name) for name in (TRAINING, VALIDATION))
     clean = data.load_pairs(folder / CLEAN) if (folder / CLEAN).exists() else None
     return StudyData(training, validation, clean, describe(folder))

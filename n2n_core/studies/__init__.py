@@ -10,12 +10,23 @@ from n2n_core import plots
 from n2n_core.files import atomic_path, storing
 from n2n_core.studies import charts, pictures, results, table
 from n2n_core.studies.catalogue import STUDIES
-from n2n_core.studies.engine import conduct
+from n2n_core.studies.engine import check_budget, conduct
 from n2n_core.studies.perform import StudyData
 from n2n_core.studies.progress import Progress
 from n2n_core.studies.study import PAIRS, Kind, Run, Study
 
-__all__ = ["PAIRS", "STUDIES", "Kind", "Progress", "Run", "Study", "StudyData", "conduct", "write"]
+__all__ = [
+    "PAIRS",
+    "STUDIES",
+    "Kind",
+    "Progress",
+    "Run",
+    "Study",
+    "StudyData",
+    "check_budget",
+    "conduct",
+    "write",
+]
 
 TABLE, PLOT = "table.md", "plot"
 

@@ -46,7 +46,13 @@ def conduct(
         ConfigError: ``scale``, ``repeats`` or ``jobs`` cannot be, or ``folder`` holds other results.
         DataError: there are fewer pairs than the study needs at this scale.
     """
-    _check(study, data, scale, repeats, jobs)
+    check_budget(scale, repeats, jobs)
+    needed, found = study.pairs(scale), len(data.train.input)
+    if found < needed:
+        raise DataError(
+            f"the data has {found} training pairs, expected {needed} at scale {scale}: "
+            f"take a scale of {found / needed * scale:.2g} or less, or more data"
+        )
     made = {"study": study.title, "scale": scale, "data": weights.fingerprint(*data.train, *data.validation)}
     done = {(record["run"], record["seed"]) for record in _own(folder, made)}
     planned = [
@@ -85,18 +91,13 @@ def _performed(
         yield (run, seed), result
 
 
-def _check(study: Study, data: StudyData, scale: float, repeats: int | None, jobs: int) -> None:
+def check_budget(scale: float, repeats: int | None = None, jobs: int = 1) -> None:
+    """Raise ``ConfigError`` unless a study can be conducted so."""
     if not 0 < scale <= 1:
         raise ConfigError(f"scale is {scale}, expected a number above 0 and at most 1")
     for name, value in (("repeats", repeats), ("jobs", jobs)):
         if value is not None and value < 1:
             raise ConfigError(f"{name} is {value}, expected at least 1")
-    needed, found = max(run.pairs(scale) for run in study.runs), len(data.train.input)
-    if found < needed:
-        raise DataError(
-            f"the data has {found} training pairs, expected {needed} at scale {scale}: "
-            f"take a scale of {found / needed * scale:.2g} or less, or more data"
-        )
 
 
 def _own(folder: Path, made: dict[str, Any]) -> list[Record]:

@@ -84,3 +84,7 @@ class Study:
     band: tuple[tuple[float, float], tuple[float, float]] | None = None
     epochs: bool = False
     loss: bool = False
+
+    def pairs(self, scale: float) -> int:
+        """How many pairs the largest of its runs trains on."""
+        return max(run.pairs(scale) for run in self.runs)

@@ -54,14 +54,14 @@ def test_photos_are_made_into_data_with_clean_targets_once(tmp_path: Path) -> No
     shots.mkdir()
     for name in ("astronaut", "coffee"):
         Image.fromarray(getattr(photos, name)()).save(shots / f"{name}.png")
-    found = _data(shots, out, SCALE)
+    found = _data(shots, out, 20)
     assert len(found.train.input) == 20
     assert found.card["photos_held_out"] == 1
     assert found.clean is not None
     assert found.clean.input.equal(found.train.input)
     assert not found.clean.target.equal(found.train.target)
     before = (out / "data" / "train_data.pkl").stat().st_mtime_ns
-    assert _data(shots, out, SCALE).train.input.equal(found.train.input)
+    assert _data(shots, out, 20).train.input.equal(found.train.input)
     assert (out / "data" / "train_data.pkl").stat().st_mtime_ns == before
 
 
@@ -70,6 +70,10 @@ def test_bad_study_commands_are_one_line(course_data: Path, capsys: pytest.Captu
     assert "invalid choice: 'width' (choose from" in refusal(capsys, "study", "width", course_data, "-o", out)
     assert "expected 50000 at scale 1" in refusal(capsys, "study", "final", course_data, "-o", out)
     assert "scale is 7.0" in refusal(capsys, "study", "final", course_data, "-o", out, "--scale", 7)
+    assert "scale is nan" in refusal(
+        capsys, "study", "final", course_data / "photos", "-o", out, "--scale", "nan"
+    )
+    assert "jobs is 0" in refusal(capsys, "study", "final", course_data, "-o", out, "--jobs", 0)
     assert "nowhere" in refusal(capsys, "study", "final", course_data / "nowhere", "-o", out)
     assert not out.exists()
 
