@@ -39,12 +39,9 @@ def section(name: str, study: Study, records: list[results.Record]) -> str:
     """What goes between the markers."""
     scale, seeds = records[0]["scale"], {record["seed"] for record in records}
     repeats = f" --repeats {len(seeds)}" if len(seeds) != max(run.repeats for run in study.runs) else ""
-    minutes = sum(record["seconds"] for record in records) / 60
     command = f"    n2n study {name} data -o runs/{name} --scale {scale:g}{repeats}"
     plot = "" if study.kind is Kind.PICTURES else f"\n![{study.title}](studies/{name}.png)\n"
-    return (
-        f"\n{command}\n{plot}\n{table.figures(study, records)}\nAll runs together: {minutes:.0f} minutes.\n\n"
-    )
+    return f"\n{command}\n{plot}\n{table.figures(study, records)}\n"
 
 
 if __name__ == "__main__":

@@ -24,13 +24,12 @@ def figures(study: Study, records: Sequence[Record]) -> str:
 
 
 def budget(records: Sequence[Record]) -> str:
-    """The scale, the data's noise and the machine, in a few sentences."""
-    first = records[0]
-    noisy = f"{first['noisy_psnr']:.2f} dB per image, {first['noisy_psnr_pooled']:.2f} dB pooled"
+    """The scale, the data's noise, the machine and the time."""
+    first, seconds = records[0], sum(record["seconds"] for record in records)
+    noisy = f"{first['noisy_psnr']:.2f} dB per image, {first['noisy_psnr_pooled']:.2f} pooled"
     return (
-        f"**Scale {first['scale']:g}** of the report's number of training pairs. The noisy pictures: "
-        f"{noisy}; the report's: {NOISY:.2f} dB per image, so compare gains. PSNR is the mean of the "
-        f"pictures' own; *pooled* is that of one squared error over all pixels. {_machines(records)}"
+        f"**Scale {first['scale']:g}** of the report's training pairs. Noisy pictures: {noisy} "
+        f"(the report's: {NOISY:.2f} per image). {_machines(records)}; {seconds / 60:.1f} minutes in all."
     )
 
 
@@ -42,7 +41,7 @@ def _machines(records: Sequence[Record]) -> str:
         f"Python {record['versions']['python']}"
         for record in records
     )
-    return "Computed by: " + "; ".join(found) + "."
+    return "; ".join(found)
 
 
 def _columns(study: Study, found: Sequence[Row]) -> list[list[str]]:
