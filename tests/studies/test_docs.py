@@ -20,7 +20,8 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     page.write_text("before\n<!-- initial -->\nold\n<!-- end of initial -->\nafter\n")
     for name, path in (("PAGE", page), ("PLOTS", tmp_path / "studies")):
         monkeypatch.setitem(names["main"].__globals__, name, path)
-    return names["main"].__globals__
+    script: dict[str, Any] = names["main"].__globals__
+    return script
 
 
 @pytest.mark.parametrize("name", STUDIES)
