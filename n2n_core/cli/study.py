@@ -83,7 +83,7 @@ def _minutes(seconds: float) -> str:
     """``75.0`` as ``1:15 min``.
 
     >>> _minutes(75.0), _minutes(4000.0)
-    ('1:15 min', '1:06 h')
+    ('1:15 min', '1:07 h')
     """
     whole, unit = (round(seconds), "min") if seconds < 3600 else (round(seconds / 60), "h")
     return f"{whole // 60}:{whole % 60:02} {unit}"
