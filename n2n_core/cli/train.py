@@ -6,7 +6,6 @@ import argparse
 import signal
 import sys
 from dataclasses import fields
-from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self
@@ -19,12 +18,10 @@ from n2n_core.cli.data import TRAINING, VALIDATION, describe
 from n2n_core.cli.progress import show
 from n2n_core.cli.recipe import add_recipe
 from n2n_core.data import Pairs
+from n2n_core.datasets import MANIFEST, Dataset
 from n2n_core.device import set_threads
 from n2n_core.recipe import TrainConfig
 from n2n_core.sampling import Scenes
-
-MANIFEST = "manifest.json"
-"""What a dataset's folder holds."""
 
 
 def add(commands: Commands) -> None:
@@ -43,7 +40,7 @@ def add(commands: Commands) -> None:
 def _data(folder: Path) -> tuple[Scenes | Pairs, Pairs | None, dict[str, Any]]:
     """What to train on, what to validate on, and what is known of it."""
     if (folder / MANIFEST).exists():
-        scenes: Scenes = import_module("n2n_core.datasets").Dataset.open(folder)
+        scenes = Dataset.open(folder)
         return scenes, None, {"kind": scenes.kind, "scenes": len(scenes), "fingerprint": scenes.fingerprint}
     pairs, validation = (data.load_pairs(folder / name) for name in (TRAINING, VALIDATION))
     return pairs, validation, describe(folder)
