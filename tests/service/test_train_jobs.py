@@ -21,7 +21,7 @@ from n2n_core.train import TrainConfig
 from service.app import create_app
 from service.routes.state import State
 from service.settings import Settings
-from tests.pictures import opened
+from tests.pictures import drawn, file, opened
 from tests.scenes import noisy, smooth
 from tests.service import problems
 
@@ -136,6 +136,14 @@ async def test_a_dataset_becomes_a_model(trained: dict[str, Any], live_app: Fast
     card = weights.read(state.catalogue.path(version))[1]
     assert card.data["dataset_id"] == trained["dataset"]
     assert (card.data["dataset"], card.data["scenes"]) == ("Waves, noisy", 20)
+
+
+async def test_the_model_is_served_at_once(trained: dict[str, Any], live: httpx.AsyncClient) -> None:
+    files = {"file": ("x.png", file(drawn(width=33, height=40)))}
+    answer = await live.post("/denoise", params={"model": "waves-noisy"}, files=files)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["n2n-weights-sha256"] == trained["result"]["sha256"]
+    assert opened(answer.content).size == (33, 40)
 
 
 async def test_a_dataset_is_enough(idle: httpx.AsyncClient, dataset: str) -> None:
