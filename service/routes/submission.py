@@ -56,9 +56,7 @@ def _dataset(state: State, request: TrainJobRequest) -> Dataset:
             "; force trains on it anyway" if forced else ""
         )
         errors = [
-            FieldError(
-                pointer="body/dataset", detail=f"{c.name} ({c.verdict}): {c.message} {c.advice}".strip()
-            )
+            FieldError(pointer="body/dataset", detail=f"{c.name} ({c.verdict}): {c.message}; {c.advice}")
             for c in blocking
         ]
         raise ProblemError(422, "dataset_refused", detail, errors)
