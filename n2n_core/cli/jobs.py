@@ -61,6 +61,7 @@ def _submit(commands: Commands) -> None:
         help="archive, .pkl, .npz, folder or pictures to upload",
     )
     command.add_argument("--dataset", metavar="ID", help="train on one that was uploaded before")
+    command.add_argument("--validation-dataset", metavar="ID", help="validate on this one, not on a share")
     command.add_argument("--kind", choices=datasets.KINDS, help="what is uploaded; needed for it")
     command.add_argument("--rule", help="how names tell scene and shot, as {scene}_{shot}")
     command.add_argument("--pages", choices=("shots", "scenes"), help="what a TIFF's pages are")
@@ -80,7 +81,10 @@ def submit(client: Client, options: argparse.Namespace) -> int:
     dataset = options.dataset
     if options.paths:
         dataset = _upload(client, options, recipe.pop("corruption", None)).id
-    job = client.submit(dataset, name=options.name, base=options.base, force=options.force, **recipe)
+    job = client.submit(
+        dataset, validation_dataset=options.validation_dataset, name=options.name, base=options.base,
+        force=options.force, **recipe,
+    )  # fmt: skip
     print(job.id, flush=True)
     return 0 if options.detach else _follow(client, job.id)
 
