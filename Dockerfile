@@ -18,7 +18,9 @@ RUN /opt/n2n/bin/pip install --no-cache-dir --constraint constraints.txt --extra
 FROM python:3.12-slim
 COPY --from=build /opt/n2n /opt/n2n
 ENV PATH=/opt/n2n/bin:$PATH PYTHONUNBUFFERED=1
-RUN useradd --system --no-create-home n2n
+RUN useradd --system --no-create-home n2n && install -d -o n2n -g n2n /data
+ENV N2N_DATA=/data
+VOLUME /data
 USER n2n
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s CMD ["python", "-c", \

@@ -61,6 +61,11 @@ class TrainJobRequest(Recipe):  # type: ignore[valid-type, misc]
     )
 
     dataset: str = Field(description="the id of the dataset to train on", max_length=64)
+    validation_dataset: str | None = Field(
+        default=None,
+        description="the id of another one to validate on; if null, the share `validation` of `dataset`",
+        max_length=64,
+    )
     name: str | None = Field(
         default=None, description="of the model that comes of it; of the dataset's if null"
     )
@@ -102,6 +107,7 @@ class TrainJob(BaseModel):
     id: str
     name: str = Field(description="of the model")
     dataset: str | None = Field(description="null once it was deleted")
+    validation_dataset: str | None = Field(description="null if a share of `dataset` is held out")
     base_sha256: str | None = Field(description="hash of the weights that it starts from")
     state: State
     done: bool
@@ -156,6 +162,7 @@ def describe(job: Job) -> TrainJob:
         id=job.id,
         name=job.name,
         dataset=job.dataset_id,
+        validation_dataset=job.validation_dataset_id,
         base_sha256=job.base_sha256,
         state=job.state,
         done=job.done,

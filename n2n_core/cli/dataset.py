@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 from n2n_core import datasets
 from n2n_core.cli.command import Commands, add_command
+from n2n_core.cli.recipe import corruption
 from n2n_core.errors import ConfigError
 from n2n_core.files import atomic_path
 
@@ -35,34 +35,19 @@ def _import(commands: Commands) -> None:
         "--pages", default="shots", choices=("shots", "scenes"), help="what a TIFF's pages are"
     )
     command.add_argument("--data-range", type=float, help="the value of white, where it is not the type's")
-    command.add_argument("--corruption", help="noise for clean pictures, as gaussian:sigma=0.1")
+    command.add_argument(
+        "--corruption", type=corruption, metavar="NOISE[,KEY=VALUE]", help="noise for clean pictures"
+    )
 
 
 def import_dataset(options: argparse.Namespace) -> None:
     """Write the dataset and say what is in it."""
     dataset = datasets.import_dataset(
         options.sources, options.kind, options.output, name=options.name,
-        corruption=corruption(options.corruption) if options.corruption else None,
+        corruption=options.corruption,
         options=datasets.Options(options.rule, options.pages, options.data_range),
     )  # fmt: skip
     _print_statistics(dataset)
-
-
-def corruption(text: str) -> dict[str, Any]:
-    """``gaussian:sigma=0.1`` as ``{"name": "gaussian", "sigma": 0.1}``.
-
-    >>> corruption("point-sampling:block=8")
-    {'name': 'point-sampling', 'block': 8}
-    """
-    name, _, rest = text.partition(":")
-    found: dict[str, Any] = {"name": name}
-    for part in rest.split(",") if rest else []:
-        key, _, value = part.partition("=")
-        try:
-            found[key] = int(value) if value.isdigit() else float(value)
-        except ValueError as error:
-            raise ConfigError(f"corruption is {text!r}, expected as gaussian:sigma=0.1") from error
-    return found
 
 
 def _show(commands: Commands) -> None:

@@ -15,7 +15,7 @@ from n2n_core import datasets
 from n2n_core.cli.command import Commands, add_command
 from n2n_core.cli.progress import show
 from n2n_core.cli.recipe import add_recipe
-from n2n_core.client import URL, Client, Dataset, Event, Job
+from n2n_core.client import URL, Client, Dataset, Event, Job, Report
 from n2n_core.errors import ConfigError
 
 URL_VARIABLE = "N2N_URL"
@@ -61,6 +61,7 @@ def _submit(commands: Commands) -> None:
         help="archive, .pkl, .npz, folder or pictures to upload",
     )
     command.add_argument("--dataset", metavar="ID", help="train on one that was uploaded before")
+    command.add_argument("--validation-dataset", metavar="ID", help="validate on this one, not on a share")
     command.add_argument("--kind", choices=datasets.KINDS, help="what is uploaded; needed for it")
     command.add_argument("--rule", help="how names tell scene and shot, as {scene}_{shot}")
     command.add_argument("--pages", choices=("shots", "scenes"), help="what a TIFF's pages are")
@@ -80,7 +81,10 @@ def submit(client: Client, options: argparse.Namespace) -> int:
     dataset = options.dataset
     if options.paths:
         dataset = _upload(client, options, recipe.pop("corruption", None)).id
-    job = client.submit(dataset, name=options.name, base=options.base, force=options.force, **recipe)
+    job = client.submit(
+        dataset, validation_dataset=options.validation_dataset, name=options.name, base=options.base,
+        force=options.force, **recipe,
+    )  # fmt: skip
     print(job.id, flush=True)
     return 0 if options.detach else _follow(client, job.id)
 
@@ -94,13 +98,23 @@ def _upload(client: Client, options: argparse.Namespace, corruption: dict[str, o
         options.paths, options.kind, name, rule=options.rule, pages=options.pages,
         data_range=options.data_range, corruption=corruption,
     )  # fmt: skip
-    print(
-        f"dataset {dataset.id}: {dataset.report.verdict if dataset.report else 'unchecked'}", file=sys.stderr
-    )
-    for check in dataset.report.checks if dataset.report else ():
-        if check.verdict != "fine":
-            print(f"{check.verdict}: {check.name}: {check.message} {check.advice}".strip(), file=sys.stderr)
+    _judge(dataset, options.force)
     return dataset
+
+
+def _judge(dataset: Dataset, force: bool) -> None:
+    """Tell what the checks found, and go on only if it does not keep the service from training."""
+    report = dataset.report or Report("unchecked")
+    verdict = report.verdict
+    print(f"dataset {dataset.id}: {verdict}", file=sys.stderr)
+    for check in report.checks:
+        if check.verdict != "fine":
+            print(f"{check.verdict}: {check.name}: {check.message}\n    {check.advice}", file=sys.stderr)
+    if verdict == "refuse":
+        raise ConfigError(f"dataset {dataset.id} cannot be trained on")
+    if verdict == "warning" and not force:
+        again = f"n2n jobs submit --dataset {dataset.id} --force"
+        raise ConfigError(f"nothing is trained yet; in spite of the warnings: {again}")
 
 
 def list_jobs(client: Client, options: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from argparse import ArgumentTypeError
 from typing import Any
 
 from n2n_core.learners import LOSSES, OPTIMIZERS, PRECISIONS
@@ -41,7 +42,7 @@ def add_recipe(command: argparse.ArgumentParser, *, defaults: bool = True) -> li
     add("validation", "share of a dataset's scenes held out", type=float)
     add("augment", "flips and rotations", action=flag)
     add("swap", "exchange the pair's images", action=flag)
-    add("corruption", "for clean pictures", type=_corruption, metavar="NOISE[,KEY=VALUE]")
+    add("corruption", "for clean pictures", type=corruption, metavar="NOISE[,KEY=VALUE]")
     add("gamma", "Neighbor2Neighbor's, for single pictures", type=float)
     add("ema", "decay of a running mean of the weights; 0 for none", type=float)
     add("precision", "of arithmetic", choices=PRECISIONS)
@@ -49,8 +50,16 @@ def add_recipe(command: argparse.ArgumentParser, *, defaults: bool = True) -> li
     return names
 
 
-def _corruption(text: str) -> dict[str, Any]:
-    """``gaussian,sigma=0.1`` as a recipe holds it."""
+def corruption(text: str) -> dict[str, Any]:
+    """An option's ``gaussian,sigma=0.1`` as recipes and datasets hold it.
+
+    >>> corruption("point-sampling,block=8")
+    {'name': 'point-sampling', 'block': 8}
+    """
     name, *parameters = text.split(",")
     pairs = (parameter.partition("=") for parameter in parameters)
-    return {"name": name} | {key: int(value) if value.isdigit() else float(value) for key, _, value in pairs}
+    try:
+        values = {key: int(value) if value.isdecimal() else float(value) for key, _, value in pairs}
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is no corruption, expected as gaussian,sigma=0.1") from error
+    return {"name": name} | values

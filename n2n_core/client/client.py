@@ -121,20 +121,21 @@ class Client:
         self._transport.send("DELETE", f"/datasets/{_segment(id)}")
 
     def submit(
-        self, dataset: str, *, name: str | None = None, base: str | None = None, force: bool = False,
-        key: str | None = None, **recipe: Any,
+        self, dataset: str, *, validation_dataset: str | None = None, name: str | None = None,
+        base: str | None = None, force: bool = False, key: str | None = None, **recipe: Any,
     ) -> Job:  # fmt: skip
         """Train a model; the answer is the job, queued.
 
         Args:
             dataset: its id.
+            validation_dataset: another one's id; None holds out a share of the first.
             name: of the model; the dataset's if None.
             base: a model to start from, ``name`` or ``name@version``.
             force: train although the dataset's checks warn.
             key: two requests with the same key within a day make one job; a new one if None.
             recipe: fields of ``n2n_core.recipe.TrainConfig``; the service's own for those not given.
         """
-        own = {"name": name, "base": base, "force": force or None}
+        own = {"validation_dataset": validation_dataset, "name": name, "base": base, "force": force or None}
         body = {"dataset": dataset} | {k: v for k, v in own.items() if v is not None} | recipe
         headers = {"Idempotency-Key": key or uuid4().hex}
         return self._ask("POST", "/train-jobs", Job.read, harmless=True, json=body, headers=headers)

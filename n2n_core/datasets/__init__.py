@@ -2,7 +2,7 @@
 
 from n2n_core.datasets.archives import Limits
 from n2n_core.datasets.checks import check
-from n2n_core.datasets.dataset import Dataset
+from n2n_core.datasets.dataset import MANIFEST, Dataset
 from n2n_core.datasets.importing import Options, import_dataset
 from n2n_core.datasets.naming import KINDS
 from n2n_core.datasets.report import Check, Report
@@ -11,6 +11,7 @@ from n2n_core.datasets.thumbnails import contact_sheet, thumbnail
 
 __all__ = [
     "KINDS",
+    "MANIFEST",
     "Check",
     "Dataset",
     "Limits",

@@ -104,5 +104,5 @@ def _get(connection: Connection, dataset_id: str, lock: bool = False) -> Dataset
 
 
 def _users(connection: Connection, dataset_id: str) -> int:
-    unfinished = jobs.c.dataset_id == dataset_id, jobs.c.state.not_in(ENDED)
-    return connection.execute(select(func.count()).where(*unfinished)).scalar_one()
+    uses = (jobs.c.dataset_id == dataset_id) | (jobs.c.validation_dataset_id == dataset_id)
+    return connection.execute(select(func.count()).where(uses, jobs.c.state.not_in(ENDED))).scalar_one()

@@ -90,7 +90,9 @@ class Supervisor:
         try:
             self.handles[job.id, job.fence] = job, self.launcher.launch(job.id, job.fence)
         except OSError as error:
-            self._lost(job, Failure("not_started", f"the trainer could not be started: {error}"))
+            code = exits.reason(error)
+            failure = Failure(code or "not_started", f"the trainer could not be started: {error}")
+            self._lost(job, failure, permanent=code is not None)
         else:
             log.info("job %s: attempt %d of %d starts", job.id, job.attempt, job.max_attempts)
 

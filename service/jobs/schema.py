@@ -54,6 +54,7 @@ jobs = Table(
     Column("spec", JSON, nullable=False),
     Column("name", Text, nullable=False),  # of the model that comes of it
     Column("dataset_id", Text, ForeignKey("datasets.id", ondelete="SET NULL")),
+    Column("validation_dataset_id", Text),  # kept when that is deleted: the job cannot go on without it
     Column("base_sha256", Text),  # the weights that fine-tuning starts from
     Column("created_at", Double, nullable=False),
     Column("started_at", Double),

@@ -30,6 +30,7 @@ class Job:
     spec: Json
     name: str
     dataset_id: str | None
+    validation_dataset_id: str | None
     base_sha256: str | None
     created_at: float
     started_at: float | None
@@ -96,23 +97,26 @@ class JobStore:
         dataset_id: str,
         *,
         job_id: str | None = None,
+        validation_dataset_id: str | None = None,
         base_sha256: str | None = None,
         max_attempts: int = MAX_ATTEMPTS,
     ) -> Job:
         """A new job, queued. With the ``job_id`` of one that exists, that one: asking twice is harmless.
 
         Raises:
-            UnknownDatasetError: there is no such dataset.
-            ConflictError: the dataset is not ready.
+            UnknownDatasetError: there is no such dataset, to train or to validate on.
+            ConflictError: it is not ready.
         """
         job_id = job_id or uuid7()
         with self.database.write() as connection:
             if row := connection.execute(select(jobs).where(jobs.c.id == job_id)).one_or_none():
                 return _job(row)
-            _check_ready(connection, dataset_id)
+            for needed in filter(None, (dataset_id, validation_dataset_id)):
+                _check_ready(connection, needed)
             values = asdict(Progress(phase="queued")) | {
                 "id": job_id, "state": State.QUEUED, "spec": spec, "name": name, "dataset_id": dataset_id,
-                "base_sha256": base_sha256, "created_at": now(), "updated_at": now(),
+                "validation_dataset_id": validation_dataset_id, "base_sha256": base_sha256,
+                "created_at": now(), "updated_at": now(),
                 "attempt": 0, "max_attempts": max_attempts, "fence": 0,
             }  # fmt: skip
             return _job(connection.execute(insert(jobs).values(values).returning(*jobs.c)).one())
@@ -163,9 +167,10 @@ class JobStore:
                 raise ConflictError(f"job {job_id} is {job.state}, expected a failed or a cancelled one")
             if not job.has_checkpoint:
                 raise ConflictError(f"job {job_id} has no checkpoint to go on from")
-            if job.dataset_id is None:
-                raise ConflictError(f"the dataset of job {job_id} was deleted")
-            _check_ready(connection, job.dataset_id)
+            for needed in (job.dataset_id, job.validation_dataset_id or job.dataset_id):
+                if needed is None or not _exists(connection, needed):
+                    raise ConflictError(f"a dataset of job {job_id} was deleted")
+                _check_ready(connection, needed)
             cleared = dict.fromkeys(("finished_at", "cancel_requested_at", *_ERROR))
             return _moved(connection, job, State.QUEUED, attempt=0, phase="queued", **cleared)
 
@@ -338,6 +343,10 @@ def _get(connection: Connection, job_id: str, lock: bool = False) -> Job:
     if row is None:
         raise UnknownJobError(job_id)
     return _job(row)
+
+
+def _exists(connection: Connection, dataset_id: str) -> bool:
+    return connection.execute(select(datasets.c.id).where(datasets.c.id == dataset_id)).first() is not None
 
 
 def _check_ready(connection: Connection, dataset_id: str) -> None:

@@ -55,16 +55,18 @@ def fit(
     if job.base_sha256:
         config = replace(config, initial=str(folder.weights(job.base_sha256)))
     dataset = Dataset.open(folder.dataset(job.dataset_id or ""))
+    other = job.validation_dataset_id
     return train.fit(
         config,
         dataset,
-        None,
+        Dataset.open(folder.dataset(other)) if other else None,
         folder.job(job.id),
         resume=folder.has_checkpoint(job.id),
         device=device,
         data_card={
             "dataset": dataset.name,
             "dataset_id": job.dataset_id,
+            "validation_dataset_id": other,
             "kind": dataset.kind,
             "scenes": len(dataset),
             "fingerprint": dataset.fingerprint,

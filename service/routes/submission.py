@@ -20,7 +20,7 @@ RESERVED = frozenset({"default"})
 """Names that stand for other models."""
 
 NAME_LENGTH = 64
-NO_RECIPE = {"dataset", "name", "base", "force"}
+NO_RECIPE = {"dataset", "validation_dataset", "name", "base", "force"}
 
 
 def submit(state: State, request: TrainJobRequest, job_id: str | None) -> Job:
@@ -30,25 +30,29 @@ def submit(state: State, request: TrainJobRequest, job_id: str | None) -> Job:
         ProblemError: with the field that is wrong.
         ConflictError: the dataset is not ready.
     """
-    dataset = _dataset(state, request)
+    dataset = _dataset(state, "dataset", request.dataset, request.force)
+    other = request.validation_dataset
+    validation = other and _dataset(state, "validation_dataset", other, request.force).id
     base = _base(state, request)
     spec = _spec(request, base)
     name = _name(state, request, dataset)
     sha256 = base.sha256 if base else None
-    return state.jobs.create(spec, name, dataset.id, job_id=job_id, base_sha256=sha256)
+    return state.jobs.create(
+        spec, name, dataset.id, job_id=job_id, validation_dataset_id=validation, base_sha256=sha256
+    )
 
 
 def _refusal(field: str, code: str, detail: str) -> ProblemError:
     return ProblemError(422, code, detail, [FieldError(pointer=f"body/{field}", detail=detail)])
 
 
-def _dataset(state: State, request: TrainJobRequest) -> Dataset:
+def _dataset(state: State, field: str, dataset_id: str, force: bool) -> Dataset:
     """The dataset, unless its checks keep it from being trained on."""
     try:
-        dataset = state.datasets.get(request.dataset)
+        dataset = state.datasets.get(dataset_id)
     except UnknownDatasetError as error:
-        raise _refusal("dataset", "unknown_dataset", str(error)) from error
-    blocking = Report.from_dict(dataset.report).blocks(request.force) if dataset.report else []
+        raise _refusal(field, "unknown_dataset", str(error)) from error
+    blocking = Report.from_dict(dataset.report).blocks(force) if dataset.report else []
     if blocking:
         forced = all(check.verdict == "warning" for check in blocking)
         names = ", ".join(check.name for check in blocking)
@@ -56,9 +60,7 @@ def _dataset(state: State, request: TrainJobRequest) -> Dataset:
             "; force trains on it anyway" if forced else ""
         )
         errors = [
-            FieldError(
-                pointer="body/dataset", detail=f"{c.name} ({c.verdict}): {c.message} {c.advice}".strip()
-            )
+            FieldError(pointer=f"body/{field}", detail=f"{c.name} ({c.verdict}): {c.message}; {c.advice}")
             for c in blocking
         ]
         raise ProblemError(422, "dataset_refused", detail, errors)

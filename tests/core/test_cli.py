@@ -1,6 +1,7 @@
 """The command line, run in this process; ``test_project`` runs the installed command."""
 
 import json
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from skimage import data as photos
 
 from n2n_core import cli, data, plots, train, weights
 from n2n_core.cli.denoise import plan_outputs
+from n2n_core.datasets import Dataset
 from n2n_core.errors import ConfigError
 from tests.pictures import course_pairs, drawn, file, opened
 
@@ -199,6 +201,20 @@ def test_a_budget_a_noise_and_weights_to_start_from_reach_the_recipe(course_data
     assert (recipes[0]["max_seconds"], recipes[0]["patience"], recipes[0]["initial"]) == (60, 2, None)
     assert (recipes[1]["crop"], recipes[1]["initial"]) == (16, weights.sha256(first / train.BEST))
     assert {path.name for path in (first / plots.FOLDER).iterdir()} >= {"loss.png", "psnr.svg"}
+
+
+def test_another_dataset_validates(
+    course_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sets = [tmp_path / name for name in ("shots", "held-out")]
+    for folder, source in zip(sets, ("train_data.pkl", "val_data.pkl"), strict=True):
+        assert n2n("dataset", "import", course_data / source, "-o", folder, "--kind", "pairs") == 0
+    options = ("--model", "scratch", "--epochs", 1, "--validation-data", sets[1])
+    assert n2n("train", sets[0], "-o", tmp_path / "run", *options) == 0
+    recipe, scenes = weights.read(tmp_path / "run" / train.MODEL)[1].recipe, len(Dataset.open(sets[0]))
+    assert recipe["steps"] == ceil(scenes / recipe["batch_size"])  # all of them are trained on
+    capsys.readouterr()
+    assert "has its own" in refusal(capsys, "train", course_data, "-o", tmp_path / "other", *options)
 
 
 def test_noise_is_described_in_a_word(course_data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,15 +1,15 @@
 """``n2n dataset``: import, show, check; bad input is one line and code 2."""
 
 import json
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from n2n_core import cli
-from n2n_core.cli.dataset import corruption
+from n2n_core.cli.recipe import corruption
 from n2n_core.datasets import Dataset
-from n2n_core.errors import ConfigError
 from tests.core.datasets.sources import picture, write_folder
 from tests.pictures import opened, photo
 
@@ -64,7 +64,7 @@ def test_a_defect_is_told_with_advice(
 
 
 def test_options_reach_the_import(shots: Path, tmp_path: Path) -> None:
-    clean = ("--kind", "clean", "--corruption", "gaussian:sigma=0.1")
+    clean = ("--kind", "clean", "--corruption", "gaussian,sigma=0.1")
     assert n2n("import", shots / "noisy1", "-o", tmp_path / "a", *clean) == 0
     assert Dataset.open(tmp_path / "a").corruption == {"name": "gaussian", "sigma": 0.1}
     options = ("--kind", "bursts", "--rule", "noisy{shot}/{scene}", "--data-range", 510)
@@ -76,8 +76,8 @@ def test_options_reach_the_import(shots: Path, tmp_path: Path) -> None:
     ("text", "expected"),
     [
         ("gaussian", {"name": "gaussian"}),
-        ("gaussian:sigma=0.2", {"name": "gaussian", "sigma": 0.2}),
-        ("point-sampling:block=4", {"name": "point-sampling", "block": 4}),
+        ("gaussian,sigma=0.2", {"name": "gaussian", "sigma": 0.2}),
+        ("point-sampling,block=4", {"name": "point-sampling", "block": 4}),
     ],
 )
 def test_a_corruption_is_a_name_with_values(text: str, expected: object) -> None:
@@ -85,8 +85,8 @@ def test_a_corruption_is_a_name_with_values(text: str, expected: object) -> None
 
 
 def test_a_corruption_s_values_are_numbers() -> None:
-    with pytest.raises(ConfigError, match=r"'gaussian:sigma=big', expected as gaussian:sigma=0\.1"):
-        corruption("gaussian:sigma=big")
+    with pytest.raises(ArgumentTypeError, match=r"'gaussian,sigma=big' .* expected as gaussian,sigma=0\.1"):
+        corruption("gaussian,sigma=big")
 
 
 def test_bad_input_is_one_line(shots: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,11 +85,26 @@ def test_what_the_checks_found_is_told(
     check = {"name": "shift", "verdict": "warning", "message": "They are shifted.", "advice": "Align them."}
     report = {"verdict": "warning", "checks": [check]}
     service.faults.append(JSONResponse(dataset(report=report), 201))
-    assert jobs("submit", tmp_path / "a.zip", "--kind", "pairs", "--detach") == 0
+    assert jobs("submit", tmp_path / "a.zip", "--kind", "pairs", "--detach") == 2
     assert capsys.readouterr().err.splitlines() == [
         "dataset d1: warning",
-        "warning: shift: They are shifted. Align them.",
+        "warning: shift: They are shifted.",
+        "    Align them.",
+        "n2n: nothing is trained yet; in spite of the warnings: n2n jobs submit --dataset d1 --force",
     ]
+    service.faults.append(JSONResponse(dataset(report=report), 201))
+    assert jobs("submit", tmp_path / "a.zip", "--kind", "pairs", "--detach", "--force") == 0
+    assert "warning: shift" in capsys.readouterr().err
+
+
+def test_what_the_checks_refuse_is_not_trained_on(
+    service: Contract, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.zip").write_bytes(b"")
+    service.faults.append(JSONResponse(dataset(report={"verdict": "refuse", "checks": []}), 201))
+    assert jobs("submit", tmp_path / "a.zip", "--kind", "pairs", "--detach", "--force") == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "n2n: dataset d1 cannot be trained on"
+    assert service.asked("POST", "/train-jobs") == []
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled"])

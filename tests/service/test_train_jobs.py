@@ -21,7 +21,7 @@ from n2n_core.train import TrainConfig
 from service.app import create_app
 from service.routes.state import State
 from service.settings import Settings
-from tests.pictures import opened
+from tests.pictures import drawn, file, opened
 from tests.scenes import noisy, smooth
 from tests.service import problems
 
@@ -138,6 +138,14 @@ async def test_a_dataset_becomes_a_model(trained: dict[str, Any], live_app: Fast
     assert (card.data["dataset"], card.data["scenes"]) == ("Waves, noisy", 20)
 
 
+async def test_the_model_is_served_at_once(trained: dict[str, Any], live: httpx.AsyncClient) -> None:
+    files = {"file": ("x.png", file(drawn(width=33, height=40)))}
+    answer = await live.post("/denoise", params={"model": "waves-noisy"}, files=files)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["n2n-weights-sha256"] == trained["result"]["sha256"]
+    assert opened(answer.content).size == (33, 40)
+
+
 async def test_a_dataset_is_enough(idle: httpx.AsyncClient, dataset: str) -> None:
     answer = await idle.post("/train-jobs", json={"dataset": dataset})
     assert answer.status_code == 202
@@ -168,6 +176,7 @@ async def test_a_dataset_is_enough(idle: httpx.AsyncClient, dataset: str) -> Non
         ({"name": "torch"}, "bad_name", "body/name", "shipped"),
         ({"name": "default"}, "bad_name", "body/name", "'default'"),
         ({"dataset": UNKNOWN}, "unknown_dataset", "body/dataset", UNKNOWN),
+        ({"validation_dataset": UNKNOWN}, "unknown_dataset", "body/validation_dataset", UNKNOWN),
         ({"base": "nobody@3"}, "unknown_model", "body/base", "nobody@3"),
         ({"base": "torch", "model": "scratch"}, "bad_recipe", "body/model", "expected 'torch'"),
     ],
@@ -185,6 +194,19 @@ async def test_a_base_decides_the_architecture(idle: httpx.AsyncClient, dataset:
     assert answer.status_code == 202, answer.text
     assert answer.json()["spec"]["model"] == "scratch"
     assert answer.json()["base_sha256"] == weights.find("scratch").sha256
+
+
+async def test_another_dataset_validates(live: httpx.AsyncClient, live_app: FastAPI) -> None:
+    state = live_app.state.n2n
+    dataset, other = add_dataset(state), add_dataset(state, "Held out")
+    body = {"dataset": dataset, "validation_dataset": other, "name": "judged", **SMALL}
+    answer = await live.post("/train-jobs", json=body)
+    assert answer.json()["validation_dataset"] == other
+    job = await wait(live, answer.headers["location"])
+    assert job["state"] == "succeeded", job
+    assert job["progress"]["step"] == 3 * 3  # of 20 scenes, none held out, in batches of 8
+    card = weights.read(state.catalogue.path(state.catalogue.resolve("judged")))[1]
+    assert card.data["validation_dataset_id"] == other
 
 
 async def test_checks_are_told_and_force_overrides_warnings_alone(
@@ -231,7 +253,7 @@ async def test_a_key_that_is_not_answered_yet_conflicts(
 ) -> None:
     headers, body = {"idempotency-key": "two"}, {"dataset": dataset}
     payload = (await idle.post("/train-jobs", json=body)).json()["spec"]
-    payload |= {"dataset": dataset, "name": None, "base": None, "force": False}
+    payload |= {"dataset": dataset, "validation_dataset": None, "name": None, "base": None, "force": False}
     idle_app.state.n2n.keys.begin("two", "POST /train-jobs", json.dumps(payload, sort_keys=True).encode())
     problems.check(await idle.post("/train-jobs", json=body, headers=headers), 409, "key_in_flight")
 

@@ -3,12 +3,14 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -342,6 +344,63 @@ def test_a_full_disk_fails_at_once_and_keeps_the_last_checkpoint(place: Place) -
     assert not list(place.folder.job(job_id).glob(".*.tmp"))
     place.store.resume(job_id)
     place.wait_checkpoint(job_id)
+
+
+@contextmanager
+def disk(folder: Path, size: str) -> Iterator[Callable[[str], None]]:
+    """A small disk of its own, mounted on ``folder`` with what is there; the call remounts it."""
+
+    def mount(*options: str) -> None:
+        subprocess.run(["mount", *options, folder], check=True, capture_output=True)
+
+    with tempfile.TemporaryDirectory() as aside:
+        shutil.copytree(folder, aside, dirs_exist_ok=True)
+        try:
+            mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs")
+        except (OSError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"disks cannot be mounted here: {error}")
+        try:
+            shutil.copytree(aside, folder, dirs_exist_ok=True)
+            yield lambda how: mount("-o", f"remount,{how}")
+        finally:
+            subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_on_a_disk_that_fills_the_last_checkpoint_is_kept(place: Place) -> None:
+    job_id = place.submit(LONG)
+    with disk(place.folder.jobs, "8m"):
+        place.supervise()
+        place.wait_checkpoint(job_id)
+        hog = place.folder.jobs / "hog"
+        with suppress(OSError), hog.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        job = place.wait_end(job_id)
+        assert (job.state, job.error_code, job.attempt) == ("failed", "disk_full", 1), job
+        assert checkpoints.load(place.folder.job(job_id))["epoch"] > 0
+        hog.unlink()
+        place.store.resume(job_id)
+        place.wait_checkpoint(job_id)
+        place.store.cancel(job_id)
+        place.wait_end(job_id)
+
+
+def test_on_a_disk_that_is_read_only_the_last_checkpoint_is_kept(place: Place) -> None:
+    job_id = place.submit(40)
+    with disk(place.folder.models, "4m") as remount:
+        remount("ro")
+        place.supervise()
+        job = place.wait_end(job_id)
+        assert (job.state, job.error_code, job.attempt) == ("failed", "disk_read_only", 1), job
+        assert "Read-only file system" in str(job.error_detail)
+        remount("rw")
+        place.store.resume(job_id)
+        assert place.wait_end(job_id).state is State.SUCCEEDED
+    with disk(place.folder.jobs, "8m") as remount:
+        remount("ro")
+        place.supervise()
+        job = place.wait_end(place.submit(SHORT))
+        assert (job.state, job.error_code, job.attempt) == ("failed", "disk_read_only", 1), job
 
 
 def test_a_spec_or_a_dataset_that_cannot_work_fails_at_once(place: Place) -> None:

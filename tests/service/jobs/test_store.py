@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -293,6 +294,20 @@ def test_datasets_in_use_stay(store: JobStore, database: Database, dataset: str)
     assert store.get(job.id).dataset_id is None
     with pytest.raises(UnknownDatasetError, match="unknown dataset"):
         datasets.get(dataset)
+
+
+def test_so_does_the_one_that_validates(store: JobStore, database: Database, dataset: str) -> None:
+    datasets = DatasetStore(database)
+    other = datasets.create("held out", "pairs", state="ready").id
+    job = store.create({}, "mine", dataset, validation_dataset_id=other)
+    with pytest.raises(ConflictError, match="is used by 1 job"):
+        datasets.delete(other)
+    half = replace(HALF, has_checkpoint=True)
+    store.fail(job.id, claim(store).fence, DEAD, half)
+    datasets.delete(other)
+    assert store.get(job.id).validation_dataset_id == other
+    with pytest.raises(ConflictError, match="was deleted"):
+        store.resume(job.id)
 
 
 def test_datasets_are_kept_listed_and_changed_in_their_states_only(database: Database) -> None:

@@ -57,6 +57,7 @@ def upgrade() -> None:
         sa.Column("spec", sa.JSON(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("dataset_id", sa.Text(), nullable=True),
+        sa.Column("validation_dataset_id", sa.Text(), nullable=True),
         sa.Column("base_sha256", sa.Text(), nullable=True),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("started_at", sa.Double(), nullable=True),
