@@ -8,6 +8,7 @@ anew, its models with it; what it was at work on is run again.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import logging
 import mmap
@@ -338,6 +339,7 @@ class _Server:
             del self.denoisers[forgotten]
         denoiser = self.denoisers[number]
         denoiser.calibrate()
+        _give_back()
         return denoiser.pace
 
     def run(self, lane: int, number: int, shape: tuple[int, ...], wide: bool) -> None:
@@ -372,6 +374,16 @@ class _Server:
         except Exception as error:
             kind = "memory" if is_out_of_memory(error) else "other"
             return False, (kind, f"{type(error).__name__}: {error}")
+
+
+def _give_back() -> None:
+    """Return free memory to the system, where the C library can (glibc).
+
+    Calibration runs batches larger than any that may come, and ``MEMORY`` would keep what they took;
+    traffic makes it grow again to what it needs.
+    """
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)
 
 
 def main(arguments: list[str]) -> None:
