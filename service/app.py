@@ -55,14 +55,12 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
         N2NError: the weights folder, the default model or the device cannot be used.
     """
     aside, imports = Aside(), Aside()  # that nothing else waits for a large archive
-    cpu = settings.device == "cpu"
-    names = ["cpu"] if cpu else aside.run(device_names, settings.device)
+    plain = settings.device == "cpu"  # as which nobody need be asked
+    names = ["cpu"] if plain else aside.run(device_names, settings.device)
     devices = [DeviceProcess(name, settings.threads) for name in names]
     database, folder = Database(settings.database_url), DataFolder(settings.data)
-    store, catalogue = (
-        JobStore(database),
-        Catalogue(database, folder, lambda path: aside.run(can_serve, path)),
-    )
+    store = JobStore(database)
+    catalogue = Catalogue(database, folder, check=lambda path: aside.run(can_serve, path))
     registry = Registry(settings.weights, settings.default_model, devices, catalogue)
     app = FastAPI(
         title="n2n",
