@@ -16,11 +16,10 @@ from collections.abc import Sequence
 from time import monotonic, perf_counter
 from typing import Protocol
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from n2n_core import tiling
-from n2n_core.device import is_out_of_memory
+from n2n_core.image import Pixels
 from n2n_core.tiling import Tile
 from service.device_process import BRIEF, LONG
 from service.tile_job import Denoiser, Job
@@ -145,14 +144,14 @@ class Lane:
         first = batch[0][0]
         began, pace = perf_counter(), first.denoiser.pace
         try:
-            tiles = torch.stack([job.read(tile) for job, tile in batch])
+            tiles = np.stack([job.read(tile) for job, tile in batch])
             wide = first.tile_pixels * pace.seconds_per_pixel > SERIAL_SECONDS
             results = await first.denoiser.run(tiles, self.number, wide)
         except Exception as error:
             if len(batch) == 1:
                 self._fail(first, error, "failed")
                 return
-            half = (len(batch) + 1) // 2 if is_out_of_memory(error) else 1
+            half = (len(batch) + 1) // 2 if isinstance(error, MemoryError) else 1
             for start in range(0, len(batch), half):
                 await self._run(batch[start : start + half])
             return
@@ -226,7 +225,7 @@ class Scheduler:
             raise RefusedError("overloaded", detail, self._relief())
 
     def submit(
-        self, model: str, denoisers: Sequence[Denoiser], image: Tensor, timeout: float | None = None
+        self, model: str, denoisers: Sequence[Denoiser], image: Pixels, timeout: float | None = None
     ) -> Job:
         """Queue ``(3, H, W)`` floats in [0, 1].
 
@@ -266,7 +265,7 @@ class Scheduler:
             await device.finish()
 
 
-def _job(model: str, denoiser: Denoiser, image: Tensor, timeout: float | None) -> Job:
+def _job(model: str, denoiser: Denoiser, image: Pixels, timeout: float | None) -> Job:
     padded = tiling.pad(image, denoiser.geometry)
     height, width = padded.shape[-2:]
     cover = list(tiling.tiles(height, width, denoiser.geometry, denoiser.pace.window))
