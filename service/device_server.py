@@ -29,8 +29,9 @@ class Server:
     def __init__(self, device: str, memory: Memory, lines: int) -> None:
         self.device, self.memory = device, memory
         self.denoisers: dict[int, Denoiser] = {}
+        self.lines = lines
         cores = torch.get_num_threads()
-        share = max(1, cores // (lines - LONG))
+        share = max(1, cores // lines)
         self.threads: dict[Cores, int] = {"all": cores, "spare": max(1, cores - 1), "share": share}
 
     def load(self, number: int, path: Path) -> None:
@@ -43,7 +44,7 @@ class Server:
         for forgotten in self.denoisers.keys() - set(wanted):
             del self.denoisers[forgotten]
         denoiser = self.denoisers[number]
-        denoiser.calibrate()
+        denoiser.calibrate(self.lines)
         _give_back()
         return denoiser.pace
 
@@ -100,7 +101,7 @@ def main(arguments: list[str]) -> None:
     if int(threads):
         set_threads(int(threads))
     *lines, control, memory = map(int, descriptors)
-    server = Server(device, Memory(memory, len(lines)), len(lines))
+    server = Server(device, Memory(memory, len(lines)), len(lines) - LONG)
     for line in lines:
         threading.Thread(target=server.answer, args=(Connection(line),)).start()
     server.answer(Connection(control))
