@@ -13,7 +13,7 @@ from n2n_core.cuda_path import CudaPath
 from n2n_core.device import limit_threads, pick_device
 from n2n_core.errors import ShapeError, WeightsError
 from n2n_core.fast_path import rewritten
-from n2n_core.networks import Network
+from n2n_core.modules import Network
 from n2n_core.tiling import BATCH_PIXELS, WINDOW, Pace
 
 WINDOWS = (96, 128, 192, 256, 384, 512)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from n2n_core.networks import Network
+    from n2n_core.modules import Network
 
 Images = TypeVar("Images", "NDArray[np.float32]", "Tensor")
 Span = tuple[int, int]

@@ -80,17 +80,20 @@ class DeviceProcess:
         self._control = threading.Lock()
         self._child: _Child | None = None
 
-    def add(self, path: Path) -> int:
-        """Load a weights file there; its number."""
+    def add(self, path: Path) -> tuple[int, Geometry]:
+        """Load a weights file there; its number, and its network's geometry.
+
+        Raises:
+            WeightsError: it is no model, or not one of pictures of 3 channels.
+        """
         number = next(self._numbers)
         self._models[number] = path
-        if self._child:
-            try:
-                self.ask("load", number, path)
-            except WeightsError:
-                self.remove(number)
-                raise
-        return number
+        try:
+            geometry: Geometry = self.ask("load", number, path)
+        except Exception:
+            self.remove(number)
+            raise
+        return number, geometry
 
     def remove(self, number: int) -> None:
         """Forget a model: its memory is freed when another one is loaded, or measured."""
@@ -181,17 +184,16 @@ class RemoteDenoiser:
 
     Args:
         process: the device's.
-        path: of the weights file.
-        geometry: the network's.
+        path: of the weights file; see ``DeviceProcess.add`` for the errors.
     """
 
-    def __init__(self, process: DeviceProcess, path: Path, geometry: Geometry) -> None:
-        self.process, self.geometry, self.pace = process, geometry, Pace()
-        self.number = process.add(path)
+    def __init__(self, process: DeviceProcess, path: Path) -> None:
+        self.process, self.pace = process, Pace()
+        self.number, self.geometry = process.add(path)
         weakref.finalize(self, process.remove, self.number)
 
     def calibrate(self) -> None:
-        """Start the process if need be, warm the network up, and measure its ``pace``."""
+        """Warm the network up, and measure its ``pace``."""
         self.pace = self.process.measure(self.number)
 
     @property

@@ -15,11 +15,10 @@ from typing import Any
 
 import torch
 
-from n2n_core import weights
 from n2n_core.device import is_out_of_memory, set_threads
 from n2n_core.errors import N2NError
 from n2n_core.inference import Denoiser
-from n2n_core.tiling import Pace
+from n2n_core.tiling import Geometry, Pace
 from service.device_process import LONG, Cores, Memory
 
 
@@ -34,10 +33,11 @@ class Server:
         share = max(1, cores // lines)
         self.threads: dict[Cores, int] = {"all": cores, "spare": max(1, cores - 1), "share": share}
 
-    def load(self, number: int, path: Path) -> None:
-        """Take on a model."""
-        network, _, _ = weights.load(path)
-        self.denoisers[number] = Denoiser(network, self.device)
+    def load(self, number: int, path: Path) -> Geometry:
+        """Take on a model, unless it was taken on as the process started."""
+        if number not in self.denoisers:
+            self.denoisers[number] = Denoiser.load(path, self.device)
+        return self.denoisers[number].geometry
 
     def measure(self, number: int, wanted: list[int]) -> Pace:
         """A model's pace; those that are not wanted any more go."""

@@ -10,6 +10,7 @@ from torch.nn.functional import conv2d, conv_transpose2d
 
 from n2n_core import scratch, tiling
 from n2n_core.errors import ConfigError, UnknownModelError
+from n2n_core.modules import Network
 from n2n_core.networks import (
     ARCHITECTURES,
     DEPTHS,
@@ -20,7 +21,6 @@ from n2n_core.networks import (
     MODELS,
     Architecture,
     AutoEncoder,
-    Network,
     StridedAutoEncoder,
     describe,
     model,

@@ -9,7 +9,8 @@ from torch import Generator, Tensor, nn
 
 from n2n_core import scratch, tiling
 from n2n_core.errors import ConfigError
-from n2n_core.networks import DEPTHS, FINAL_WITHOUT_SKIP, MODELS, Network
+from n2n_core.modules import Network
+from n2n_core.networks import DEPTHS, FINAL_WITHOUT_SKIP, MODELS
 from n2n_core.tiling import Geometry
 
 SIZES = [(1, 1), (1, 40), (3, 7), (5, 5), (16, 16), (33, 65), (50, 31), (64, 64), (67, 90)]

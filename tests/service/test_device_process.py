@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from n2n_core import tiling, weights
+from n2n_core import weights
 from n2n_core.errors import WeightsError
 from n2n_core.image import Pixels
 from n2n_core.inference import Denoiser
@@ -43,8 +43,7 @@ async def shared(anyio_backend: str) -> AsyncIterator[DeviceProcess]:
 
 
 def remote(device: DeviceProcess, model: str = "torch") -> RemoteDenoiser:
-    path = weights.find(model).path
-    return RemoteDenoiser(device, path, tiling.geometry(weights.load(path)[0]))
+    return RemoteDenoiser(device, weights.find(model).path)
 
 
 def batch_of(*shape: int) -> Pixels:
@@ -226,13 +225,12 @@ async def test_other_errors_are_told_with_their_kind(shared: DeviceProcess) -> N
 
 @pytest.mark.parametrize("running", [False, True])
 def test_a_damaged_weights_file_is_told_as_such(device: DeviceProcess, tmp_path: Path, running: bool) -> None:
-    good, bad = weights.find("torch").path, tmp_path / "bad.safetensors"
-    bad.write_bytes(good.read_bytes()[:1000])
-    geometry = tiling.geometry(weights.load(good)[0])
+    bad = tmp_path / "bad.safetensors"
+    bad.write_bytes(weights.find("torch").path.read_bytes()[:1000])
     if running:
         remote(device).calibrate()
     with pytest.raises(WeightsError, match=r"bad\.safetensors"):
-        RemoteDenoiser(device, bad, geometry).calibrate()
+        RemoteDenoiser(device, bad)
     gc.collect()
     remote(device).calibrate()
     assert len(device._models) <= 1
@@ -305,11 +303,11 @@ def test_an_event_loop_may_follow_another(device: DeviceProcess) -> None:
 PARENT = """
 import asyncio, time
 from pathlib import Path
-from n2n_core import tiling, weights
+from n2n_core import weights
 from service.device_process import DeviceProcess, RemoteDenoiser
 path = weights.find("torch").path
 device = DeviceProcess("cpu", threads=1)
-RemoteDenoiser(device, path, tiling.geometry(weights.load(path)[0])).calibrate()
+RemoteDenoiser(device, path).calibrate()
 print(device._child.process.pid, flush=True)
 time.sleep(60)
 """
@@ -340,9 +338,7 @@ async def test_signals_to_the_group_are_not_for_it(device: DeviceProcess, number
 @linux
 async def test_its_memory_is_told_while_it_runs(device: DeviceProcess) -> None:
     assert device.resident_bytes() == 0
-    denoiser = remote(device)
-    assert device.resident_bytes() == 0
-    denoiser.calibrate()
+    remote(device)
     assert device.resident_bytes() > 10 * 2**20
     device.close()
     assert device.resident_bytes() == 0
