@@ -46,12 +46,12 @@ def device_names(text: str = "auto") -> list[str]:
 
 
 @contextmanager
-def single_thread() -> Iterator[None]:
-    """Run the block on one CPU thread: on small tensors, several cost more than they save."""
+def limit_threads(count: int = 1) -> Iterator[None]:
+    """Run the block on so many CPU threads: on small tensors, several cost more than they save."""
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from n2n_core import cuda_path, tiling, weights
 from n2n_core.cuda_path import CudaPath
-from n2n_core.device import pick_device
+from n2n_core.device import limit_threads, pick_device
 from n2n_core.errors import ShapeError, WeightsError
 from n2n_core.fast_path import rewritten
 from n2n_core.modules import Network
@@ -86,12 +86,18 @@ class Denoiser:
         with torch.no_grad():
             return self._forward(batch).cpu()
 
-    def calibrate(self) -> None:
-        """Measure the ``pace``: warms the network up, and takes a fraction of a second."""
+    def calibrate(self, lines: int = 1) -> None:
+        """Measure the ``pace``: warms the network up, and takes a fraction of a second.
+
+        Args:
+            lines: batches of large tiles that will run at once, each on its share of the cores.
+        """
         counts = cuda_path.COUNTS if self.cuda else COUNTS
         speeds = {n: n * 32**2 / self._seconds(n, self.geometry.fit(32)) for n in counts}
         enough = min(n for n, speed in speeds.items() if speed > 0.9 * max(speeds.values()))
-        self.pace = Pace(self._best_window(), enough * 32**2, 1 / speeds[enough])
+        with limit_threads(max(1, torch.get_num_threads() // lines)):
+            window = self._best_window()
+        self.pace = Pace(window, enough * 32**2, 1 / speeds[enough])
 
     def _best_window(self) -> int:
         """The side of the tiles that take the least time for what remains of them without the halo."""

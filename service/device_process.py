@@ -21,18 +21,26 @@ from itertools import count
 from math import prod
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 
 from n2n_core.errors import WeightsError
 from n2n_core.image import Pixels
 from n2n_core.tiling import Geometry, Pace
+from service.jobs.limits import cores
 
-BRIEF, LONG, CONTROL = 0, 1, 2
-"""The lanes of a device process: a thread there, and a line to it, for each."""
+BRIEF, LONG = 0, 1
+"""The first lines to a device process, with a thread there for each: that for batches of small
+requests, and those for all others, ``DeviceProcess.lines`` of them. One more is for all else."""
 
-LANE_FLOATS = 2**22
+MOST_LINES = 4
+"""Batches of large requests that a CPU runs at once."""
+
+Cores = Literal["all", "spare", "share"]
+"""Those that a batch takes: all, all but one, or its line's share of them."""
+
+LINE_FLOATS = 2**22
 """Of a batch in shared memory, in and out: several times what a CPU's batch or a GPU's tile needs."""
 
 SERVER = "service.device_server"
@@ -60,11 +68,12 @@ class DeviceProcess:
 
     Args:
         name: the device's, as torch calls it.
-        threads: CPU threads of one batch; torch's default if None.
+        threads: CPU threads of all batches of a kind together; torch's default if None.
     """
 
     def __init__(self, name: str, threads: int | None = None) -> None:
         self.name, self.threads = name, threads
+        self.lines = min(MOST_LINES, threads or cores()) if name == "cpu" else 1
         self._models: dict[int, Path] = {}
         self._numbers = count()
         self._starting = threading.Lock()
@@ -95,24 +104,24 @@ class DeviceProcess:
         pace: Pace = self.ask("measure", number, sorted(self._models))
         return pace
 
-    async def run(self, lane: int, number: int, batch: Pixels, wide: bool) -> Pixels:
+    async def run(self, line: int, number: int, batch: Pixels, cores: Cores) -> Pixels:
         """Run ``(N, 3, H, W)`` floats through a model; once more, if the process dies of whatever.
 
-        A lane runs one batch after the other.
+        A line runs one batch after the other.
         """
         try:
-            return await self._run(lane, number, batch, wide)
+            return await self._run(line, number, batch, cores)
         except DeviceDiedError:
-            return await self._run(lane, number, batch, wide)
+            return await self._run(line, number, batch, cores)
 
-    async def _run(self, lane: int, number: int, batch: Pixels, wide: bool) -> Pixels:
+    async def _run(self, line: int, number: int, batch: Pixels, cores: Cores) -> Pixels:
         child = self._child
         if child is None:
             child = await asyncio.to_thread(self._started)
-        inbox, outbox = child.memory.views(lane, batch.shape)
+        inbox, outbox = child.memory.views(line, batch.shape)
         inbox[...] = batch
         try:
-            await child.lanes[lane].call(("run", lane, number, tuple(batch.shape), wide))
+            await child.lines[line].call(("run", line, number, tuple(batch.shape), cores))
         except (EOFError, OSError) as error:
             raise self._died(child) from error
         return outbox.copy()
@@ -149,7 +158,7 @@ class DeviceProcess:
             return self._child
 
     def _start(self) -> _Child:
-        child = _Child(self.name, self.threads)
+        child = _Child(self.name, self.threads, self.lines)
         try:
             for number, path in list(self._models.items()):
                 child.ask(("load", number, path))
@@ -187,25 +196,30 @@ class RemoteDenoiser:
         """Warm the network up, and measure its ``pace``."""
         self.pace = self.process.measure(self.number)
 
-    async def run(self, batch: Pixels, lane: int, wide: bool) -> Pixels:
+    @property
+    def lines(self) -> int:
+        """The device's for large requests."""
+        return self.process.lines
+
+    async def run(self, batch: Pixels, line: int, cores: Cores) -> Pixels:
         """Run ``(N, 3, H, W)`` floats."""
-        return await self.process.run(lane, self.number, batch, wide)
+        return await self.process.run(line, self.number, batch, cores)
 
 
 class Memory:
-    """Two stretches of shared memory for each lane that runs batches: what goes in, what comes out."""
+    """Two stretches of shared memory for each line that runs batches: what goes in, what comes out."""
 
-    def __init__(self, descriptor: int) -> None:
-        size = 2 * 2 * LANE_FLOATS * 4
+    def __init__(self, descriptor: int, lines: int) -> None:
+        size = 2 * lines * LINE_FLOATS * 4
         os.ftruncate(descriptor, size)
         self._floats = np.frombuffer(mmap.mmap(descriptor, size), np.float32)
 
-    def views(self, lane: int, shape: tuple[int, ...]) -> tuple[Pixels, Pixels]:
+    def views(self, line: int, shape: tuple[int, ...]) -> tuple[Pixels, Pixels]:
         """Both as arrays of ``shape``."""
-        begin, size = lane * 2 * LANE_FLOATS, prod(shape)
-        if size > LANE_FLOATS:
-            raise MemoryError(f"a batch has {size} values, at most {LANE_FLOATS} fit")
-        parts = (self._floats[start : start + size] for start in (begin, begin + LANE_FLOATS))
+        begin, size = line * 2 * LINE_FLOATS, prod(shape)
+        if size > LINE_FLOATS:
+            raise MemoryError(f"a batch has {size} values, at most {LINE_FLOATS} fit")
+        parts = (self._floats[start : start + size] for start in (begin, begin + LINE_FLOATS))
         inbox, outbox = (part.reshape(shape) for part in parts)
         return inbox, outbox
 
@@ -213,10 +227,10 @@ class Memory:
 class _Child:
     """A running device process, seen from the service."""
 
-    def __init__(self, device: str, threads: int | None) -> None:
-        pairs = [socket.socketpair() for _ in (BRIEF, LONG, CONTROL)]
+    def __init__(self, device: str, threads: int | None, lines: int) -> None:
+        pairs = [socket.socketpair() for _ in range(LONG + lines + 1)]
         with _anonymous_file() as file:
-            self.memory = Memory(file.fileno())
+            self.memory = Memory(file.fileno(), LONG + lines)
             passed = [*(theirs.fileno() for _, theirs in pairs), file.fileno()]
             command = [sys.executable, "-m", SERVER, device, str(threads or 0), *map(str, passed)]
             # In a session of its own: Ctrl-C is for the service, which ends this when its work is done.
@@ -225,8 +239,8 @@ class _Child:
             )
         for _, theirs in pairs:
             theirs.close()
-        *lanes, self._control = (Connection(ours.detach()) for ours, _ in pairs)
-        self.lanes = [_Line(lane) for lane in lanes]
+        *connections, self._control = (Connection(ours.detach()) for ours, _ in pairs)
+        self.lines = [_Line(line) for line in connections]
         self._finalizer = weakref.finalize(self, _end, self.process, self._control)
 
     def ask(self, message: tuple[Any, ...]) -> Any:
@@ -240,8 +254,8 @@ class _Child:
 
     def end(self) -> None:
         """Hang up, upon which it ends, and wait for it."""
-        for lane in self.lanes:
-            lane.leave()
+        for line in self.lines:
+            line.leave()
         self._finalizer()
 
 

@@ -19,16 +19,19 @@ from n2n_core.device import is_out_of_memory, set_threads
 from n2n_core.errors import N2NError
 from n2n_core.inference import Denoiser
 from n2n_core.tiling import Geometry, Pace
-from service.device_process import Memory
+from service.device_process import LONG, Cores, Memory
 
 
 class Server:
-    """A thread for each lane, which answers one call after the other."""
+    """A thread for each line, which answers one call after the other."""
 
-    def __init__(self, device: str, memory: Memory) -> None:
+    def __init__(self, device: str, memory: Memory, lines: int) -> None:
         self.device, self.memory = device, memory
         self.denoisers: dict[int, Denoiser] = {}
-        self.cores = torch.get_num_threads()
+        self.lines = lines
+        cores = torch.get_num_threads()
+        share = max(1, cores // lines)
+        self.threads: dict[Cores, int] = {"all": cores, "spare": max(1, cores - 1), "share": share}
 
     def load(self, number: int, path: Path) -> Geometry:
         """Take on a model, unless it was taken on as the process started."""
@@ -41,14 +44,14 @@ class Server:
         for forgotten in self.denoisers.keys() - set(wanted):
             del self.denoisers[forgotten]
         denoiser = self.denoisers[number]
-        denoiser.calibrate()
+        denoiser.calibrate(self.lines)
         _give_back()
         return denoiser.pace
 
-    def run(self, lane: int, number: int, shape: tuple[int, ...], wide: bool) -> None:
-        """Run what lies in the lane's memory."""
-        torch.set_num_threads(self.cores if wide else max(1, self.cores - 1))
-        inbox, outbox = map(torch.from_numpy, self.memory.views(lane, shape))
+    def run(self, line: int, number: int, shape: tuple[int, ...], cores: Cores) -> None:
+        """Run what lies in the line's memory."""
+        torch.set_num_threads(self.threads[cores])
+        inbox, outbox = map(torch.from_numpy, self.memory.views(line, shape))
         outbox.copy_(self.denoisers[number].run(inbox))
 
     def answer(self, line: Connection) -> None:
@@ -97,10 +100,10 @@ def main(arguments: list[str]) -> None:
         signal.signal(number, signal.SIG_IGN)
     if int(threads):
         set_threads(int(threads))
-    *lanes, control, memory = map(int, descriptors)
-    server = Server(device, Memory(memory))
-    for lane in lanes:
-        threading.Thread(target=server.answer, args=(Connection(lane),)).start()
+    *lines, control, memory = map(int, descriptors)
+    server = Server(device, Memory(memory, len(lines)), len(lines) - LONG)
+    for line in lines:
+        threading.Thread(target=server.answer, args=(Connection(line),)).start()
     server.answer(Connection(control))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from n2n_core.image import Pixels
 from n2n_core.tiling import Geometry, Pace, Tile
+from service.device_process import Cores
 
 AGEING = 0.25
 """Seconds of work that a request is forgiven for each second that it has waited."""
@@ -29,8 +30,13 @@ class Denoiser(Protocol):
         """How fast it is, and on how much at once."""
         ...
 
-    async def run(self, batch: Pixels, lane: int, wide: bool) -> Pixels:
-        """``(N, 3, H, W)`` tiles through the network; ``wide`` if it may take every core.
+    @property
+    def lines(self) -> int:
+        """Batches of large requests that the device runs at once."""
+        ...
+
+    async def run(self, batch: Pixels, line: int, cores: Cores) -> Pixels:
+        """``(N, 3, H, W)`` tiles through the network, on a line to the device that is free.
 
         Raises:
             MemoryError: the device has no memory for so many.

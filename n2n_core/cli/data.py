@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from n2n_core import data
 from n2n_core.cli.command import Commands, add_command
-from n2n_core.device import single_thread
+from n2n_core.device import limit_threads
 from n2n_core.errors import ConfigError, DataError
 from n2n_core.files import atomic_path
 from n2n_core.recipe import MAX_SEED
@@ -55,7 +55,7 @@ def make_data(options: argparse.Namespace) -> None:
     ):
         made = data.sample_pairs(chosen, count, rule, generator, clean_target=clean)
         bar = tqdm(made, total=count, desc=name, unit="pair", disable=not sys.stderr.isatty())
-        with single_thread():
+        with limit_threads(1):
             files[name] = data.shuffled_pairs(iter(bar), generator)
     for name, pairs in files.items():  # both, or neither: of two splits they would share photos
         data.save_pairs(options.output / name, pairs)

@@ -20,7 +20,7 @@ from service.batching import (
     RefusedError,
     Scheduler,
 )
-from service.device_process import BRIEF, LONG
+from service.device_process import BRIEF, LONG, Cores
 from service.tile_job import AGEING, Job
 
 pytestmark = pytest.mark.anyio
@@ -48,32 +48,36 @@ class Recorder:
 
 
 class Gated:
-    """A real network whose batches wait for the gate of their lane, and can be made to fail."""
+    """A real network whose batches wait for the gate of their line, and can be made to fail."""
 
     def __init__(
-        self, fault: Callable[[Pixels], None] = lambda batch: None, denoiser: Denoiser | None = None
+        self,
+        fault: Callable[[Pixels], None] = lambda batch: None,
+        denoiser: Denoiser | None = None,
+        lines: int = 1,
     ) -> None:
         network = networks.AutoEncoder((4, 3, 4, 3)).build(Generator().manual_seed(0))
         self.denoiser, self.fault = denoiser or Denoiser(network, "cpu"), fault
         self.geometry, self.pace = self.denoiser.geometry, Pace(64, 4 * 32**2, 1e-6)
-        self.gates, self.entered = [asyncio.Event(), asyncio.Event()], asyncio.Event()
-        self.runs: list[tuple[int, int, bool]] = []
+        self.lines = lines
+        self.gates, self.entered = [asyncio.Event() for _ in range(LONG + lines)], asyncio.Event()
+        self.runs: list[tuple[int, int, Cores]] = []
 
     def open(self) -> None:
-        """Both gates."""
+        """All gates."""
         for gate in self.gates:
             gate.set()
 
-    async def run(self, batch: Pixels, lane: int, wide: bool) -> Pixels:
+    async def run(self, batch: Pixels, line: int, cores: Cores) -> Pixels:
         self.entered.set()
-        await wait_for(self.gates[lane].wait(), SECONDS)
-        self.runs.append((lane, len(batch), wide))
+        await wait_for(self.gates[line].wait(), SECONDS)
+        self.runs.append((line, len(batch), cores))
         self.fault(batch)
         return self.denoiser.run(torch.from_numpy(batch)).numpy()
 
 
-def opened(fault: Callable[[Pixels], None] = lambda batch: None) -> Gated:
-    denoiser = Gated(fault)
+def opened(fault: Callable[[Pixels], None] = lambda batch: None, lines: int = 1) -> Gated:
+    denoiser = Gated(fault, lines=lines)
     denoiser.open()
     return denoiser
 
@@ -190,7 +194,55 @@ async def test_cheap_tiles_leave_a_core_free(factor: float, scheduler: Scheduler
     jobs = [scheduler.submit("a", [denoiser], picture()) for _ in range(2)]
     for job in jobs:
         await done(job)
-    assert denoiser.runs == [(BRIEF, 2, factor > 1)]
+    assert denoiser.runs == [(BRIEF, 2, "all" if factor > 1 else "spare")]
+
+
+async def test_a_tile_that_is_alone_has_all_cores(scheduler: Scheduler) -> None:
+    denoiser = opened(lines=2)
+    denoiser.pace.seconds_per_pixel = 1e-4
+    for _ in range(2):
+        await done(scheduler.submit("a", [denoiser], picture()))
+    assert [(count, cores) for _, count, cores in denoiser.runs] == [(1, "all")] * 2
+
+
+async def test_tiles_that_wait_together_share_the_cores(scheduler: Scheduler) -> None:
+    denoiser = Gated(lines=2)
+    denoiser.pace.seconds_per_pixel = 1e-4
+    images = [picture(seed=seed) for seed in range(3)]
+    jobs = [scheduler.submit("a", [denoiser], image) for image in images]
+    await wait_for(denoiser.entered.wait(), SECONDS)
+    denoiser.gates[LONG + 1].set()  # they do not wait for each other
+    await done(jobs[2])
+    assert denoiser.runs == [(LONG + 1, 1, "share")]
+    later = scheduler.submit("a", [denoiser], picture())
+    await done(later)
+    assert denoiser.runs[1:] == [(LONG + 1, 1, "share")]
+    denoiser.open()
+    for job, image in zip(jobs, images, strict=True):
+        np.testing.assert_allclose(await done(job), whole(denoiser.denoiser, image), atol=1e-6)
+    assert denoiser.runs[2:] == [(LONG, 2, "share")]
+
+
+async def test_one_large_picture_is_run_by_all_lines(scheduler: Scheduler) -> None:
+    denoiser, image = opened(lines=3), picture(200, 200)
+    denoiser.pace.seconds_per_pixel = 1e-5
+    output = await done(scheduler.submit("a", [denoiser], image))
+    np.testing.assert_allclose(output, whole(denoiser.denoiser, image), atol=1e-6)
+    assert {line for line, _, _ in denoiser.runs} == {LONG, LONG + 1, LONG + 2}
+    assert {cores for _, _, cores in denoiser.runs[:-1]} == {"share"}
+
+
+async def test_a_failure_on_one_line_leaves_the_others_alone(scheduler: Scheduler) -> None:
+    def fail(batch: Pixels) -> None:
+        if batch.max() > 1:
+            raise ValueError("too bright")
+
+    denoiser = opened(fail, lines=2)
+    denoiser.pace.seconds_per_pixel = 1e-4
+    bright, good = (scheduler.submit("a", [denoiser], scale * picture(200, 200)) for scale in (9, 1))
+    with pytest.raises(ValueError, match="too bright"):
+        await done(bright)
+    np.testing.assert_allclose(await done(good), whole(denoiser.denoiser, picture(200, 200)), atol=1e-6)
 
 
 @pytest.mark.parametrize(("large", "small"), [(256, 128), (60, 24)])  # in the lane of each
@@ -374,7 +426,7 @@ async def test_an_idle_device_has_no_task(scheduler: Scheduler) -> None:
     for job in jobs:
         await done(job)
     await asyncio.sleep(0)
-    assert [lane.work for lane in lanes] == [None, None]
+    assert [lane.work for lane in lanes] == [{}, {}]
     assert asyncio.all_tasks() == before
 
 

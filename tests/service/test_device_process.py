@@ -20,7 +20,7 @@ from n2n_core import weights
 from n2n_core.errors import WeightsError
 from n2n_core.image import Pixels
 from n2n_core.inference import Denoiser
-from service.device_process import BRIEF, LANE_FLOATS, LONG, DeviceDiedError, DeviceProcess, RemoteDenoiser
+from service.device_process import BRIEF, LINE_FLOATS, LONG, DeviceDiedError, DeviceProcess, RemoteDenoiser
 
 pytestmark = pytest.mark.anyio
 SECONDS = 60
@@ -60,8 +60,8 @@ def own(batch: Pixels, model: str = "torch") -> Pixels:
         torch.set_num_threads(before)
 
 
-async def run(denoiser: RemoteDenoiser, batch: Pixels, lane: int = LONG) -> Pixels:
-    return await wait_for(denoiser.run(batch, lane, wide=True), SECONDS)
+async def run(denoiser: RemoteDenoiser, batch: Pixels, line: int = LONG) -> Pixels:
+    return await wait_for(denoiser.run(batch, line, "all"), SECONDS)
 
 
 def pid(device: DeviceProcess) -> int:
@@ -195,8 +195,8 @@ async def test_killed_before_a_call_the_call_fails_and_the_next_succeeds(device:
 
 async def test_a_batch_beyond_the_shared_memory_is_refused(shared: DeviceProcess) -> None:
     denoiser, side = remote(shared), 1200
-    assert 3 * side**2 > LANE_FLOATS
-    with pytest.raises(MemoryError, match=f"a batch has {3 * side**2} values, at most {LANE_FLOATS} fit"):
+    assert 3 * side**2 > LINE_FLOATS
+    with pytest.raises(MemoryError, match=f"a batch has {3 * side**2} values, at most {LINE_FLOATS} fit"):
         await run(denoiser, batch_of(1, 3, side, side))
     assert (await run(denoiser, batch_of(1, 3, 32, 32))).shape == (1, 3, 32, 32)
 
@@ -254,10 +254,10 @@ async def test_a_model_that_nobody_holds_is_freed_at_the_next_measure(device: De
     await run(dropped, batch)
     del dropped
     gc.collect()
-    await device.run(LONG, number, batch, wide=True)  # still there
+    await device.run(LONG, number, batch, "all")  # still there
     kept.calibrate()
     with pytest.raises(RuntimeError, match=f"KeyError: {number}"):
-        await device.run(LONG, number, batch, wide=True)
+        await device.run(LONG, number, batch, "all")
     assert np.array_equal(await run(kept, batch), own(batch))
 
 
