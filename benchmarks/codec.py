@@ -71,13 +71,14 @@ def _often(act: Callable[[], object], count: int) -> None:
 def measure(format: str, side: int, pairs: int) -> None:
     """The lines of one format and size."""
     pixels = torch.from_numpy(np.array(photo(side))).permute(2, 0, 1)
-    picture = image.Picture(pixels / 255, format=format)
-    content = pillow_encode(picture.colour, format)
+    colour = pixels / 255
+    picture = image.Picture(colour.numpy(), format=format)
+    content = pillow_encode(colour, format)
     report(f"{format} decode", side, partial(image.decode, content), partial(pillow_decode, content), pairs)
     for compression in image.COMPRESSIONS if format == "png" else (None,):
         ours = partial(image.encode, picture, format, compression or "fast")
         name = f"{format} encode {compression or ''}"
-        report(name, side, ours, partial(pillow_encode, picture.colour, format), pairs)
+        report(name, side, ours, partial(pillow_encode, colour, format), pairs)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from n2n_core.networks import Network
+from n2n_core.modules import Network
 
 
 class Average:

@@ -17,7 +17,7 @@ from n2n_core.data import Pairs
 from n2n_core.errors import ShapeError
 from n2n_core.inference import Denoiser
 from n2n_core.learners import make_learner
-from n2n_core.networks import Network
+from n2n_core.modules import Network
 from n2n_core.recipe import MIN_CROP, TrainConfig
 from n2n_core.sampling import Sampler, TensorScenes
 from n2n_core.train import learning_rate

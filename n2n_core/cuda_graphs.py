@@ -20,7 +20,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from n2n_core.networks import Network
+from n2n_core.modules import Network
 
 GRAPHS = 32
 """Graphs that are kept for a network."""

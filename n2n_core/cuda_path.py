@@ -15,7 +15,7 @@ from torch import Tensor
 
 from n2n_core import precision
 from n2n_core.cuda_graphs import Act, Graphs, Recorder, bucket
-from n2n_core.networks import Network
+from n2n_core.modules import Network
 from n2n_core.tiling import Geometry
 
 WINDOW = 512

@@ -1,17 +1,23 @@
-"""Where tensors live."""
+"""Where tensors live. torch is imported when it is asked, so that who only hands on questions has none."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import torch
+from typing import TYPE_CHECKING
 
 from n2n_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
 
 MAX_THREADS = 1024
 
 
 def pick_device(name: str = "auto") -> torch.device:
     """``auto`` is CUDA where there is one, else the CPU; other names are torch's own."""
+    import torch
+
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -29,6 +35,8 @@ def device_names(text: str = "auto") -> list[str]:
     >>> device_names("cpu")
     ['cpu']
     """
+    import torch
+
     if text == "auto" and torch.cuda.is_available():
         return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     names = [name.strip() for name in ("cpu" if text == "auto" else text).split(",")]
@@ -38,10 +46,12 @@ def device_names(text: str = "auto") -> list[str]:
 
 
 @contextmanager
-def single_thread() -> Iterator[None]:
-    """Run the block on one CPU thread: on small tensors, several cost more than they save."""
+def limit_threads(count: int = 1) -> Iterator[None]:
+    """Run the block on so many CPU threads: on small tensors, several cost more than they save."""
+    import torch
+
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:
@@ -50,6 +60,8 @@ def single_thread() -> Iterator[None]:
 
 def set_threads(threads: int) -> None:
     """Set how many CPU threads one operation of torch uses."""
+    import torch
+
     if not 1 <= threads <= MAX_THREADS:
         raise ConfigError(f"threads is {threads}, expected 1 to {MAX_THREADS}")
     torch.set_num_threads(threads)
@@ -57,6 +69,8 @@ def set_threads(threads: int) -> None:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out, of a GPU or the machine: torch's CPU allocator has no class for it."""
+    import torch
+
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and "allocate memory" in str(error)

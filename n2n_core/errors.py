@@ -17,11 +17,24 @@
 Each message quotes the bad value and says what was expected.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 class N2NError(Exception):
     """The root: catch this one to catch them all."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As it is: by default a copy, in another process, is made by ``__init__`` of the message alone."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[N2NError], arguments: tuple[Any, ...], values: dict[str, Any]) -> N2NError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(values)
+    return error
 
 
 class ConfigError(N2NError, ValueError):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from n2n_core.networks import AutoEncoderNetwork, Network
+from n2n_core.modules import AutoEncoder, Network
 
 
 class Convolution(NamedTuple):
@@ -24,17 +24,17 @@ class Convolution(NamedTuple):
 
 def rewritten(network: Network) -> Network:
     """``network`` in its fastest equal form, in inference mode, on the network's device."""
-    if isinstance(network, AutoEncoderNetwork) and not network.residual:
+    if isinstance(network, AutoEncoder) and not network.residual:
         return FastAutoEncoder(network).eval()
     return network.eval()
 
 
 class FastAutoEncoder(nn.Module):
-    """``AutoEncoderNetwork`` by convolutions alone: ``(N, C, H, W)`` floats in [0, 1] to the same."""
+    """``AutoEncoder`` by convolutions alone: ``(N, C, H, W)`` floats in [0, 1] to the same."""
 
     skip: Tensor | None
 
-    def __init__(self, network: AutoEncoderNetwork) -> None:
+    def __init__(self, network: AutoEncoder) -> None:
         super().__init__()
         *inner, last = (as_convolution(layer) for layer in network.layers)
         skipped = inner[0].weight.shape[0] if network.skip else 0

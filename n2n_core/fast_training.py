@@ -11,19 +11,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from n2n_core.networks import AutoEncoderNetwork
+from n2n_core.modules import AutoEncoder
 
 Forward = Callable[[Tensor], Tensor]
 
 
 def training_form(network: nn.Module, device: torch.device) -> Forward:
     """What gives ``network``'s output and gradients the fastest, in float32 on ``device``."""
-    if isinstance(network, AutoEncoderNetwork) and device.type == "cpu":
+    if isinstance(network, AutoEncoder) and device.type == "cpu":
         return lambda x: _auto_encoder(network, x)
     return network
 
 
-def _auto_encoder(network: AutoEncoderNetwork, x: Tensor) -> Tensor:
+def _auto_encoder(network: AutoEncoder, x: Tensor) -> Tensor:
     first, last = network.features(x)
     maps = (first, last) if network.skip else (last,)
     head = network.layers[-1]

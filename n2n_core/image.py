@@ -1,4 +1,4 @@
-"""Image files to tensors and back, losing nothing on the way.
+"""Image files to arrays and back, losing nothing on the way.
 
 What the networks do not touch is carried along: transparency, colour profile, resolution and
 EXIF data. EXIF's orientation is applied when reading, and cleared.
@@ -12,16 +12,13 @@ from io import BytesIO
 from typing import Any, Literal, get_args
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
-from torch import Tensor
 
 from n2n_core import png
 from n2n_core.errors import ImageError, ImageTooLargeError
-from n2n_core.metrics import to_bytes
 
 MEDIA_TYPES = {
     "png": "image/png",
@@ -42,13 +39,14 @@ SUFFIXES = {
     ".bmp": "bmp",
 }
 
+Pixels = NDArray[np.float32]
+"""``(..., H, W)``, values nominally in [0, 1]."""
+
 Compression = Literal["fast", "small"]
 COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
 """How PNGs are written: ``fast`` in half to a twentieth of the time of ``small``, about a tenth larger."""
 
 MAX_PIXELS = 64_000_000
-SMALL = 2**12
-"""Pixels of a picture that is converted faster by numpy than by torch."""
 
 PIXEL_LIMIT = 178_956_970
 """Pillow itself refuses more, so no larger limit has an effect."""
@@ -87,13 +85,13 @@ class Picture:
         metadata: what the file is saved with: ICC profile, EXIF, resolution.
     """
 
-    colour: Tensor
-    alpha: Tensor | None = None
+    colour: Pixels
+    alpha: NDArray[np.uint8] | None = None
     format: str = "png"
     bits: int = 8
     metadata: dict[str, Any] = field(default_factory=dict)
 
-    def with_colour(self, colour: Tensor) -> Picture:
+    def with_colour(self, colour: Pixels) -> Picture:
         """The same picture with other colours."""
         return replace(self, colour=colour)
 
@@ -244,7 +242,7 @@ def _has_nested_exif(picture: Picture) -> bool:
 
 def _to_picture(image: Image.Image, kind: str, metadata: dict[str, Any]) -> Picture:
     if image.mode.startswith("I;16"):
-        values = torch.from_numpy(np.asarray(image).astype(np.float32)) / 65535
+        values = np.asarray(image).astype(np.float32) / np.float32(65535)
         return Picture(values[None], None, kind, 16, metadata)
     if image.mode == "1":
         image = image.convert("L")
@@ -257,33 +255,29 @@ def _to_picture(image: Image.Image, kind: str, metadata: dict[str, Any]) -> Pict
     rows = np.frombuffer(image.tobytes(), dtype=np.uint8)
     pixels = rows.reshape(image.height, image.width, -1).transpose(2, 0, 1)
     colours = 1 if image.mode in ("L", "LA") else 3
-    alpha = torch.from_numpy(pixels[colours:].copy()) if len(pixels) > colours else None
+    alpha = pixels[colours:].copy() if len(pixels) > colours else None
     colour = pixels[:colours].astype(np.float32, order="C") / np.float32(255)
-    return Picture(torch.from_numpy(colour), alpha, kind, 8, metadata)
+    return Picture(colour, alpha, kind, 8, metadata)
 
 
 def _pixels(picture: Picture) -> NDArray[np.uint8]:
     """``(H, W, C)``, with alpha last."""
-    if picture.colour[0].numel() <= SMALL:
-        pixels = _small_bytes(picture.colour.cpu().numpy())
-    else:
-        pixels = to_bytes(picture.colour).cpu().numpy()
+    pixels = _rounded(picture.colour, 255).astype(np.uint8)
     if picture.alpha is not None:
-        pixels = np.concatenate([pixels, picture.alpha.numpy()])
+        pixels = np.concatenate([pixels, picture.alpha])
     return np.ascontiguousarray(pixels.transpose(1, 2, 0))
-
-
-def _small_bytes(colour: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """As ``to_bytes``; torch gives the interpreter's lock away in every step, a queue each time."""
-    values = np.rint(colour * np.float32(255))
-    small: NDArray[np.uint8] = values.clip(0, 255).astype(np.uint8)
-    return small
 
 
 def _deep_pixels(picture: Picture) -> NDArray[np.uint16]:
     """``(H, W, 1)``."""
-    values = (picture.colour[0].cpu() * 65535).round().clamp(0, 65535)
-    return values.numpy().astype(np.uint16)[..., None]
+    return _rounded(picture.colour[0], 65535).astype(np.uint16)[..., None]
+
+
+def _rounded(values: Pixels, largest: int) -> Pixels:
+    """From [0, 1] to whole numbers in [0, ``largest``], as ``metrics.to_bytes`` does it."""
+    scaled = values * np.float32(largest)
+    np.rint(scaled, out=scaled)
+    return scaled.clip(0, largest, out=scaled)
 
 
 def _image(pixels: NDArray[Any]) -> Image.Image:

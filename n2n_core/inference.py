@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
@@ -11,41 +10,17 @@ from torch import Tensor, nn
 
 from n2n_core import cuda_path, tiling, weights
 from n2n_core.cuda_path import CudaPath
-from n2n_core.device import pick_device
+from n2n_core.device import limit_threads, pick_device
 from n2n_core.errors import ShapeError, WeightsError
 from n2n_core.fast_path import rewritten
-from n2n_core.networks import Network
-
-WINDOW = 128
-"""Tile side in pixels on a CPU: the fastest measured (``python -m benchmarks.tiling``)."""
+from n2n_core.modules import Network
+from n2n_core.tiling import BATCH_PIXELS, WINDOW, Pace
 
 WINDOWS = (96, 128, 192, 256, 384, 512)
 """Tile sides that ``calibrate`` tries."""
 
-BATCH_PIXELS = 4 * WINDOW**2
-"""Pixels run at once on a CPU: bounds memory whatever the image's size."""
-
 COUNTS = (4, 8, 16, 32)
 """Batches of 32-pixel tiles that are measured on a CPU."""
-
-
-@dataclass
-class Pace:
-    """How a denoiser is used best, and how fast it then is; measured by ``Denoiser.calibrate``.
-
-    Args:
-        window: side in pixels of the tiles that large images are cut into.
-        sweet_pixels: the smallest batch within a tenth of the best speed.
-        seconds_per_pixel: of such batches, on all cores.
-    """
-
-    window: int = WINDOW
-    sweet_pixels: int = BATCH_PIXELS
-    seconds_per_pixel: float = 1e-6
-
-    def learn(self, pixels: int, seconds: float) -> None:
-        """Follow what batches take, as a running mean."""
-        self.seconds_per_pixel += 0.05 * (seconds / pixels - self.seconds_per_pixel)
 
 
 class Denoiser:
@@ -111,12 +86,18 @@ class Denoiser:
         with torch.no_grad():
             return self._forward(batch).cpu()
 
-    def calibrate(self) -> None:
-        """Measure the ``pace``: warms the network up, and takes a fraction of a second."""
+    def calibrate(self, lines: int = 1) -> None:
+        """Measure the ``pace``: warms the network up, and takes a fraction of a second.
+
+        Args:
+            lines: batches of large tiles that will run at once, each on its share of the cores.
+        """
         counts = cuda_path.COUNTS if self.cuda else COUNTS
         speeds = {n: n * 32**2 / self._seconds(n, self.geometry.fit(32)) for n in counts}
         enough = min(n for n, speed in speeds.items() if speed > 0.9 * max(speeds.values()))
-        self.pace = Pace(self._best_window(), enough * 32**2, 1 / speeds[enough])
+        with limit_threads(max(1, torch.get_num_threads() // lines)):
+            window = self._best_window()
+        self.pace = Pace(window, enough * 32**2, 1 / speeds[enough])
 
     def _best_window(self) -> int:
         """The side of the tiles that take the least time for what remains of them without the halo."""

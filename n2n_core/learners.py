@@ -9,10 +9,8 @@ from torch import Tensor, nn
 from n2n_core import scratch
 from n2n_core.errors import ConfigError
 from n2n_core.fast_training import Forward, training_form
-from n2n_core.networks import Network
+from n2n_core.modules import Network
 
-OPTIMIZERS = ("adam", "sgd")
-PRECISIONS = ("float32", "bfloat16")
 CHARBONNIER = 1e-3
 """Errors well below it count as squared, well above it as absolute."""
 

@@ -2,21 +2,21 @@
 
 An architecture is a frozen dataclass whose fields are its configuration and whose ``build``
 makes the network, on torch.nn or on the scratch framework. Both name their parameters alike, so
-one weights file, which stores the dataclass, serves both.
+one weights file, which stores the dataclass, serves both. To know them takes no torch: it is
+imported where one is built.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
-from torch import Generator, Tensor, nn
-
-from n2n_core import scratch
 from n2n_core.errors import ConfigError, UnknownModelError
 
-Network = nn.Module | scratch.Module
+if TYPE_CHECKING:
+    from torch import Generator
+
+    from n2n_core.modules import Network
 
 ENGINES = ("torch", "scratch")
 """``torch`` is torch.nn with autograd; ``scratch`` is the framework by hand."""
@@ -61,11 +61,13 @@ class AutoEncoder:
         >>> sum(tensor.numel() for tensor in AutoEncoder().build().state_dict().values())
         188403
         """
+        from n2n_core import modules, scratch
+
         if pick_engine(engine, self.engine) == "scratch":
             if self.residual:
                 raise ConfigError("engine is 'scratch', expected 'torch' for residual")
             return scratch.AutoEncoder(self.channels, self.skip, generator)
-        return _seeded(generator, lambda: AutoEncoderNetwork(self))
+        return modules.seeded(generator, lambda: modules.AutoEncoder(self.channels, self.skip, self.residual))
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,11 @@ class StridedAutoEncoder:
 
     def build(self, generator: Generator | None = None, engine: str = "auto") -> Network:
         """The network, freshly initialised from ``generator``."""
+        from n2n_core import modules, scratch
+
         if pick_engine(engine, self.engine) == "scratch":
             return scratch.strided_autoencoder(self.channels, self.hidden, generator)
-        return _seeded(generator, lambda: _strided(self))
+        return modules.seeded(generator, lambda: modules.strided_autoencoder(self.channels, self.hidden))
 
 
 def pick_engine(engine: str, own: str) -> str:
@@ -91,58 +95,6 @@ def pick_engine(engine: str, own: str) -> str:
     if engine not in ("auto", *ENGINES):
         raise ConfigError(f"engine is {engine!r}, expected one of: auto, {', '.join(ENGINES)}")
     return own if engine == "auto" else engine
-
-
-def _seeded(generator: Generator | None, make: Callable[[], nn.Module]) -> nn.Module:
-    if generator is None:
-        return make()
-    with torch.random.fork_rng(devices=[]):  # torch.nn initialises from the global generator alone
-        torch.random.set_rng_state(generator.get_state())
-        network = make()
-        generator.set_state(torch.random.get_rng_state())
-    return network
-
-
-def _strided(config: StridedAutoEncoder) -> nn.Module:
-    def upsampling(c_in: int, c_out: int) -> nn.Module:
-        nearest, conv = nn.Upsample(scale_factor=(2, 2)), nn.Conv2d(c_in, c_out, 3, padding=1)
-        return nn.Sequential(OrderedDict(nearest=nearest, conv=conv))
-
-    c, h = config.channels, config.hidden
-    down = nn.Conv2d(c, h, 2, stride=2), nn.ReLU(), nn.Conv2d(h, h, 2, stride=2), nn.ReLU()
-    return nn.Sequential(*down, upsampling(h, h), nn.ReLU(), upsampling(h, c), nn.Sigmoid())
-
-
-class AutoEncoderNetwork(nn.Module):
-    """``(N, C, H, W)`` to ``(N, C, H, W)``, floats in [0, 1]; see ``AutoEncoder``."""
-
-    def __init__(self, config: AutoEncoder) -> None:
-        super().__init__()
-        inputs = [config.channels[-1], *config.channels[:-1]]
-        if config.skip:
-            inputs[-1] += config.channels[0]
-        half = len(inputs) // 2
-        kinds = [nn.Conv2d] * half + [nn.ConvTranspose2d] * half
-        sizes = zip(kinds, inputs, config.channels, strict=True)
-        self.layers = nn.ModuleList(kind(c_in, c_out, kernel_size=3) for kind, c_in, c_out in sizes)
-        self.skip, self.residual = config.skip, config.residual
-
-    def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What the first layer makes of ``x``, and what reaches the last one without the skip."""
-        maps = [self.layers[0](x).relu_()]
-        for index, layer in enumerate(self.layers[1:-1], 1):
-            x, mirror = layer(maps[-1]), len(self.layers) - 2 - index
-            if self.residual and mirror < index:
-                x = x + maps[mirror]
-            maps.append(x.relu_())
-        return maps[0], maps[-1]
-
-    def forward(self, x: Tensor) -> Tensor:
-        first, x = self.features(x)
-        if self.skip:
-            x = torch.cat([first, x], dim=1)
-        output: Tensor = self.layers[-1](x).sigmoid()
-        return output
 
 
 INITIAL = AutoEncoder((32, 32, 32, 3), skip=False)

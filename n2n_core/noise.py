@@ -6,15 +6,18 @@ floats, by convention in [0, 1]; nothing is clipped or rounded, because Noise2No
 ``E[noisy] = clean`` and clipping breaks it. Shapes are ``(..., C, H, W)``.
 
 The same generator state gives the same noise. Noise is drawn on the generator's device; the
-result is on the image's.
+result is on the image's. torch is imported where noise is drawn: to check a description takes none.
 """
 
-from dataclasses import dataclass, fields
+from __future__ import annotations
 
-import torch
-from torch import Generator, Tensor
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 from n2n_core.errors import ConfigError, ShapeError
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Gaussian:
 
     Mean ``x``, variance ``sigma^2``.
 
+    >>> import torch
     >>> Gaussian(sigma=0.1)(torch.zeros(3, 8, 8), torch.Generator().manual_seed(0)).shape
     torch.Size([3, 8, 8])
     """
@@ -37,6 +41,8 @@ class Gaussian:
 
     def __call__(self, image: Tensor, generator: Generator) -> Tensor:
         """One noisy copy of ``image``."""
+        import torch
+
         n = torch.randn(image.shape, generator=generator, dtype=image.dtype, device=generator.device)
         return image + self.sigma * n.to(image.device)
 
@@ -63,6 +69,8 @@ class Poisson:
 
     def __call__(self, image: Tensor, generator: Generator) -> Tensor:
         """One noisy copy of ``image``."""
+        import torch
+
         if image.numel() and image.min() < 0:
             raise ShapeError("Poisson", "the image's minimum", image.min().item(), "at least 0")
         photons = torch.poisson((image * self.lam).to(generator.device), generator=generator)
@@ -93,6 +101,8 @@ class Bernoulli:
 
     def __call__(self, image: Tensor, generator: Generator) -> Tensor:
         """One noisy copy of ``image``."""
+        import torch
+
         shape = (*image.shape[:-3], 1, *image.shape[-2:])
         kept = torch.rand(shape, generator=generator, device=generator.device) >= self.p
         return image * kept.to(image.device) / (1 - self.p)
@@ -116,6 +126,7 @@ class PointSampling:
 
     Mean: the block's mean. Variance: the block's (population) variance.
 
+    >>> import torch
     >>> PointSampling(block=2).clean(torch.arange(4.0).view(1, 2, 2)).tolist()
     [[[1.5]]]
     """
@@ -127,6 +138,8 @@ class PointSampling:
 
     def __call__(self, image: Tensor, generator: Generator) -> Tensor:
         """One noisy copy, ``(..., C, H / block, W / block)``."""
+        import torch
+
         blocks = self._blocks(image)  # (..., C, h, w, block * block)
         shape = (*blocks.shape[:-4], 1, *blocks.shape[-3:-1], 1)
         index = torch.randint(self.block**2, shape, generator=generator, device=generator.device)

@@ -9,12 +9,13 @@ from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
 from n2n_core import tiling, weights
 from n2n_core.errors import WeightsError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 INPUT, OUTPUT = "noisy", "denoised"
 TOLERANCE = 1e-4
@@ -38,8 +39,10 @@ def to_onnx(path: Path) -> bytes:
     Raises:
         WeightsError: the file is no model, or ONNX Runtime does not compute what torch does.
     """
+    import torch
+
     network, _, card = weights.load(path, "torch")
-    assert isinstance(network, nn.Module)
+    assert isinstance(network, torch.nn.Module)
     geometry = tiling.geometry(network)
     free = {0: "n", 2: "height", 3: "width"}
     file = BytesIO()
@@ -71,6 +74,7 @@ def _described(content: bytes, metadata: dict[str, object]) -> bytes:
 
 def _check(path: Path, content: bytes, network: nn.Module, period: int) -> None:
     import onnxruntime
+    import torch
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

@@ -13,7 +13,7 @@ from copy import deepcopy
 import torch
 from torch import Generator, Tensor
 
-from n2n_core.networks import Network
+from n2n_core.modules import Network
 from n2n_core.tiling import Geometry
 
 TOLERANCE = 0.5 / 255

@@ -9,10 +9,12 @@ from typing import Any
 
 from n2n_core import networks
 from n2n_core.errors import ConfigError
-from n2n_core.learners import LOSSES, OPTIMIZERS, PRECISIONS
 from n2n_core.noise import NOISES, Corruption, noise
 from n2n_core.schedule import SCHEDULES
 
+OPTIMIZERS = ("adam", "sgd")
+PRECISIONS = ("float32", "bfloat16")
+LOSSES = ("mse", "l1", "charbonnier")
 MAX_SEED = 2**32 - 1
 MIN_CROP = 8
 
@@ -20,7 +22,7 @@ CHOICES = {
     "optimizer": OPTIMIZERS,
     "schedule": tuple(SCHEDULES),
     "precision": PRECISIONS,
-    "loss": tuple(LOSSES),
+    "loss": LOSSES,
 }
 LEAST = {"epochs": 1, "batch_size": 1, "seed": 0, "crop": MIN_CROP, "crops_per_epoch": 1, "patience": 1}
 """The whole numbers, and the smallest that each may be; some may be None."""

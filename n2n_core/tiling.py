@@ -12,15 +12,25 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from n2n_core.errors import ConfigError
-from n2n_core.networks import Network
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from n2n_core.modules import Network
+
+Images = TypeVar("Images", "NDArray[np.float32]", "Tensor")
 Span = tuple[int, int]
+WINDOW = 128
+"""Tile side in pixels on a CPU: the fastest measured (``python -m benchmarks.tiling``)."""
+
+BATCH_PIXELS = 4 * WINDOW**2
+"""Pixels run at once on a CPU: bounds memory whatever the image's size."""
+
 TOLERANCE = 1.1
 """How much larger than asked for a window may be, where that saves one."""
 
@@ -43,6 +53,25 @@ class Geometry:
     def fit(self, length: int) -> int:
         """The smallest allowed length that is at least ``length``."""
         return ceil(max(length, self.minimum) / self.period) * self.period
+
+
+@dataclass
+class Pace:
+    """How a denoiser is used best, and how fast it then is; measured by ``Denoiser.calibrate``.
+
+    Args:
+        window: side in pixels of the tiles that large images are cut into.
+        sweet_pixels: the smallest batch within a tenth of the best speed.
+        seconds_per_pixel: of such batches, on all cores.
+    """
+
+    window: int = WINDOW
+    sweet_pixels: int = BATCH_PIXELS
+    seconds_per_pixel: float = 1e-6
+
+    def learn(self, pixels: int, seconds: float) -> None:
+        """Follow what batches take, as a running mean."""
+        self.seconds_per_pixel += 0.05 * (seconds / pixels - self.seconds_per_pixel)
 
 
 def geometry(network: Network) -> Geometry:
@@ -138,26 +167,25 @@ def _fits(layers: list[_AxisLayer], length: int) -> bool:
     return True
 
 
-def pad(images: Tensor, shape: Geometry) -> Tensor:
+def pad(images: Images, shape: Geometry) -> Images:
     """Extend ``(..., H, W)`` at the bottom and right, by reflection, to a size that fits."""
     return reflect(images, shape.fit(images.shape[-2]), shape.fit(images.shape[-1]))
 
 
-def reflect(images: Tensor, rows: int, columns: int) -> Tensor:
+def reflect(images: Images, rows: int, columns: int) -> Images:
     """Extend ``(..., H, W)`` at the bottom and right, by reflection, to ``(..., rows, columns)``."""
     height, width = images.shape[-2:]
     if rows != height:
-        images = images.index_select(-2, _reflection(height, rows).to(images.device))
+        images = images[..., _reflection(height, rows), :]
     if columns != width:
-        images = images.index_select(-1, _reflection(width, columns).to(images.device))
+        images = images[..., _reflection(width, columns)]
     return images
 
 
-def _reflection(length: int, target: int) -> Tensor:
+def _reflection(length: int, target: int) -> list[int]:
     """Indices 0 .. target - 1, bouncing between 0 and ``length - 1``."""
     turn = max(2 * (length - 1), 1)
-    index = torch.arange(target) % turn
-    return torch.minimum(index, turn - index) if length > 1 else index * 0
+    return [min(index % turn, turn - index % turn) if length > 1 else 0 for index in range(target)]
 
 
 @dataclass(frozen=True)
@@ -220,11 +248,13 @@ def run(
         window: side of the tiles in pixels, context included.
         batch_pixels: tiles are run together up to this many pixels, at least one at a time.
     """
+    import torch  # here: who cuts pictures into tiles for another process needs none of it
+
     height, width = images.shape[-2:]
     padded = pad(images, shape)
     cover = list(tiles(padded.shape[-2], padded.shape[-1], shape, window))
     jobs = [(n, tile) for tile in cover for n in range(len(padded))]
-    output = torch.empty_like(padded)
+    output = padded.new_empty(padded.shape)
     size = max(1, batch_pixels // cover[0].pixels)
     for begin in range(0, len(jobs), size):
         batch = jobs[begin : begin + size]

@@ -3,6 +3,8 @@
 A file's metadata holds everything needed to rebuild and judge its model: the architecture's
 configuration, the training recipe, a description of the data, metrics, a licence note.
 ``index.json`` beside the files names each model's file, sha256 and task. No pickle anywhere.
+
+torch is imported where tensors are: the index, hashes and cards take none.
 """
 
 from __future__ import annotations
@@ -10,20 +12,24 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_safetensors
-from torch import Tensor
 
 from n2n_core import networks
 from n2n_core.errors import ConfigError, ShapeError, UnknownModelError, WeightsError
 from n2n_core.files import atomic_path
-from n2n_core.networks import Architecture, Network
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from n2n_core.modules import Network
+    from n2n_core.networks import Architecture
 
 INDEX = "index.json"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -53,6 +59,8 @@ class Card:
 
 def save(path: Path, network: Network, card: Card) -> None:
     """Write ``network``'s weights and ``card`` to one file, wholly or not at all."""
+    from safetensors.torch import save as to_safetensors
+
     state = {
         name: tensor.detach().float().cpu().contiguous() for name, tensor in network.state_dict().items()
     }
@@ -63,12 +71,28 @@ def save(path: Path, network: Network, card: Card) -> None:
 
 def read(path: Path) -> tuple[dict[str, Tensor], Card]:
     """The tensors and the card of a weights file."""
+    with _opened(path, "pt") as file:
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        return state, _card(file)
+
+
+def read_card(path: Path) -> Card:
+    """The card of a weights file, which is not read beyond its header."""
+    with _opened(path, "np") as file:
+        return _card(file)
+
+
+def _card(file: Any) -> Card:
+    metadata = file.metadata() or {}
+    return Card(**{key: json.loads(metadata[key]) for key in asdict(Card({})) if key in metadata})
+
+
+@contextmanager
+def _opened(path: Path, framework: str) -> Iterator[Any]:
+    """A safetensors file; within the block, what is wrong with it is a ``WeightsError``."""
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        known = {key: json.loads(metadata[key]) for key in asdict(Card({})) if key in metadata}
-        return state, Card(**known)
+        with safe_open(path, framework) as file:
+            yield file
     except FileNotFoundError as error:
         raise WeightsError(f"{path}: no such weights file") from error
     except (SafetensorError, json.JSONDecodeError, RecursionError, OSError) as error:
@@ -182,12 +206,14 @@ def count_parameters(network: Network) -> int:
 
 def count_values(path: Path) -> int:
     """The number of trained values in a file, which is not read beyond its header."""
-    with safe_open(path, framework="pt") as file:
+    with _opened(path, "np") as file:
         return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
 
 
 def fingerprint(*tensors: Tensor) -> str:
     """SHA-256 over shapes, types and values: tells whether data changed."""
+    import torch
+
     digest = hashlib.sha256()
     for tensor in tensors:
         digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())

@@ -3,11 +3,11 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
 import anyio
-import torch
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
@@ -16,6 +16,7 @@ from opentelemetry.trace import TracerProvider
 import n2n_core
 from n2n_core.device import device_names
 from service import errors
+from service.aside import Aside
 from service.batching import Scheduler
 from service.device_process import DeviceProcess
 from service.fast_route import FastRoute
@@ -24,6 +25,7 @@ from service.jobs.database import Database
 from service.jobs.datasets import DatasetStore
 from service.jobs.folders import DataFolder
 from service.jobs.idempotency import IdempotencyKeys
+from service.jobs.intake import can_serve
 from service.jobs.runner import Supervisor
 from service.jobs.store import JobStore
 from service.middleware import BodyLimit, Head, Observe, RequestId
@@ -52,9 +54,13 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
     Raises:
         N2NError: the weights folder, the default model or the device cannot be used.
     """
-    devices = [DeviceProcess(name, settings.threads) for name in device_names(settings.device)]
+    aside, imports = Aside(), Aside()  # that nothing else waits for a large archive
+    plain = settings.device == "cpu"  # as which nobody need be asked
+    names = ["cpu"] if plain else aside.run(device_names, settings.device)
+    devices = [DeviceProcess(name, settings.threads) for name in names]
     database, folder = Database(settings.database_url), DataFolder(settings.data)
-    store, catalogue = JobStore(database), Catalogue(database, folder)
+    store = JobStore(database)
+    catalogue = Catalogue(database, folder, check=lambda path: aside.run(can_serve, path))
     registry = Registry(settings.weights, settings.default_model, devices, catalogue)
     app = FastAPI(
         title="n2n",
@@ -70,14 +76,14 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
             "logs": False,
         },
     )
-    telemetry = Telemetry(n2n_core.__version__, torch.__version__)
+    telemetry = Telemetry(n2n_core.__version__, version("torch"))
     for device in devices:
         telemetry.watch_device(device.name, device.resident_bytes)
     scheduler = Scheduler(len(devices), settings.max_waiting_pixels, telemetry)
     worker = Worker(settings.max_pixels, scheduler, telemetry)
     state = app.state.n2n = State(
         settings, registry, worker, telemetry, store, DatasetStore(database), catalogue,
-        IdempotencyKeys(database), folder, Supervisor(settings, store),
+        IdempotencyKeys(database), folder, Supervisor(settings, store), aside, imports,
     )  # fmt: skip
     for module in (denoise, denoise_batch, models, datasets, train_jobs, health):
         app.include_router(module.router)
@@ -106,6 +112,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await state.worker.close()
     if state.settings.train_concurrency:
         await anyio.to_thread.run_sync(state.supervisor.close)
+    for aside in (state.aside, state.imports):
+        aside.close()
     state.registry.close()
     state.jobs.database.close()
 
@@ -114,6 +122,7 @@ def _open(state: State) -> None:
     state.jobs.database.migrate()
     state.folder.make()
     state.registry.open()
+    state.aside.rest()  # what it was started for is over
     if state.settings.train_concurrency:
         state.supervisor.start()
 

@@ -13,16 +13,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from math import ceil
 from time import monotonic, perf_counter
 from typing import Protocol
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from n2n_core import tiling
-from n2n_core.device import is_out_of_memory
+from n2n_core.image import Pixels
 from n2n_core.tiling import Tile
-from service.device_process import BRIEF, LONG
+from service.device_process import BRIEF, LONG, MOST_LINES, Cores
 from service.tile_job import Denoiser, Job
 
 BRIEF_SECONDS = 0.005
@@ -72,20 +72,33 @@ class Silent:
 
 
 class Lane:
-    """A queue, and the task that has a device run what is in it: there is one while there is work."""
+    """A queue, and the tasks that have a device run what is in it: one for each line, while there is work.
 
-    def __init__(self, number: int, observer: Observer) -> None:
-        self.number, self.observer = number, observer
+    Where a device has several lines, each batch has its share of the cores: two batches on a core each
+    take less time than one after the other on both. A batch that is alone has them all.
+
+    Args:
+        line: the first of the lane's lines to the device.
+        most: of them; the denoisers tell how many there are.
+    """
+
+    def __init__(self, line: int, most: int, observer: Observer) -> None:
+        self.line, self.most, self.observer = line, most, observer
         self.jobs: list[Job] = []
         self.pixels = 0
-        self.work: asyncio.Task[None] | None = None
+        self.work: dict[int, asyncio.Task[None]] = {}
+        self.busy = 0  # batches that run
 
     def put(self, job: Job) -> None:
         """Queue a job. It runs with those that come in the same turn of the event loop."""
         self.jobs.append(job)
         self.pixels += job.left
-        if self.work is None:
-            self.work = asyncio.ensure_future(self._work())
+        for line in range(self.line, self.line + self._lines(job)):
+            if line not in self.work:
+                self.work[line] = asyncio.ensure_future(self._work(line))
+
+    def _lines(self, job: Job) -> int:
+        return min(self.most, job.denoiser.lines)
 
     def seconds_before(self, job: Job) -> float:
         """How long the lane works before ``job`` would be done, by its own rules of order."""
@@ -95,28 +108,30 @@ class Lane:
 
     async def finish(self) -> None:
         """Wait until nothing is left to do."""
-        if self.work:
-            await self.work
+        while self.work:
+            await next(iter(self.work.values()))
 
-    async def _work(self) -> None:
+    async def _work(self, line: int) -> None:
         try:
             while batch := self._form():
-                await self._run(batch)
+                await self._run(batch, line, self._cores(batch))
         finally:
-            self.work = None
+            del self.work[line]
 
     def _form(self) -> list[tuple[Job, Tile]]:
-        """The next batch: the most urgent job's tiles, then those of its like."""
+        """The next batch: the most urgent job's tiles, then those of its like, but no more than its share."""
         now = monotonic()
         self._drop(now)
         if not self.jobs:
             return []
         order = sorted(self.jobs, key=lambda job: job.urgency(now))
         first = order[0]
-        room = max(1, first.denoiser.pace.sweet_pixels // first.tile_pixels)
+        alike = [job for job in order if job.key == first.key]
+        share = ceil(sum(job.left for job in alike) / first.tile_pixels / self._lines(first))
+        room = min(share, max(1, first.denoiser.pace.sweet_pixels // first.tile_pixels))
         batch: list[tuple[Job, Tile]] = []
-        for job in order:
-            if job.key == first.key and room > len(batch):
+        for job in alike:
+            if room > len(batch):
                 batch += job.take(room - len(batch))
         for job in {job: None for job, _ in batch}:
             if job.started is None:
@@ -125,6 +140,13 @@ class Lane:
         self.jobs = [job for job in self.jobs if job.left]
         self.pixels -= len(batch) * first.tile_pixels
         return batch
+
+    def _cores(self, batch: list[tuple[Job, Tile]]) -> Cores:
+        """Those that a batch may take, which was formed a moment ago."""
+        first = batch[0][0]
+        if first.tile_pixels * first.denoiser.pace.seconds_per_pixel <= SERIAL_SECONDS:
+            return "spare"
+        return "share" if self._lines(first) > 1 and (self.jobs or self.busy) else "all"
 
     def _drop(self, now: float) -> None:
         """Forget cancelled jobs, and end those whose time is over."""
@@ -140,25 +162,27 @@ class Lane:
             self.pixels -= job.left
         self.jobs = kept
 
-    async def _run(self, batch: list[tuple[Job, Tile]]) -> None:
+    async def _run(self, batch: list[tuple[Job, Tile]], line: int, cores: Cores) -> None:
         """Run a batch, in halves if the device has no memory for it, alone if it fails."""
         first = batch[0][0]
         began, pace = perf_counter(), first.denoiser.pace
         try:
-            tiles = torch.stack([job.read(tile) for job, tile in batch])
-            wide = first.tile_pixels * pace.seconds_per_pixel > SERIAL_SECONDS
-            results = await first.denoiser.run(tiles, self.number, wide)
+            self.busy += 1
+            tiles = np.stack([job.read(tile) for job, tile in batch])
+            results = await first.denoiser.run(tiles, line, cores)
         except Exception as error:
             if len(batch) == 1:
                 self._fail(first, error, "failed")
                 return
-            half = (len(batch) + 1) // 2 if is_out_of_memory(error) else 1
+            half = (len(batch) + 1) // 2 if isinstance(error, MemoryError) else 1
             for start in range(0, len(batch), half):
-                await self._run(batch[start : start + half])
+                await self._run(batch[start : start + half], line, cores)
             return
+        finally:
+            self.busy -= 1
         seconds, pixels = perf_counter() - began, len(batch) * first.tile_pixels
         if pixels > pace.sweet_pixels // 2:  # in smaller ones the way there and back counts
-            pace.learn(pixels, seconds)
+            pace.learn(pixels, seconds / (self._lines(first) if cores == "share" else 1))
         self.observer.batch(first.model, len(batch), pixels, seconds)
         for (job, tile), result in zip(batch, results, strict=True):
             job.write(tile, result)
@@ -176,7 +200,7 @@ class Device:
     """The lanes of one device."""
 
     def __init__(self, observer: Observer) -> None:
-        self.lanes = [Lane(number, observer) for number in (BRIEF, LONG)]
+        self.lanes = [Lane(BRIEF, 1, observer), Lane(LONG, MOST_LINES, observer)]
 
     @property
     def pixels(self) -> int:
@@ -226,7 +250,7 @@ class Scheduler:
             raise RefusedError("overloaded", detail, self._relief())
 
     def submit(
-        self, model: str, denoisers: Sequence[Denoiser], image: Tensor, timeout: float | None = None
+        self, model: str, denoisers: Sequence[Denoiser], image: Pixels, timeout: float | None = None
     ) -> Job:
         """Queue ``(3, H, W)`` floats in [0, 1].
 
@@ -266,7 +290,7 @@ class Scheduler:
             await device.finish()
 
 
-def _job(model: str, denoiser: Denoiser, image: Tensor, timeout: float | None) -> Job:
+def _job(model: str, denoiser: Denoiser, image: Pixels, timeout: float | None) -> Job:
     padded = tiling.pad(image, denoiser.geometry)
     height, width = padded.shape[-2:]
     cover = list(tiling.tiles(height, width, denoiser.geometry, denoiser.pace.window))

@@ -9,7 +9,7 @@ from n2n_core.cli.command import Commands, add_command
 
 def main() -> int:
     """The console script's entry point."""
-    return cli.main(more=[add])
+    return cli.main(more={"serve": add})
 
 
 def add(commands: Commands) -> None:

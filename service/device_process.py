@@ -8,39 +8,42 @@ anew, its models with it; what it was at work on is run again.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import mmap
 import os
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import weakref
-from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from math import prod
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from n2n_core import weights
-from n2n_core.device import is_out_of_memory, set_threads
-from n2n_core.errors import N2NError, WeightsError
-from n2n_core.inference import Denoiser, Pace
-from n2n_core.tiling import Geometry
+from n2n_core.errors import WeightsError
+from n2n_core.image import Pixels
+from n2n_core.tiling import Geometry, Pace
+from service.jobs.limits import cores
 
-BRIEF, LONG, CONTROL = 0, 1, 2
-"""The lanes of a device process: a thread there, and a line to it, for each."""
+BRIEF, LONG = 0, 1
+"""The first lines to a device process, with a thread there for each: that for batches of small
+requests, and those for all others, ``DeviceProcess.lines`` of them. One more is for all else."""
 
-LANE_FLOATS = 2**22
+MOST_LINES = 4
+"""Batches of large requests that a CPU runs at once."""
+
+Cores = Literal["all", "spare", "share"]
+"""Those that a batch takes: all, all but one, or its line's share of them."""
+
+LINE_FLOATS = 2**22
 """Of a batch in shared memory, in and out: several times what a CPU's batch or a GPU's tile needs."""
 
+SERVER = "service.device_server"
 END_SECONDS = 10
 
 MEMORY = {
@@ -65,28 +68,32 @@ class DeviceProcess:
 
     Args:
         name: the device's, as torch calls it.
-        threads: CPU threads of one batch; torch's default if None.
+        threads: CPU threads of all batches of a kind together; torch's default if None.
     """
 
     def __init__(self, name: str, threads: int | None = None) -> None:
         self.name, self.threads = name, threads
+        self.lines = min(MOST_LINES, threads or cores()) if name == "cpu" else 1
         self._models: dict[int, Path] = {}
         self._numbers = count()
         self._starting = threading.Lock()
         self._control = threading.Lock()
         self._child: _Child | None = None
 
-    def add(self, path: Path) -> int:
-        """Load a weights file there; its number."""
+    def add(self, path: Path) -> tuple[int, Geometry]:
+        """Load a weights file there; its number, and its network's geometry.
+
+        Raises:
+            WeightsError: it is no model, or not one of pictures of 3 channels.
+        """
         number = next(self._numbers)
         self._models[number] = path
-        if self._child:
-            try:
-                self.ask("load", number, path)
-            except WeightsError:
-                self.remove(number)
-                raise
-        return number
+        try:
+            geometry: Geometry = self.ask("load", number, path)
+        except Exception:
+            self.remove(number)
+            raise
+        return number, geometry
 
     def remove(self, number: int) -> None:
         """Forget a model: its memory is freed when another one is loaded, or measured."""
@@ -97,30 +104,30 @@ class DeviceProcess:
         pace: Pace = self.ask("measure", number, sorted(self._models))
         return pace
 
-    async def run(self, lane: int, number: int, batch: Tensor, wide: bool) -> Tensor:
+    async def run(self, line: int, number: int, batch: Pixels, cores: Cores) -> Pixels:
         """Run ``(N, 3, H, W)`` floats through a model; once more, if the process dies of whatever.
 
-        A lane runs one batch after the other.
+        A line runs one batch after the other.
         """
         try:
-            return await self._run(lane, number, batch, wide)
+            return await self._run(line, number, batch, cores)
         except DeviceDiedError:
-            return await self._run(lane, number, batch, wide)
+            return await self._run(line, number, batch, cores)
 
-    async def _run(self, lane: int, number: int, batch: Tensor, wide: bool) -> Tensor:
+    async def _run(self, line: int, number: int, batch: Pixels, cores: Cores) -> Pixels:
         child = self._child
         if child is None:
             child = await asyncio.to_thread(self._started)
-        inbox, outbox = child.memory.views(lane, batch.shape)
-        inbox.copy_(batch)
+        inbox, outbox = child.memory.views(line, batch.shape)
+        inbox[...] = batch
         try:
-            await child.lanes[lane].call(("run", lane, number, tuple(batch.shape), wide))
+            await child.lines[line].call(("run", line, number, tuple(batch.shape), cores))
         except (EOFError, OSError) as error:
             raise self._died(child) from error
-        return outbox.clone()
+        return outbox.copy()
 
     def ask(self, call: str, *arguments: Any) -> Any:
-        """The answer to a call of ``_Server``'s, by its name, on the line that is not for batches."""
+        """The answer to a call of ``device_server.Server``'s, on the line that is not for batches."""
         with self._control:
             child = self._started()
             try:
@@ -151,7 +158,7 @@ class DeviceProcess:
             return self._child
 
     def _start(self) -> _Child:
-        child = _Child(self.name, self.threads)
+        child = _Child(self.name, self.threads, self.lines)
         try:
             for number, path in list(self._models.items()):
                 child.ask(("load", number, path))
@@ -177,59 +184,63 @@ class RemoteDenoiser:
 
     Args:
         process: the device's.
-        path: of the weights file.
-        geometry: the network's.
+        path: of the weights file; see ``DeviceProcess.add`` for the errors.
     """
 
-    def __init__(self, process: DeviceProcess, path: Path, geometry: Geometry) -> None:
-        self.process, self.geometry, self.pace = process, geometry, Pace()
-        self.number = process.add(path)
+    def __init__(self, process: DeviceProcess, path: Path) -> None:
+        self.process, self.pace = process, Pace()
+        self.number, self.geometry = process.add(path)
         weakref.finalize(self, process.remove, self.number)
 
     def calibrate(self) -> None:
-        """Start the process if need be, warm the network up, and measure its ``pace``."""
+        """Warm the network up, and measure its ``pace``."""
         self.pace = self.process.measure(self.number)
 
-    async def run(self, batch: Tensor, lane: int, wide: bool) -> Tensor:
+    @property
+    def lines(self) -> int:
+        """The device's for large requests."""
+        return self.process.lines
+
+    async def run(self, batch: Pixels, line: int, cores: Cores) -> Pixels:
         """Run ``(N, 3, H, W)`` floats."""
-        return await self.process.run(lane, self.number, batch, wide)
+        return await self.process.run(line, self.number, batch, cores)
 
 
-class _Memory:
-    """Two stretches of shared memory for each lane that runs batches: what goes in, what comes out."""
+class Memory:
+    """Two stretches of shared memory for each line that runs batches: what goes in, what comes out."""
 
-    def __init__(self, descriptor: int) -> None:
-        size = 2 * 2 * LANE_FLOATS * 4
+    def __init__(self, descriptor: int, lines: int) -> None:
+        size = 2 * lines * LINE_FLOATS * 4
         os.ftruncate(descriptor, size)
-        self._floats = torch.frombuffer(mmap.mmap(descriptor, size), dtype=torch.float32)
+        self._floats = np.frombuffer(mmap.mmap(descriptor, size), np.float32)
 
-    def views(self, lane: int, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        """Both as tensors of ``shape``."""
-        begin, size = lane * 2 * LANE_FLOATS, prod(shape)
-        if size > LANE_FLOATS:
-            raise MemoryError(f"a batch has {size} values, at most {LANE_FLOATS} fit")
-        parts = (self._floats[start : start + size] for start in (begin, begin + LANE_FLOATS))
-        inbox, outbox = (part.view(shape) for part in parts)
+    def views(self, line: int, shape: tuple[int, ...]) -> tuple[Pixels, Pixels]:
+        """Both as arrays of ``shape``."""
+        begin, size = line * 2 * LINE_FLOATS, prod(shape)
+        if size > LINE_FLOATS:
+            raise MemoryError(f"a batch has {size} values, at most {LINE_FLOATS} fit")
+        parts = (self._floats[start : start + size] for start in (begin, begin + LINE_FLOATS))
+        inbox, outbox = (part.reshape(shape) for part in parts)
         return inbox, outbox
 
 
 class _Child:
     """A running device process, seen from the service."""
 
-    def __init__(self, device: str, threads: int | None) -> None:
-        pairs = [socket.socketpair() for _ in (BRIEF, LONG, CONTROL)]
+    def __init__(self, device: str, threads: int | None, lines: int) -> None:
+        pairs = [socket.socketpair() for _ in range(LONG + lines + 1)]
         with _anonymous_file() as file:
-            self.memory = _Memory(file.fileno())
+            self.memory = Memory(file.fileno(), LONG + lines)
             passed = [*(theirs.fileno() for _, theirs in pairs), file.fileno()]
-            command = [sys.executable, "-m", __name__, device, str(threads or 0), *map(str, passed)]
+            command = [sys.executable, "-m", SERVER, device, str(threads or 0), *map(str, passed)]
             # In a session of its own: Ctrl-C is for the service, which ends this when its work is done.
             self.process = subprocess.Popen(  # noqa: S603
                 command, pass_fds=passed, start_new_session=True, env=MEMORY | os.environ
             )
         for _, theirs in pairs:
             theirs.close()
-        *lanes, self._control = (Connection(ours.detach()) for ours, _ in pairs)
-        self.lanes = [_Line(lane) for lane in lanes]
+        *connections, self._control = (Connection(ours.detach()) for ours, _ in pairs)
+        self.lines = [_Line(line) for line in connections]
         self._finalizer = weakref.finalize(self, _end, self.process, self._control)
 
     def ask(self, message: tuple[Any, ...]) -> Any:
@@ -243,8 +254,8 @@ class _Child:
 
     def end(self) -> None:
         """Hang up, upon which it ends, and wait for it."""
-        for lane in self.lanes:
-            lane.leave()
+        for line in self.lines:
+            line.leave()
         self._finalizer()
 
 
@@ -317,77 +328,3 @@ def _end(process: subprocess.Popen[bytes], line: Connection) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-class _Server:
-    """The process itself: a thread for each lane, which answers one call after the other."""
-
-    def __init__(self, device: str, memory: _Memory) -> None:
-        self.device, self.memory = device, memory
-        self.denoisers: dict[int, Denoiser] = {}
-        self.cores = torch.get_num_threads()
-
-    def load(self, number: int, path: Path) -> None:
-        """Take on a model."""
-        network, _, _ = weights.load(path)
-        self.denoisers[number] = Denoiser(network, self.device)
-
-    def measure(self, number: int, wanted: list[int]) -> Pace:
-        """A model's pace; those that are not wanted any more go."""
-        for forgotten in self.denoisers.keys() - set(wanted):
-            del self.denoisers[forgotten]
-        denoiser = self.denoisers[number]
-        denoiser.calibrate()
-        return denoiser.pace
-
-    def run(self, lane: int, number: int, shape: tuple[int, ...], wide: bool) -> None:
-        """Run what lies in the lane's memory."""
-        torch.set_num_threads(self.cores if wide else max(1, self.cores - 1))
-        inbox, outbox = self.memory.views(lane, shape)
-        outbox.copy_(self.denoisers[number].run(inbox))
-
-    def answer(self, line: Connection) -> None:
-        """Until the service hangs up."""
-        while True:
-            try:
-                call, *arguments = line.recv()
-            except (EOFError, OSError):
-                os._exit(0)
-            line.send(self._result(call, arguments) if call == "run" else self._aside(call, arguments))
-
-    def _aside(self, call: str, arguments: list[Any]) -> tuple[bool, Any]:
-        """The result of a call that is made in a thread of its own, which ends.
-
-        A thread that has once computed keeps others to compute with, and with more of them in the
-        process than there are cores, each waits for its share asleep, to be woken for every operation.
-        """
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(self._result, call, arguments).result()
-
-    def _result(self, call: str, arguments: list[Any]) -> tuple[bool, Any]:
-        try:
-            return True, getattr(self, call)(*arguments)
-        except N2NError as error:
-            return False, ("weights", str(error))
-        except Exception as error:
-            kind = "memory" if is_out_of_memory(error) else "other"
-            return False, (kind, f"{type(error).__name__}: {error}")
-
-
-def main(arguments: list[str]) -> None:
-    """Serve until the service hangs up; it alone decides when, so signals to its group do nothing."""
-    device, threads, *descriptors = arguments
-    gc.freeze()  # what is imported stays, and is not searched for garbage; models may go
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    if int(threads):
-        set_threads(int(threads))
-    *lanes, control, memory = map(int, descriptors)
-    server = _Server(device, _Memory(memory))
-    for lane in lanes:
-        threading.Thread(target=server.answer, args=(Connection(lane),)).start()
-    server.answer(Connection(control))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

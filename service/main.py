@@ -9,7 +9,6 @@ from typing import Any
 
 import uvicorn
 
-from n2n_core.device import set_threads
 from n2n_core.errors import ConfigError
 from service import logs
 from service.app import create_app
@@ -24,7 +23,6 @@ def run(host: str, port: int) -> None:
     Raises:
         ConfigError: a setting is bad, or the address cannot be listened on.
     """
-    set_threads(1)  # of this process: networks run in others, and short operations lose by more
     with listen(host, port) as listener:
         settings = read_settings()
         app = create_app(settings)

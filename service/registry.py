@@ -10,9 +10,8 @@ from time import monotonic
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from n2n_core import tiling, weights
+from n2n_core import weights
 from n2n_core.errors import ConfigError, N2NError, UnknownModelError
-from n2n_core.inference import check_channels
 from n2n_core.weights import Entry
 from service.device_process import DeviceProcess, RemoteDenoiser
 from service.jobs.catalogue import Catalogue, Version
@@ -171,10 +170,7 @@ class Registry:
 
     def _load(self, entry: Entry) -> tuple[RemoteDenoiser, ...]:
         weights.verify(entry)
-        network, _, _ = weights.load(entry.path)
-        check_channels(network)
-        geometry = tiling.geometry(network)
-        denoisers = tuple(RemoteDenoiser(device, entry.path, geometry) for device in self.devices)
+        denoisers = tuple(RemoteDenoiser(device, entry.path) for device in self.devices)
         for denoiser in denoisers:
             denoiser.calibrate()
         return denoisers

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from n2n_core.datasets.report import Verdict
+from n2n_core.report import Verdict
 
 Kind = Literal["pairs", "bursts", "single", "clean"]
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Protocol
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from n2n_core.inference import Pace
-from n2n_core.tiling import Geometry, Tile
+from n2n_core.image import Pixels
+from n2n_core.tiling import Geometry, Pace, Tile
+from service.device_process import Cores
 
 AGEING = 0.25
 """Seconds of work that a request is forgiven for each second that it has waited."""
@@ -30,8 +30,17 @@ class Denoiser(Protocol):
         """How fast it is, and on how much at once."""
         ...
 
-    async def run(self, batch: Tensor, lane: int, wide: bool) -> Tensor:
-        """``(N, 3, H, W)`` tiles through the network; ``wide`` if it may take every core."""
+    @property
+    def lines(self) -> int:
+        """Batches of large requests that the device runs at once."""
+        ...
+
+    async def run(self, batch: Pixels, line: int, cores: Cores) -> Pixels:
+        """``(N, 3, H, W)`` tiles through the network, on a line to the device that is free.
+
+        Raises:
+            MemoryError: the device has no memory for so many.
+        """
         ...
 
 
@@ -50,18 +59,18 @@ class Job:
 
     model: str
     denoiser: Denoiser
-    image: Tensor
+    image: Pixels
     cover: list[Tile]
     deadline: float | None
     arrived: float = field(default_factory=monotonic)
     started: float | None = None
-    result: Future[Tensor] = field(default_factory=lambda: get_running_loop().create_future())
+    result: Future[Pixels] = field(default_factory=lambda: get_running_loop().create_future())
     taken: int = 0
     written: int = 0
 
     def __post_init__(self) -> None:
         self.whole = len(self.cover) == 1
-        self.output = self.image if self.whole else torch.empty_like(self.image)
+        self.output = self.image if self.whole else np.empty_like(self.image)
         rows, columns = self.cover[0].window
         self.shape = (rows.stop - rows.start, columns.stop - columns.start)
         self.tile_pixels: int = self.shape[0] * self.shape[1]
@@ -87,11 +96,11 @@ class Job:
         self.taken += len(tiles)
         return [(self, tile) for tile in tiles]
 
-    def read(self, tile: Tile) -> Tensor:
+    def read(self, tile: Tile) -> Pixels:
         """What the network reads for ``tile``."""
         return self.image if self.whole else self.image[:, tile.window[0], tile.window[1]]
 
-    def write(self, tile: Tile, result: Tensor) -> None:
+    def write(self, tile: Tile, result: Pixels) -> None:
         """Put the exact part of a tile's result into place; the last one settles the job."""
         if self.whole:
             self.output = result

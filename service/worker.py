@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from time import monotonic, perf_counter
 from typing import TypeVar
 
+import numpy as np
+
 from n2n_core import image
 from n2n_core.errors import ImageTooLargeError
 from n2n_core.image import Compression, Picture
@@ -63,20 +65,20 @@ class Worker:
             DeadlineError: ``timeout`` seconds were over first.
         """
         grey = len(picture.colour) == 1
-        colour = picture.colour.expand(3, -1, -1) if grey else picture.colour
+        colour = np.broadcast_to(picture.colour, (3, *picture.colour.shape[1:])) if grey else picture.colour
         job = self.scheduler.submit(served.entry.id, served.denoisers, colour, timeout)
         output = await job.result
         timing.queue = ((job.started or job.arrived) - job.arrived) * 1000
         timing.inference = (monotonic() - job.arrived) * 1000 - timing.queue
         output = output[:, : colour.shape[1], : colour.shape[2]]
-        return picture.with_colour(output.mean(0, keepdim=True) if grey else output)
+        return picture.with_colour(output.mean(0, keepdims=True) if grey else output)
 
     async def encode(
         self, picture: Picture, format: str, timing: Timing, compression: Compression = "fast"
     ) -> bytes:
         """Write an image file; see ``image.encode`` for the errors."""
         began = perf_counter()
-        if picture.colour[0].numel() <= TINY_PIXELS:
+        if picture.colour[0].size <= TINY_PIXELS:
             data = image.encode(picture, format, compression)
         else:
             data = await self._run(image.encode, picture, format, compression)

@@ -1,6 +1,8 @@
 """Imports point downward only, and only the service's edge knows the web framework."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,11 +11,11 @@ ROOT = Path(__file__).parent.parent
 LEVELS = [
     {"errors"},
     {"noise", "metrics", "files", "device", "schedule", "scratch", "png", "neighbours", "pace", "client"},
-    {"image", "networks", "samples", "events", "checkpoints", "ensemble"},
-    {"data", "tiling", "averaging", "weights", "fast_training", "fast_path", "plots"},
-    {"learners", "datasets", "onnx_file", "precision", "cuda_graphs"},
-    {"recipe", "cuda_path"},
-    {"sampling"},
+    {"modules", "report"},
+    {"image", "networks", "samples", "events", "checkpoints", "ensemble", "fast_training"},
+    {"data", "tiling", "averaging", "weights", "learners", "fast_path", "plots"},
+    {"recipe", "datasets", "onnx_file", "precision", "cuda_graphs"},
+    {"sampling", "cuda_path"},
     {"validation"},
     {"inference", "train"},
     {"course", "studies"},
@@ -89,3 +91,9 @@ def test_only_the_services_edge_knows_the_web_framework(path: Path) -> None:
 )
 def test_an_import_that_climbs_is_found(own: str, bad: str) -> None:
     assert climbs(own, bad)
+
+
+@pytest.mark.parametrize("module", ["service.main", "service.cli", "service.app", "service.jobs.trainer"])
+def test_the_services_own_process_does_without_torch(module: str) -> None:
+    program = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0

@@ -34,7 +34,8 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
 def commands() -> dict[str, Parser]:
-    choices: dict[str, Parser] = cli.parser([add_serve])._subparsers._group_actions[0].choices  # type: ignore
+    parser = cli.parser({"serve": add_serve, **cli.core()})
+    choices: dict[str, Parser] = parser._subparsers._group_actions[0].choices  # type: ignore
     return choices
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from benchmarks.serving import client
 from benchmarks.serving.servers import Running
 from n2n_core import image, weights
@@ -11,7 +13,7 @@ from n2n_core.metrics import to_bytes
 
 def largest_difference(server: Running, picture: bytes) -> int:
     """Grey levels between a server's answer and the library's; rounding may make it 1."""
-    answer = image.decode(client.ask(server.port, server.path, picture).body).colour
+    answer = torch.from_numpy(image.decode(client.ask(server.port, server.path, picture).body).colour)
     denoiser = Denoiser.load(weights.find(server.model).path, "cpu", engine="torch")
-    expected = denoiser(image.decode(picture).colour[None])[0]
+    expected = denoiser(torch.from_numpy(image.decode(picture).colour)[None])[0]
     return int((to_bytes(answer).int() - to_bytes(expected).int()).abs().max())

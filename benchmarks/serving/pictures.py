@@ -22,7 +22,7 @@ def png(side: int, seed: int = 0) -> bytes:
         v = torch.rand(6, generator=generator)  # centre, radius, colour
         inside = (x - v[0]) ** 2 + (y - v[1]) ** 2 < (v[2] / 4) ** 2
         clean = torch.where(inside, v[3:, None, None], clean)  # (3, H, W)
-    return image.encode(Picture(PointSampling(BLOCK)(clean, generator)))
+    return image.encode(Picture(PointSampling(BLOCK)(clean, generator).numpy()))
 
 
 def corrupt(seed: int = 0) -> bytes:

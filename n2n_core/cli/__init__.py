@@ -7,19 +7,26 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import n2n_core
-from n2n_core.cli import data, dataset, denoise, evaluate, jobs, models, study, train
 from n2n_core.cli.command import Commands, Parser
 from n2n_core.errors import N2NError
 
-CORE = (denoise.add, data.add, dataset.add, train.add, evaluate.add, study.add, models.add, jobs.add)
+More: TypeAlias = Mapping[str, Callable[[Commands], None]]
+"""Commands by their names, each with what adds it."""
+
+NONE: More = {}
 
 
-def main(arguments: Sequence[str] | None = None, more: Sequence[Callable[[Commands], None]] = ()) -> int:
+def main(arguments: Sequence[str] | None = None, more: More = NONE) -> int:
     """Run one command, of the core's or of ``more``; returns the exit code."""
-    options = parser(more).parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    first = arguments[0] if arguments else ""
+    # The core's commands load torch, of which one of ``more`` may have no need.
+    adds = {first: more[first]} if first in more else {**more, **core()}
+    options = parser(adds).parse_args(arguments)
     warnings.filterwarnings("ignore", module="PIL")  # damaged files: the error is ours to tell
     try:
         return int(options.run(options) or 0)
@@ -30,11 +37,22 @@ def main(arguments: Sequence[str] | None = None, more: Sequence[Callable[[Comman
         return 130
 
 
-def parser(more: Sequence[Callable[[Commands], None]] = ()) -> Parser:
-    """All commands and their options."""
+def parser(adds: More) -> Parser:
+    """Commands and their options."""
     root = Parser(prog="n2n", description="Image denoisers from noisy pictures alone (Noise2Noise).")
     root.add_argument("--version", action="version", version=f"n2n {n2n_core.__version__}")
     commands = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (*more, *CORE):
+    for add in adds.values():
         add(commands)
     return root
+
+
+def core() -> More:
+    """The core's commands."""
+    from n2n_core.cli import data, dataset, denoise, evaluate, jobs, models, study, train
+
+    parts = {
+        "denoise": denoise, "data": data, "dataset": dataset, "train": train, "evaluate": evaluate,
+        "study": study, "models": models, "jobs": jobs,
+    }  # fmt: skip
+    return {name: part.add for name, part in parts.items()}

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from n2n_core import data
 from n2n_core.cli.command import Commands, add_command
 from n2n_core.data import Pairs
-from n2n_core.device import single_thread
+from n2n_core.device import limit_threads
 from n2n_core.errors import ConfigError, DataError
 from n2n_core.files import atomic_path
 from n2n_core.recipe import MAX_SEED
@@ -74,7 +74,7 @@ def write_data(
     for name, split, count, shots in ((VALIDATION, others, validation, 1), (TRAINING, chosen, pairs, 2)):
         made = data.sample_scenes(split, count, rule, generator, shots)
         bar = tqdm(made, total=count, desc=name, unit="pair", disable=not sys.stderr.isatty())
-        with single_thread():
+        with limit_threads(1):
             stacks[name] = data.shuffled(bar, generator)
     first, second, truth = stacks[TRAINING]
     files = {VALIDATION: Pairs(*stacks[VALIDATION]), TRAINING: Pairs(first, second)}

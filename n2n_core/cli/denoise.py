@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from tqdm import tqdm
 
 from n2n_core import image
@@ -43,7 +44,8 @@ def denoise(options: argparse.Namespace) -> int:
     for source, target in tqdm(jobs, unit="image", disable=len(jobs) < 2 or not sys.stderr.isatty()):
         try:
             picture = image.decode(source.read_bytes())
-            cleaned = picture.with_colour(denoiser(picture.colour[None])[0])
+            output = denoiser(torch.from_numpy(picture.colour[None]))[0]
+            cleaned = picture.with_colour(output.cpu().numpy())
             format = image.SUFFIXES[target.suffix.lower()]
             encoded = image.encode(cleaned, format, options.compression)
             with atomic_path(target) as temporary:

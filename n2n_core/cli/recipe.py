@@ -6,9 +6,8 @@ import argparse
 from argparse import ArgumentTypeError
 from typing import Any
 
-from n2n_core.learners import LOSSES, OPTIMIZERS, PRECISIONS
 from n2n_core.networks import ENGINES, MODELS
-from n2n_core.recipe import TrainConfig
+from n2n_core.recipe import LOSSES, OPTIMIZERS, PRECISIONS, TrainConfig
 from n2n_core.schedule import SCHEDULES
 
 

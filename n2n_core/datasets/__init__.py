@@ -5,9 +5,9 @@ from n2n_core.datasets.checks import check
 from n2n_core.datasets.dataset import MANIFEST, Dataset
 from n2n_core.datasets.importing import Options, import_dataset
 from n2n_core.datasets.naming import KINDS
-from n2n_core.datasets.report import Check, Report
 from n2n_core.datasets.statistics import Statistics, statistics
 from n2n_core.datasets.thumbnails import contact_sheet, thumbnail
+from n2n_core.report import Check, Report
 
 __all__ = [
     "KINDS",

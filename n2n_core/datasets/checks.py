@@ -9,8 +9,8 @@ from n2n_core.datasets import measures
 from n2n_core.datasets.dataset import Dataset
 from n2n_core.datasets.evidence import SCENES, Evidence, gather
 from n2n_core.datasets.misaligned import check_shift
-from n2n_core.datasets.report import Check, Report, Verdict
 from n2n_core.datasets.thumbnails import evidence_sheet
+from n2n_core.report import Check, Report, Verdict
 
 SMALLEST = 16, 32
 """Sides in pixels below which a dataset is refused, and warned of."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from n2n_core.datasets.evidence import Evidence
 from n2n_core.datasets.measures import Pair, Picture
 from n2n_core.datasets.registration import Shift, find_shift
-from n2n_core.datasets.report import Check, Verdict
+from n2n_core.report import Check, Verdict
 
 SHIFT = 0.1
 """Pixels above which a shift is warned of, if it is 3 standard errors too."""

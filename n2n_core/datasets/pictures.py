@@ -67,7 +67,8 @@ def read_picture(path: Path, name: str, page: int | None = None) -> Array:
     except ImageError as error:
         raise DataError(f"{name}: {error}") from error
     dtype = np.uint16 if picture.bits == 16 else np.uint8
-    return np.rint(picture.colour.numpy() * np.float32(np.iinfo(dtype).max)).astype(dtype)
+    values: Array = np.rint(picture.colour * np.float32(np.iinfo(dtype).max)).astype(dtype)
+    return values
 
 
 def to_stored(values: Array, name: str, data_range: float | None = None) -> Array:

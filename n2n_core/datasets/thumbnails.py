@@ -93,4 +93,4 @@ def _grid(tiles: Sequence[Tensor], columns: int) -> Tensor:
 
 
 def _png(picture: Tensor) -> bytes:
-    return encode(Picture(picture.contiguous()))
+    return encode(Picture(picture.numpy()))

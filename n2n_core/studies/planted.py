@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from torch import Generator, Tensor
 
 from n2n_core import scratch
-from n2n_core.networks import Network, StridedAutoEncoder
+from n2n_core.modules import Network
+from n2n_core.networks import StridedAutoEncoder
 from n2n_core.scratch import Conv2d, Upsampling
 
 

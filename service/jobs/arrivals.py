@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from n2n_core import datasets
-from n2n_core.datasets import Options
 from n2n_core.files import atomic_path, storing
+from service.aside import Aside
 from service.jobs.datasets import Dataset, DatasetStore, Json
 from service.jobs.folders import DataFolder, delete_folder
 from service.jobs.ids import uuid7
@@ -41,8 +40,47 @@ def arriving(folder: DataFolder) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class Findings:
+    """What is known of an imported dataset: its fingerprint, figures, and the checks' report."""
+
+    fingerprint: str
+    figures: Json
+    report: Json
+
+
+def read(sources: Sequence[Path], order: Order, target: Path) -> Findings:
+    """Make a dataset in the folder ``target``, and look at it."""
+    from n2n_core import datasets
+
+    options = datasets.Options(order.rule, order.pages, order.data_range)
+    dataset = datasets.import_dataset(
+        sources, order.kind, target, name=order.name, corruption=order.corruption, options=options
+    )
+    report = datasets.check(dataset)
+    with atomic_path(target / REPORT) as path:
+        path.write_bytes(report.picture)
+    return Findings(dataset.fingerprint, datasets.statistics(dataset).to_dict(), report.to_dict())
+
+
+def thumbnail(folder: Path, scene: int, shot: int) -> bytes:
+    """A PNG of a shot of the dataset in ``folder``.
+
+    Raises:
+        IndexError: there is no such scene or shot.
+    """
+    from n2n_core import datasets
+
+    return datasets.thumbnail(datasets.Dataset.open(folder), scene, shot)
+
+
 def enter(
-    store: DatasetStore, folder: DataFolder, workspace: Path, sources: Sequence[Path], order: Order
+    store: DatasetStore,
+    folder: DataFolder,
+    aside: Aside,
+    workspace: Path,
+    sources: Sequence[Path],
+    order: Order,
 ) -> Dataset:
     """Import ``sources`` within ``workspace``, check them, and make a row: ready, or refused by a check.
 
@@ -51,14 +89,7 @@ def enter(
         ConfigError: the order cannot work.
     """
     made, dataset_id = workspace / "dataset", uuid7()
-    options = Options(order.rule, order.pages, order.data_range)
-    dataset = datasets.import_dataset(
-        sources, order.kind, made, name=order.name, corruption=order.corruption, options=options
-    )
-    report = datasets.check(dataset)
-    with atomic_path(made / REPORT) as path:
-        path.write_bytes(report.picture)
-    figures = datasets.statistics(dataset).to_dict()
+    found = aside.run(read, sources, order, made)
     target = folder.dataset(dataset_id)
     made.rename(target)
     try:
@@ -66,17 +97,17 @@ def enter(
             order.name,
             order.kind,
             dataset_id=dataset_id,
-            state="refused" if report.verdict == "refuse" else "ready",
+            state="refused" if found.report["verdict"] == "refuse" else "ready",
             bytes=sum(path.stat().st_size for path in target.iterdir()),
-            counts=figures,
+            counts=found.figures,
             manifest={
                 "rule": order.rule,
                 "pages": order.pages,
                 "data_range": order.data_range,
                 "corruption": order.corruption,
-                "fingerprint": dataset.fingerprint,
+                "fingerprint": found.fingerprint,
             },
-            report=report.to_dict(),
+            report=found.report,
         )
     except BaseException:
         delete_folder(target)

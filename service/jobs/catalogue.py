@@ -17,7 +17,7 @@ from n2n_core.errors import UnknownModelError, WeightsError
 from service.jobs.database import Database
 from service.jobs.errors import ConflictError
 from service.jobs.folders import DataFolder
-from service.jobs.intake import Kept, check_name, commit, keep
+from service.jobs.intake import Check, Kept, can_serve, check_name, commit, keep
 from service.jobs.schema import counters, jobs, models, now, versions
 from service.jobs.states import ENDED
 
@@ -49,10 +49,16 @@ class Version:
 
 
 class Catalogue:
-    """All that is done to models. Thread-safe."""
+    """All that is done to models. Thread-safe.
 
-    def __init__(self, database: Database, folder: DataFolder) -> None:
-        self.database, self.folder = database, folder
+    Args:
+        database: has the rows.
+        folder: has the files.
+        check: of a file that comes in; ours takes torch.
+    """
+
+    def __init__(self, database: Database, folder: DataFolder, check: Check = can_serve) -> None:
+        self.database, self.folder, self.check = database, folder, check
 
     def path(self, version: Version) -> Path:
         """The version's file."""
@@ -89,7 +95,7 @@ class Catalogue:
             ConfigError: the name is not one.
         """
         check_name(name)
-        kept = keep(source, self.folder)
+        kept = keep(source, self.folder, self.check)
         with self.database.write() as connection:
             return add_version(connection, name, kept, "uploaded", task, {}, promote=promote)
 
@@ -98,7 +104,7 @@ class Catalogue:
         is promoted if the one before it in that folder is, or there is none."""
         for entry in weights.read_index(folder).values():
             weights.verify(entry)
-            kept = keep(entry.path, self.folder)
+            kept = keep(entry.path, self.folder, self.check)
             with self.database.write() as connection:
                 _count(connection)
                 shipped = versions.c.name == entry.id, versions.c.source == "shipped"

@@ -26,7 +26,7 @@ OLD_SECONDS = 60
 
 TAIL_BYTES = 4096
 LOG, LOCK = "log.txt", "lock"
-CHECKPOINT = "checkpoint.pt"  # as in n2n_core.train, which takes seconds to import
+CHECKPOINT, SAMPLES = "checkpoint.pt", "samples"  # as in n2n_core.train, which takes seconds to import
 
 
 class DataFolder:

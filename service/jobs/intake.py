@@ -2,24 +2,25 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import n2n_core
 from n2n_core import weights
 from n2n_core.errors import ConfigError, N2NError, WeightsError
 from n2n_core.files import atomic_path
-from n2n_core.inference import Denoiser
 from n2n_core.weights import Card
 from service.jobs.folders import DataFolder
 
 DEFAULT = "default"
 """Stands for the model that is used when a request names none; so no model is called so."""
+
+
+Check = Callable[[Path], None]
+"""Raises ``WeightsError`` unless a file is a model that can be served."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,33 @@ class Kept:
     card: Card
 
 
-def keep(source: Path, folder: DataFolder) -> Kept:
+def can_serve(path: Path) -> None:
+    """Raise ``WeightsError`` unless the file is a model that can be served.
+
+    Its architecture is rebuilt, its values are finite, and it makes a picture of a picture.
+    """
+    import torch
+
+    from n2n_core.inference import Denoiser
+
+    state, card = weights.read(path)
+    sizes = [1, len(state), *(size for tensor in state.values() for size in tensor.shape)]
+    largest = max(_numbers(card.architecture), default=0)
+    if largest > max(sizes):  # before memory is taken for what the file does not hold
+        raise WeightsError(f"its architecture has a size of {largest}, its tensors have {max(sizes)} at most")
+    network, _, _ = weights.load(path)
+    if not all(bool(tensor.isfinite().all()) for tensor in network.state_dict().values()):
+        raise WeightsError("it holds values that are not finite")
+    picture = torch.full((1, 3, 33, 18), 0.5)
+    try:
+        output = Denoiser(network, "cpu")(picture)
+    except (N2NError, RuntimeError) as error:
+        raise WeightsError(f"it does not run on a colour picture: {error}") from error
+    if output.shape != picture.shape or not bool(output.isfinite().all()):
+        raise WeightsError("what it makes of a picture is not a picture")
+
+
+def keep(source: Path, folder: DataFolder, check: Check = can_serve) -> Kept:
     """Check a weights file and put it into the data folder, under its hash.
 
     Raises:
@@ -50,29 +77,7 @@ def keep(source: Path, folder: DataFolder) -> Kept:
             except WeightsError as error:
                 raise WeightsError(str(error).replace(str(temporary), source.name)) from error
         _sync_folder(target.parent)
-    return Kept(target, sha256, target.stat().st_size, weights.read(target)[1])
-
-
-def check(path: Path) -> None:
-    """Raise ``WeightsError`` unless the file is a model that can be served.
-
-    Its architecture is rebuilt, its values are finite, and it makes a picture of a picture.
-    """
-    state, card = weights.read(path)
-    sizes = [1, len(state), *(size for tensor in state.values() for size in tensor.shape)]
-    largest = max(_numbers(card.architecture), default=0)
-    if largest > max(sizes):  # before memory is taken for what the file does not hold
-        raise WeightsError(f"its architecture has a size of {largest}, its tensors have {max(sizes)} at most")
-    network, _, _ = weights.load(path)
-    if not all(bool(tensor.isfinite().all()) for tensor in network.state_dict().values()):
-        raise WeightsError("it holds values that are not finite")
-    picture = torch.full((1, 3, 33, 18), 0.5)
-    try:
-        output = Denoiser(network, "cpu")(picture)
-    except (N2NError, RuntimeError) as error:
-        raise WeightsError(f"it does not run on a colour picture: {error}") from error
-    if output.shape != picture.shape or not bool(output.isfinite().all()):
-        raise WeightsError("what it makes of a picture is not a picture")
+    return Kept(target, sha256, target.stat().st_size, weights.read_card(target))
 
 
 def check_name(name: str) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from n2n_core.device import MAX_THREADS
 from service.jobs.limits import default_memory, default_threads
 
 PREFIX = "N2N_"
@@ -26,7 +27,7 @@ class JobSettings(BaseSettings):
     train_concurrency: Annotated[
         int, Field(ge=0, description="jobs that train at once on this host; 0 leaves them to others")
     ] = 1
-    train_threads: Annotated[int, Field(ge=1, le=1024, description="CPU threads of a trainer")] = (
+    train_threads: Annotated[int, Field(ge=1, le=MAX_THREADS, description="CPU threads of a trainer")] = (
         default_threads()
     )
     train_memory: Annotated[int, Field(ge=2**28, description="bytes of memory that a trainer may have")] = (

@@ -6,12 +6,12 @@ from dataclasses import replace
 from n2n_core import train
 from n2n_core.datasets import Dataset
 from n2n_core.device import device_names, set_threads
-from n2n_core.errors import ConfigError
-from n2n_core.train import Event, TrainConfig
+from n2n_core.train import Event
 from service.jobs.catalogue import Catalogue, Version, add_version
 from service.jobs.folders import DataFolder
 from service.jobs.heart import Heart
 from service.jobs.intake import Kept, keep
+from service.jobs.spec import recipe
 from service.jobs.store import Job, Json
 from service.settings import read_settings
 
@@ -31,16 +31,6 @@ def run(job: Job, folder: DataFolder, heart: Heart) -> Kept | None:
     if not fit(job, folder, device, Reporter(heart, folder), heart.stop_asked.is_set):
         return None
     return keep(folder.job(job.id) / train.BEST, folder)
-
-
-def recipe(spec: Json) -> TrainConfig:
-    """The training's configuration, or ``ConfigError`` with the name of what is wrong."""
-    if "initial" in spec:
-        raise ConfigError("the job's spec names a file as initial, expected a base")
-    try:
-        return TrainConfig(**spec)
-    except TypeError as error:
-        raise ConfigError(f"the job's spec does not fit: {error}") from error
 
 
 def fit(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
@@ -13,11 +14,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import ValidationError
 
-from n2n_core import datasets
 from n2n_core.errors import ConfigError, DataError
 from service import schemas
 from service.errors import ProblemError, responses
-from service.jobs.arrivals import REPORT, Order, arriving, enter, forget
+from service.jobs.arrivals import REPORT, Order, arriving, enter, forget, thumbnail
 from service.jobs.datasets import Dataset, Json
 from service.routes.denoise import FILE
 from service.routes.state import State, StateDep
@@ -27,8 +27,8 @@ MAX_PAGE = 200
 MAX_JSON = 2**16
 UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 PNG = "image/png"
-_IMPORTS = CapacityLimiter(2)
-"""Imports at a time: they take cores from whoever waits for a picture."""
+_IMPORTS = CapacityLimiter(1)
+"""Imports at a time: their process does one after the other."""
 
 _COMPONENTS = "#/components/schemas/"
 _BODY: dict[str, Any] = {
@@ -76,9 +76,8 @@ async def create_dataset(request: Request, state: StateDep) -> Response:
         fields, sources = await _receive(request, state, workspace)
         order = _order(fields)
         try:
-            row = await run_sync(
-                enter, state.datasets, state.folder, workspace, sources, order, limiter=_IMPORTS
-            )
+            make = partial(enter, state.datasets, state.folder, state.imports)
+            row = await run_sync(make, workspace, sources, order, limiter=_IMPORTS)
         except (DataError, ConfigError) as error:
             detail = str(error).replace(f"{sources[0].parent}/", "")
             raise ProblemError(422, "bad_dataset", detail) from error
@@ -225,7 +224,7 @@ def _folder(state: State, dataset: str) -> FilePath:
 
 def _thumbnail(state: State, dataset: str, scene: int, shot: int) -> bytes:
     try:
-        return datasets.thumbnail(datasets.Dataset.open(_folder(state, dataset)), scene, shot)
+        return state.aside.run(thumbnail, _folder(state, dataset), scene, shot)
     except IndexError as error:
         raise ProblemError(404, "not_found", f"dataset {dataset}: {error}") from error
 

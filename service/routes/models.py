@@ -110,7 +110,7 @@ async def download_model(
     if not can_export():
         detail = "ONNX files are not made here, expected format=safetensors (or pip install 'n2n[onnx]')"
         raise ProblemError(501, "not_installed", detail)
-    content = await run_sync(to_onnx, path)
+    content = await run_sync(state.aside.run, to_onnx, path)
     return Response(content, headers=_as_file(name), media_type=BINARY)
 
 

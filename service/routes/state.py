@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from service.aside import Aside
 from service.jobs.catalogue import Catalogue
 from service.jobs.datasets import DatasetStore
 from service.jobs.folders import DataFolder
@@ -31,6 +32,8 @@ class State:
     keys: IdempotencyKeys
     folder: DataFolder
     supervisor: Supervisor
+    aside: Aside
+    imports: Aside
 
 
 def _state(request: Request) -> State:

@@ -3,15 +3,15 @@
 import re
 
 from n2n_core import networks, weights
-from n2n_core.datasets import Report
 from n2n_core.errors import ConfigError, UnknownModelError
+from n2n_core.report import Report
 from service.errors import ProblemError
 from service.jobs.catalogue import Version
 from service.jobs.datasets import Dataset
 from service.jobs.errors import UnknownDatasetError
 from service.jobs.intake import check_name
+from service.jobs.spec import recipe
 from service.jobs.store import Job, Json
-from service.jobs.training import recipe
 from service.routes.state import State
 from service.schemas import FieldError
 from service.schemas_jobs import TrainJobRequest

@@ -9,7 +9,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
-from n2n_core import events, plots, train
+from n2n_core import events, plots
 from n2n_core.events import Event
 from service.errors import ProblemError, responses
 from service.jobs import folders
@@ -94,7 +94,7 @@ async def get_train_job_sample(
     known = [sample.name for sample in await run_sync(_samples, state, job)]
     if name not in known:
         raise ProblemError(404, "unknown_sample", f"job {job} has no sample {name!r}")
-    return FileResponse(state.folder.job(job) / train.SAMPLES / name, media_type="image/png")
+    return FileResponse(state.folder.job(job) / folders.SAMPLES / name, media_type="image/png")
 
 
 @router.get(
@@ -148,9 +148,9 @@ def _table(history: list[Event]) -> str:
 
 
 def _samples(state: State, job_id: str) -> list[Sample]:
-    paths = (state.folder.job(job_id) / train.SAMPLES).glob("epoch-*.png")
+    paths = (state.folder.job(job_id) / folders.SAMPLES).glob("epoch-*.png")
     found = {int(path.stem.removeprefix("epoch-")): path.name for path in paths}
-    href = f"/train-jobs/{job_id}/{train.SAMPLES}"
+    href = f"/train-jobs/{job_id}/{folders.SAMPLES}"
     return [Sample(name=found[epoch], epoch=epoch, href=f"{href}/{found[epoch]}") for epoch in sorted(found)]
 
 

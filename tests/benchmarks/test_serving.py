@@ -153,7 +153,7 @@ def test_pictures_of_several_sizes_come_back_in_order(monkeypatch: pytest.Monkey
     together = network.denoise(module, pictures)
     for picture, cleaned in zip(pictures, together, strict=True):
         alone = network.denoise(module, [picture])[0]
-        assert (alone.colour - cleaned.colour).abs().max() < 1e-5
+        assert abs(alone.colour - cleaned.colour).max() < 1e-5
 
 
 def test_a_server_that_is_not_installed_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from n2n_core.averaging import Average
-from n2n_core.networks import ENGINES, AutoEncoder, Network
+from n2n_core.modules import Network
+from n2n_core.networks import ENGINES, AutoEncoder
 
 ENGINE = pytest.mark.parametrize("engine", ENGINES)
 

@@ -10,8 +10,8 @@ from n2n_core import cuda_path, weights
 from n2n_core.cuda_graphs import Act
 from n2n_core.cuda_path import CHUNK_PIXELS, CudaPath, Pinned, batch_pixels, chunks
 from n2n_core.fast_path import rewritten
-from n2n_core.inference import BATCH_PIXELS, WINDOW, Denoiser
-from n2n_core.tiling import geometry
+from n2n_core.inference import Denoiser
+from n2n_core.tiling import BATCH_PIXELS, WINDOW, geometry
 from tests.pictures import photo
 
 MODELS = sorted(weights.read_index())

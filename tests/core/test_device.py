@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from n2n_core.device import is_out_of_memory, pick_device, single_thread
+from n2n_core.device import is_out_of_memory, limit_threads, pick_device
 from n2n_core.errors import ConfigError
 
 HAS_CUDA = torch.cuda.is_available()
@@ -49,7 +49,7 @@ def test_a_device_without_values_is_none() -> None:
 
 def test_a_block_on_one_thread_leaves_the_number_as_it_was() -> None:
     before = torch.get_num_threads()
-    with single_thread():
+    with limit_threads(1):
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
 

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Generator, Tensor, nn
 
+from n2n_core import modules
 from n2n_core.fast_training import training_form
-from n2n_core.networks import AutoEncoder, AutoEncoderNetwork, StridedAutoEncoder
+from n2n_core.networks import AutoEncoder, StridedAutoEncoder
 
 CPU = torch.device("cpu")
 SHAPES = [
@@ -20,7 +21,7 @@ SHAPES = [
 def learned(architecture: AutoEncoder, rewritten: bool) -> list[Tensor]:
     """The output, and the gradients by all parameters and by the input, in float64."""
     network = architecture.build(Generator().manual_seed(0))
-    assert isinstance(network, AutoEncoderNetwork)
+    assert isinstance(network, modules.AutoEncoder)
     network.double().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     form = training_form(network, CPU) if rewritten else network
     x, weight = torch.rand(2, 2, 2 + architecture.channels[-1], 15, 12, generator=Generator().manual_seed(1))
@@ -41,7 +42,7 @@ def test_an_auto_encoder_has_the_same_output_and_gradients(architecture: AutoEnc
 
 def test_weights_that_change_are_followed() -> None:
     network = AutoEncoder((6, 5, 4, 3)).build()
-    assert isinstance(network, AutoEncoderNetwork)
+    assert isinstance(network, modules.AutoEncoder)
     form, x = training_form(network, CPU), torch.rand(1, 3, 9, 9)
     with torch.no_grad():
         for parameter in network.parameters():

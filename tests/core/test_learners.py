@@ -10,8 +10,9 @@ import torch
 from torch import Generator, Tensor
 
 from n2n_core.errors import ConfigError
-from n2n_core.learners import OPTIMIZERS, Learner, ScratchLearner, TorchLearner, make_learner
+from n2n_core.learners import Learner, ScratchLearner, TorchLearner, make_learner
 from n2n_core.networks import Architecture, AutoEncoder, StridedAutoEncoder
+from n2n_core.recipe import OPTIMIZERS
 
 ENGINES: dict[str, Architecture] = {
     "torch": AutoEncoder((6, 5, 4, 3)),

@@ -8,8 +8,9 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import conv2d, conv_transpose2d
 
-from n2n_core import scratch, tiling
+from n2n_core import modules, scratch, tiling
 from n2n_core.errors import ConfigError, UnknownModelError
+from n2n_core.modules import Network
 from n2n_core.networks import (
     ARCHITECTURES,
     DEPTHS,
@@ -20,8 +21,6 @@ from n2n_core.networks import (
     MODELS,
     Architecture,
     AutoEncoder,
-    AutoEncoderNetwork,
-    Network,
     StridedAutoEncoder,
     describe,
     model,
@@ -206,7 +205,7 @@ def test_an_unknown_model_lists_the_known_ones() -> None:
 
 def test_a_residual_network_hands_maps_across_with_no_more_parameters() -> None:
     network = AutoEncoder((5, 4, 5, 3), skip=False, residual=True).build(seeded())
-    assert isinstance(network, AutoEncoderNetwork)
+    assert isinstance(network, modules.AutoEncoder)
     for layer in list(network.layers)[1:-1]:
         for parameter in layer.parameters():
             torch.nn.init.zeros_(parameter)

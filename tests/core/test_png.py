@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image, ImageCms
 
 from n2n_core import image, png
@@ -70,7 +69,7 @@ def test_both_compressions_hold_the_same_picture(mode: str) -> None:
 
 def test_an_unknown_compression_lists_the_known_ones() -> None:
     with pytest.raises(ImageError, match="compression is 'best', expected one of: fast, small"):
-        image.encode(image.Picture(torch.zeros(3, 2, 2)), compression="best")  # type: ignore[arg-type]
+        image.encode(image.Picture(np.zeros((3, 2, 2), np.float32)), compression="best")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -80,5 +79,6 @@ def test_an_unknown_compression_lists_the_known_ones() -> None:
 def test_what_png_cannot_hold_is_refused(
     compression: image.Compression, size: tuple[int, int], metadata: dict[str, Any]
 ) -> None:
+    picture = image.Picture(np.zeros((3, *size), np.float32), metadata=metadata)
     with pytest.raises(ImageError, match="png cannot hold the image"):
-        image.encode(image.Picture(torch.zeros(3, *size), metadata=metadata), compression=compression)
+        image.encode(picture, compression=compression)

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from n2n_core import precision, scratch, weights
 from n2n_core.fast_path import rewritten
-from n2n_core.networks import ENGINES, Network
+from n2n_core.modules import Network
+from n2n_core.networks import ENGINES
 from n2n_core.precision import TOLERANCE, pick, probes
 from n2n_core.tiling import Geometry, geometry
 

@@ -5,7 +5,12 @@ from typing import Any
 import pytest
 
 from n2n_core.errors import ConfigError, UnknownModelError
-from n2n_core.recipe import TrainConfig
+from n2n_core.learners import LOSSES as MADE
+from n2n_core.recipe import LOSSES, TrainConfig
+
+
+def test_every_loss_that_can_be_chosen_can_be_made() -> None:
+    assert tuple(MADE) == LOSSES
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 """Tiles give what the whole image gives."""
 
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from torch import Generator, Tensor, nn
 
 from n2n_core import scratch, tiling
 from n2n_core.errors import ConfigError
-from n2n_core.networks import DEPTHS, FINAL_WITHOUT_SKIP, MODELS, Network
+from n2n_core.modules import Network
+from n2n_core.networks import DEPTHS, FINAL_WITHOUT_SKIP, MODELS
 from n2n_core.tiling import Geometry
 
 SIZES = [(1, 1), (1, 40), (3, 7), (5, 5), (16, 16), (33, 65), (50, 31), (64, 64), (67, 90)]
@@ -102,9 +106,10 @@ def test_tiles_cover_every_pixel_once_and_have_one_size(size: tuple[int, int]) -
     assert len(sizes) == 1
 
 
-def test_padding_reflects_as_often_as_needed() -> None:
-    image = torch.tensor([[1.0, 2.0, 3.0]])
+@pytest.mark.parametrize("image", [torch.tensor([[1.0, 2.0, 3.0]]), np.array([[1, 2, 3]], np.float32)])
+def test_padding_reflects_as_often_as_needed(image: Any) -> None:
     padded = tiling.pad(image, Geometry(period=8, halo=0, minimum=1))
+    assert type(padded) is type(image)
     assert padded[0].tolist() == [1, 2, 3, 2, 1, 2, 3, 2]
     assert padded.shape == (8, 8)
 

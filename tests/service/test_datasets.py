@@ -32,7 +32,7 @@ def noisy(seed: int, scene: int = 0, side: int = 64) -> bytes:
     draw = torch.Generator().manual_seed(1000 * scene + seed + 1)
     ramp = torch.linspace(0.25, 0.75, side)
     clean = (ramp[:, None] + ramp[None].roll(scene * 7)).div(2).expand(3, -1, -1)
-    return image.encode(Picture(clean + 0.08 * torch.randn(3, side, side, generator=draw)))
+    return image.encode(Picture((clean + 0.08 * torch.randn(3, side, side, generator=draw)).numpy()))
 
 
 def pairs(scenes: int = 4) -> bytes:

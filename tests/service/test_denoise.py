@@ -8,11 +8,13 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import torch
 from fastapi import FastAPI
 from PIL import Image
 
 from n2n_core import image, weights
-from n2n_core.inference import WINDOW, Denoiser
+from n2n_core.inference import Denoiser
+from n2n_core.tiling import WINDOW
 from service.app import create_app
 from service.settings import Settings
 from tests.pictures import drawn, file, opened
@@ -29,7 +31,8 @@ def expected(content: bytes, model: str, format: str | None = None, window: int 
     """What the library makes of the file."""
     picture = image.decode(content)
     denoiser = Denoiser(weights.load(weights.find(model).path)[0], "cpu", window)
-    return image.encode(picture.with_colour(denoiser(picture.colour[None])[0]), format)
+    output = denoiser(torch.from_numpy(picture.colour[None]))[0].numpy()
+    return image.encode(picture.with_colour(output), format)
 
 
 async def post(client: httpx.AsyncClient, content: bytes = PNG, **params: str) -> httpx.Response:

@@ -51,6 +51,32 @@ def client(server: subprocess.Popen[str]) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_it_does_all_of_it_without_torch(client: httpx.Client, server: subprocess.Popen[str]) -> None:
+    png, like = file(drawn("RGB")), {"Content-Type": "image/png"}
+    thumbnail = f"{_dataset(client)}/thumbnails/0.png"
+    for answer in (
+        client.post("/denoise", content=png, headers=like),
+        client.get("/models"),
+        client.get(thumbnail),
+        client.get("/models/scratch/download"),
+        client.get("/metrics"),
+    ):
+        assert answer.status_code == 200, answer.text
+    assert "torch" not in Path(f"/proc/{server.pid}/maps").read_text()
+    children = [path.read_text().split() for path in Path(f"/proc/{server.pid}/task").glob("*/children")]
+    maps = [Path(f"/proc/{process}/maps").read_text() for own in children for process in own]
+    assert any("torch" in text for text in maps)  # so that the search finds it where it is
+
+
+def _dataset(client: httpx.Client) -> str:
+    """A small dataset's address."""
+    parts = [("file", (f"{scene}.png", file(drawn("RGB", seed=scene)))) for scene in range(2)]
+    made = client.post("/datasets", data={"kind": "single", "name": "mine"}, files=parts)
+    assert made.status_code == 201, made.text
+    return made.headers["Location"]
+
+
 @pytest.mark.parametrize("model", ["scratch", "torch"])
 def test_a_picture_goes_in_and_comes_out(client: httpx.Client, model: str) -> None:
     files = {"file": ("img.png", file(drawn("RGB", 150, 140)))}

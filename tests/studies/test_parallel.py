@@ -9,7 +9,8 @@ import pytest
 from torch import Generator
 
 from n2n_core.errors import N2NError
-from n2n_core.networks import Network, StridedAutoEncoder
+from n2n_core.modules import Network
+from n2n_core.networks import StridedAutoEncoder
 from n2n_core.studies import Progress
 from n2n_core.studies.results import read
 from tests.studies.small import RUNS, STUDY, conducted

@@ -5,7 +5,8 @@ import torch
 from torch import Generator, Tensor
 
 from n2n_core import networks, scratch
-from n2n_core.networks import Network, StridedAutoEncoder
+from n2n_core.modules import Network
+from n2n_core.networks import StridedAutoEncoder
 from n2n_core.scratch import Conv2d
 from n2n_core.studies.planted import Unswapped, UnswappedConv2d
 

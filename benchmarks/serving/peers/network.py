@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -54,8 +55,8 @@ def denoise(network: nn.Module, pictures: list[Picture]) -> list[Picture]:
         step = max(1, BATCH_PIXELS // (height * width))
         for start in range(0, len(places), step):
             batch = places[start : start + step]
-            colours = _run(network, torch.stack([pictures[i].colour for i in batch]))
-            cleaned |= {i: pictures[i].with_colour(colours[k]) for k, i in enumerate(batch)}
+            colours = _run(network, torch.from_numpy(np.stack([pictures[i].colour for i in batch])))
+            cleaned |= {i: pictures[i].with_colour(colours[k].numpy()) for k, i in enumerate(batch)}
     return [cleaned[index] for index in range(len(pictures))]
 
 

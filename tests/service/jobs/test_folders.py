@@ -99,7 +99,7 @@ def test_the_logs_tail_is_short_and_readable_whatever_is_in_it(tmp_path: Path) -
 
 
 def test_the_checkpoint_is_the_cores() -> None:
-    assert folders.CHECKPOINT == train.CHECKPOINT
+    assert (folders.CHECKPOINT, folders.SAMPLES) == (train.CHECKPOINT, train.SAMPLES)
 
 
 def test_what_was_on_its_way_is_removed_once_nobody_writes_to_it(tmp_path: Path) -> None:
