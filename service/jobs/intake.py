@@ -1,5 +1,6 @@
 """Weights files on their way into the catalogue: checked, then kept under their hash."""
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 
 import n2n_core
 from n2n_core import weights
@@ -20,6 +22,12 @@ from service.jobs.folders import DataFolder
 
 DEFAULT = "default"
 """Stands for the model that is used when a request names none; so no model is called so."""
+
+
+MAX_DEPTH = 32
+"""Of lists and objects in each other in a file's metadata."""
+
+_CARD = TypeAdapter(Card)
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,13 @@ def check(path: Path) -> None:
 
     Its architecture is rebuilt, its values are finite, and it makes a picture of a picture.
     """
-    state, card = weights.read(path)
+    try:
+        state, card = weights.read(path)
+        check_card(card)
+    except WeightsError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"its metadata cannot be used: {error}") from error
     sizes = [1, len(state), *(size for tensor in state.values() for size in tensor.shape)]
     largest = max(_numbers(card.architecture), default=0)
     if largest > max(sizes):  # before memory is taken for what the file does not hold
@@ -73,6 +87,21 @@ def check(path: Path) -> None:
         raise WeightsError(f"it does not run on a colour picture: {error}") from error
     if output.shape != picture.shape or not bool(output.isfinite().all()):
         raise WeightsError("what it makes of a picture is not a picture")
+
+
+def check_card(card: Card) -> None:
+    """Raise ``ValueError`` unless all that lists models can tell of the card, as JSON.
+
+    Values are of the types that ``Card`` names, and finite, text is Unicode, and little is nested.
+    """
+    try:
+        _CARD.validate_python(vars(card))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise ValueError(f"{where} is {fault['input']!r}: {fault['msg']}") from error
+    _check_depth(list(vars(card).values()))
+    json.dumps(vars(card), allow_nan=False, ensure_ascii=False).encode()
 
 
 def check_name(name: str) -> None:
@@ -106,6 +135,14 @@ def _numbers(value: Any) -> Iterator[int]:
             yield from _numbers(item)
     elif isinstance(value, int):
         yield value
+
+
+def _check_depth(value: Any, left: int = MAX_DEPTH) -> None:
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if children and not left:
+        raise ValueError(f"values are nested in more than {MAX_DEPTH} levels")
+    for child in children:
+        _check_depth(child, left - 1)
 
 
 def _sync_folder(folder: Path) -> None:
