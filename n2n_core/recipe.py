@@ -114,7 +114,4 @@ def corruption(description: Mapping[str, Any]) -> Corruption:
     name = values.pop("name", None)
     if not isinstance(name, str):
         raise ConfigError(f"corruption is {dict(description)}, expected a name, one of: {', '.join(NOISES)}")
-    try:
-        return noise(name, **values)
-    except TypeError as error:  # a parameter that is not a number
-        raise ConfigError(f"corruption is {dict(description)}, expected numbers as parameters") from error
+    return noise(name, **values)

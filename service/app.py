@@ -93,7 +93,10 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
         BodyLimit,
         max_bytes=settings.max_bytes,
         max_reading_bytes=settings.max_reading_bytes,
-        streamed={"/datasets": ("N2N_MAX_DATASET_BYTES", settings.max_dataset_bytes)},
+        own={
+            "/datasets": ("N2N_MAX_DATASET_BYTES", settings.max_dataset_bytes),
+            "/train-jobs": ("of JSON", train_jobs.MAX_JSON),
+        },
     )
     app.add_middleware(Head)
     app.add_middleware(Observe, telemetry=telemetry)

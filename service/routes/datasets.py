@@ -181,7 +181,7 @@ def _parsed(fields: dict[str, str]) -> Json:
         return dict(fields)
     try:
         return {**fields, "corruption": json.loads(fields["corruption"])}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _wrong("corruption", f"not JSON ({error})", fields["corruption"]) from error
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import tarfile
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -42,6 +43,16 @@ def pairs(scenes: int = 4) -> bytes:
         for scene in range(scenes):
             for shot in "ab":
                 archive.writestr(f"{shot}/{scene}.png", noisy(ord(shot), scene))
+    return buffer.getvalue()
+
+
+def tar(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
     return buffer.getvalue()
 
 
@@ -130,6 +141,8 @@ async def test_what_its_checks_refuse_is_kept_with_the_reason(client: httpx.Asyn
     ([("a.png", noisy(1)), ("b.png", b"\x89PNG\r\n\x1a\n")], {"kind": "single"}, ["b.png"]),
     ([("a.zip", pairs())], {"kind": "clean"}, ["need a corruption"]),
     ([("a.zip", pairs())], {"kind": "clean", "corruption": '{"name": "rain"}'}, ["rain"]),
+    ([("a.zip", pairs())], {"kind": "clean", "corruption": '{"name": "gaussian", "sigma": "x"}'}, ["'x'"]),
+    ([("a.tar", tar({"a\udcff.png": b"x"}))], {"kind": "single"}, ["\\udcff.png: not a readable"]),
 ])  # fmt: skip
 async def test_what_cannot_be_read_leaves_nothing(
     client: httpx.AsyncClient, files: list[tuple[str, bytes]], fields: dict[str, str], parts: list[str]
@@ -143,6 +156,7 @@ async def test_what_cannot_be_read_leaves_nothing(
 @pytest.mark.parametrize(("fields", "pointer"), [
     ({"kind": "trio"}, "body/kind"), ({"name": ""}, "body/name"), ({"data_range": "-1"}, "body/data_range"),
     ({"pages": "x"}, "body/pages"), ({"kinds": "x"}, "body/kinds"), ({"corruption": "{"}, "body/corruption"),
+    ({"rule": "(?P<scene>(a+)+)(?P<shot>b)"}, "body/rule"), ({"corruption": "[" * 9999}, "body/corruption"),
 ])  # fmt: skip
 async def test_wrong_fields_are_named(
     client: httpx.AsyncClient, fields: dict[str, str], pointer: str
@@ -175,6 +189,11 @@ def form(*parts: tuple[str, bytes]) -> bytes:
 async def test_broken_forms(client: httpx.AsyncClient, body: bytes, status: int, parts: list[str]) -> None:
     response = await client.post("/datasets", content=body, headers={"content-type": FORM})
     problems.check(response, status, "bad_request", *parts)
+
+
+async def test_a_boundary_that_is_too_long(client: httpx.AsyncClient) -> None:
+    response = await client.post("/datasets", content=b"x", headers={"content-type": FORM + "x" * 999})
+    problems.check(response, 400, "bad_request", "Boundary length")
 
 
 async def test_other_bodies_are_refused(client: httpx.AsyncClient) -> None:

@@ -178,6 +178,7 @@ async def test_a_dataset_is_enough(idle: httpx.AsyncClient, dataset: str) -> Non
         ({"dataset": UNKNOWN}, "unknown_dataset", "body/dataset", UNKNOWN),
         ({"validation_dataset": UNKNOWN}, "unknown_dataset", "body/validation_dataset", UNKNOWN),
         ({"base": "nobody@3"}, "unknown_model", "body/base", "nobody@3"),
+        ({"lr": "x" * 50_000}, "bad_request", "body/lr", "xxx..."),
         ({"base": "torch", "model": "scratch"}, "bad_recipe", "body/model", "expected 'torch'"),
     ],
 )
@@ -187,6 +188,15 @@ async def test_a_request_is_refused_by_the_name_of_what_is_wrong(
     answer = await idle.post("/train-jobs", json={"dataset": dataset, **body})
     problem = problems.check(answer, 422, code, part)
     assert pointer in [fault.pointer for fault in problem.errors]
+
+
+async def test_a_request_is_small_and_so_is_its_refusal(idle: httpx.AsyncClient) -> None:
+    many = {f"k{number}": 1 for number in range(5000)}
+    answer = await idle.post("/train-jobs", json={"dataset": UNKNOWN, **many})
+    assert len(problems.check(answer, 422, "bad_request").errors) == 100
+    assert len(answer.content) < 30_000
+    answer = await idle.post("/train-jobs", json={"dataset": "x" * 100_000})
+    problems.check(answer, 413, "body_too_large", "at most 65536")
 
 
 async def test_a_base_decides_the_architecture(idle: httpx.AsyncClient, dataset: str) -> None:
