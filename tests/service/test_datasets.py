@@ -13,6 +13,7 @@ import httpx
 import pytest
 import torch
 from fastapi import FastAPI
+from PIL import Image
 from starlette.types import Message
 
 from n2n_core import image
@@ -213,6 +214,25 @@ async def test_an_upload_has_its_own_bound() -> None:
         problems.check(response, 413, "body_too_large", "100000", "N2N_MAX_DATASET_BYTES")
         response = await client.post("/denoise", content=bytes(1001), headers={"content-type": "image/png"})
         problems.check(response, 413, "body_too_large", "N2N_MAX_BYTES")
+
+
+async def test_what_is_made_of_an_upload_is_bounded_too() -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (400, 400)).save(buffer, "PNG")  # half a megabyte of values
+    async with serving(max_dataset_bytes=400_000) as (client, _):
+        assert len(buffer.getvalue()) < 4000
+        response = await send(client, ("a.png", buffer.getvalue()), kind="single")
+        problems.check(response, 422, "bad_dataset", "more than the 400000 bytes")
+
+
+async def test_an_import_has_a_bound_of_memory() -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (6000, 6000)).save(buffer, "PNG")
+    shots = [(f"a_{shot}.png", buffer.getvalue()) for shot in range(4)]  # 108 MB each, and as floats more
+    async with serving(train_memory=2**29) as (client, _):
+        response = await send(client, *shots, kind="bursts")
+        problems.check(response, 422, "bad_dataset", "N2N_TRAIN_MEMORY")
+        assert (await send(client, ("a.zip", pairs()))).status_code == 201
 
 
 async def test_an_upload_takes_no_memory(client: httpx.AsyncClient) -> None:
