@@ -11,7 +11,7 @@ from n2n_core.errors import DataError
 from n2n_core.files import atomic_path, storing
 from service.aside import Aside
 from service.jobs.datasets import Dataset, DatasetStore, Json
-from service.jobs.folders import DataFolder, delete_folder
+from service.jobs.folders import DataFolder, delete_folder, in_use
 from service.jobs.ids import uuid7
 
 REPORT = "report.png"
@@ -32,12 +32,13 @@ class Order:
 
 @contextmanager
 def arriving(folder: DataFolder) -> Iterator[Path]:
-    """A folder for what is on its way; a crash leaves it to the next start to remove."""
+    """A folder for what is on its way; what a crash leaves of it, the next start removes."""
     path = folder.datasets / f".{uuid7()}.tmp"
     with storing(Path("the dataset")):
         path.mkdir(parents=True)
     try:
-        yield path
+        with in_use(path):
+            yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
 
