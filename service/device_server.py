@@ -19,7 +19,7 @@ from n2n_core.device import is_out_of_memory, set_threads
 from n2n_core.errors import N2NError
 from n2n_core.inference import Denoiser
 from n2n_core.tiling import Geometry, Pace
-from service.device_process import LONG, Cores, Memory
+from service.device_process import LANES, Cores, Memory
 
 
 class Server:
@@ -101,7 +101,7 @@ def main(arguments: list[str]) -> None:
     if int(threads):
         set_threads(int(threads))
     *lines, control, memory = map(int, descriptors)
-    server = Server(device, Memory(memory, len(lines)), len(lines) - LONG)
+    server = Server(device, Memory(memory, len(lines)), len(lines) // len(LANES))
     for line in lines:
         threading.Thread(target=server.answer, args=(Connection(line),)).start()
     server.answer(Connection(control))
