@@ -79,14 +79,14 @@ class Lane:
 
     Args:
         number: the lane's, and that of its first line to the device.
+        running: the lines, of all lanes of the device, that are at work.
     """
 
-    def __init__(self, number: int, observer: Observer) -> None:
-        self.number, self.observer = number, observer
+    def __init__(self, number: int, running: set[int], observer: Observer) -> None:
+        self.number, self.running, self.observer = number, running, observer
         self.jobs: list[Job] = []
         self.pixels = 0
         self.work: dict[int, asyncio.Task[None]] = {}
-        self.busy = 0  # batches that run
 
     def put(self, job: Job) -> None:
         """Queue a job. It runs with those that come in the same turn of the event loop."""
@@ -141,7 +141,7 @@ class Lane:
         """Those that a batch of such jobs may take, which was formed a moment ago."""
         if _is_cheap(job):
             return "spare"
-        return "share" if job.denoiser.lines > 1 and (self.jobs or self.busy) else "all"
+        return "share" if job.denoiser.lines > 1 and (self.jobs or self.running) else "all"
 
     def _drop(self, now: float) -> None:
         """Forget cancelled jobs, and end those whose time is over."""
@@ -162,7 +162,7 @@ class Lane:
         first = batch[0][0]
         began, pace = perf_counter(), first.denoiser.pace
         try:
-            self.busy += 1
+            self.running.add(line)
             tiles = np.stack([job.read(tile) for job, tile in batch])
             results = await first.denoiser.run(tiles, line, cores)
         except Exception as error:
@@ -174,7 +174,7 @@ class Lane:
                 await self._run(batch[start : start + half], line, cores)
             return
         finally:
-            self.busy -= 1
+            self.running.discard(line)
         seconds, pixels = perf_counter() - began, len(batch) * first.tile_pixels
         if pixels > pace.sweet_pixels // 2:  # in smaller ones the way there and back counts
             pace.learn(pixels, seconds / (first.denoiser.lines if cores == "share" else 1))
@@ -195,7 +195,8 @@ class Device:
     """The lanes of one device."""
 
     def __init__(self, observer: Observer) -> None:
-        self.lanes = [Lane(number, observer) for number in LANES]
+        running = set[int]()
+        self.lanes = [Lane(number, running, observer) for number in LANES]
 
     @property
     def pixels(self) -> int:

@@ -48,7 +48,7 @@ END_SECONDS = 10
 
 MEMORY = {
     "MALLOC_ARENA_MAX": "1",
-    "MALLOC_TRIM_THRESHOLD_": str(2**28),
+    "MALLOC_TRIM_THRESHOLD_": str(2**27),
     "MALLOC_MMAP_THRESHOLD_": str(2**25),
 }
 """For glibc: keep what a batch has used for the next one. Given back to the system and got anew, a

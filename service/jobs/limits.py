@@ -8,7 +8,7 @@ import os
 import resource
 from pathlib import Path
 
-NICE = 10
+NICE = 19  # large pictures have less than the usual priority themselves
 _AUTOGROUP = Path("/proc/self/autogroup")
 
 
