@@ -40,8 +40,9 @@ def limit_memory(size: int) -> None:
 def yield_to_others() -> None:
     """Give this thread, and those that it starts, a low priority, as far as the system lets us."""
     os.nice(NICE)
-    if hasattr(os, "SCHED_BATCH"):
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # it never preempts a request
+    if hasattr(os, "SCHED_IDLE"):
+        # It never keeps a request waiting: to the scheduler, a core that does this alone is a free one.
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     try:  # where sessions share the cores evenly, the priority within one of them does not matter
         _AUTOGROUP.write_text(str(NICE))
     except OSError:
