@@ -55,3 +55,36 @@ def test_training_yields_and_the_heartbeat_that_began_before_does_not(report: di
 def test_defaults_are_half_of_the_machine() -> None:
     assert 1 <= limits.default_threads() <= max(1, limits.cores() / 2)
     assert limits.default_memory() > 2**28
+
+
+CONTENDED = """
+import os, subprocess, sys, time
+from service.jobs.limits import Courtesy
+core = min(os.sched_getaffinity(0))
+os.sched_setaffinity(0, {core})
+rival = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+time.sleep(0.3)
+courtesy, began = Courtesy(), time.monotonic()
+while time.monotonic() < began + 0.2:
+    pass
+began = time.monotonic()
+courtesy.pause()
+print(time.monotonic() - began)
+rival.kill()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how long a thread waits")
+def test_a_trainer_that_others_keep_waiting_pauses() -> None:
+    done = subprocess.run([sys.executable, "-c", CONTENDED], capture_output=True, text=True, check=True)
+    assert limits.PAUSE * 0.2 <= float(done.stdout) <= limits.LONGEST_PAUSE + 1
+
+
+def test_where_the_system_does_not_tell_nobody_pauses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "_SCHEDSTAT", tmp_path / "none")
+    monkeypatch.setattr(limits, "sleep", lambda seconds: pytest.fail("paused"))
+    courtesy = limits.Courtesy()
+    courtesy.pause()
+    courtesy.pause()
