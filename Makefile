@@ -48,6 +48,7 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.scratch
 	$(BIN)/python -m benchmarks.tiling
+	$(BIN)/python -m benchmarks.lines
 	$(BIN)/python -m benchmarks.codec
 
 bench-serving: $(VENV)/.base
