@@ -49,6 +49,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.scratch
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.tiling
+	$(BIN)/python -m benchmarks.lines
 	$(BIN)/python -m benchmarks.codec
 
 bench-serving: $(VENV)/.base

@@ -100,11 +100,11 @@ class Denoiser:
         self.pace = Pace(window, enough * 32**2, 1 / speeds[enough])
 
     def _best_window(self) -> int:
-        """The side of the tiles that take the least time for what remains of them without the halo."""
+        """The side of the smallest tiles that are nearly the fastest, for what remains without the halo."""
         halo = 2 * self.geometry.halo
         windows = [w for w in WINDOWS if 2 * halo < w <= 2 * self.window]
         costs = {w: self._seconds(1, self.geometry.fit(w)) / (w - halo) ** 2 for w in windows}
-        return min(costs, key=lambda w: costs[w]) if costs else self.window
+        return min((w for w in windows if costs[w] < 1.05 * min(costs.values())), default=self.window)
 
     def _seconds(self, count: int, side: int) -> float:
         batch, times = torch.zeros(count, 3, side, side), []

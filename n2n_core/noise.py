@@ -134,7 +134,8 @@ class PointSampling:
     block: int = 8
 
     def __post_init__(self) -> None:
-        _require(self, "block", self.block >= 1, "at least 1")
+        whole = isinstance(self.block, int) and self.block >= 1
+        _require(self, "block", whole, "a whole number of at least 1")
 
     def __call__(self, image: Tensor, generator: Generator) -> Tensor:
         """One noisy copy, ``(..., C, H / block, W / block)``."""
@@ -159,6 +160,9 @@ class PointSampling:
         return blocks.reshape(*lead, height // k, width // k, k * k)
 
 
+LARGEST = 1e6
+"""Of every parameter: float32 is too coarse for more, and torch's Poisson fails."""
+
 Corruption = Gaussian | Poisson | Bernoulli | PointSampling
 
 NOISES: dict[str, type[Corruption]] = {
@@ -178,9 +182,11 @@ def noise(name: str, **parameters: float) -> Corruption:
     if name not in NOISES:
         raise ConfigError(f"unknown noise {name!r}; known noises: {', '.join(NOISES)}")
     known = [field.name for field in fields(NOISES[name])]
-    for key in parameters:
+    for key, value in parameters.items():
         if key not in known:
             raise ConfigError(f"noise {name!r} has no parameter {key!r}; it has: {', '.join(known)}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > LARGEST:
+            raise ConfigError(f"noise {name!r}: {key} is {value!r}, expected a number of at most {LARGEST:g}")
     return NOISES[name](**parameters)  # type: ignore[arg-type]
 
 

@@ -16,6 +16,7 @@ OPTIMIZERS = ("adam", "sgd")
 PRECISIONS = ("float32", "bfloat16")
 LOSSES = ("mse", "l1", "charbonnier")
 MAX_SEED = 2**32 - 1
+MAX_LR = 1e38  # that float32 holds
 MIN_CROP = 8
 
 CHOICES = {
@@ -90,7 +91,7 @@ class TrainConfig:
             if (value := getattr(self, name)) is not None and value < least:
                 raise ConfigError(f"{name} is {value}, expected at least {least}")
         self._require("seed", self.seed <= MAX_SEED, f"at most {MAX_SEED}")
-        self._require("lr", 0 < self.lr < inf, "a number above 0")
+        self._require("lr", 0 < self.lr <= MAX_LR, f"a number above 0, at most {MAX_LR}")
         self._require("momentum", 0 <= self.momentum < 1, "a number in [0, 1)")
         seconds = 1 if self.max_seconds is None else self.max_seconds
         self._require("max_seconds", 0 < seconds < inf, "a number above 0, or none")
@@ -102,10 +103,13 @@ class TrainConfig:
                 raise ConfigError(f"{name} is {getattr(self, name)!r}, expected one of: {', '.join(known)}")
         if self.corruption is not None:
             corruption(self.corruption)
+        if networks.pick_engine(self.engine, networks.model(self.model).engine) == "scratch":
+            for name, only in (("precision", "float32"), ("loss", "mse")):
+                self._require(name, getattr(self, name) == only, f"{only!r} for a scratch network")
 
     def _require(self, name: str, holds: bool, expected: str) -> None:
         if not holds:
-            raise ConfigError(f"{name} is {getattr(self, name)}, expected {expected}")
+            raise ConfigError(f"{name} is {getattr(self, name)!r}, expected {expected}")
 
 
 def corruption(description: Mapping[str, Any]) -> Corruption:
@@ -118,7 +122,4 @@ def corruption(description: Mapping[str, Any]) -> Corruption:
     name = values.pop("name", None)
     if not isinstance(name, str):
         raise ConfigError(f"corruption is {dict(description)}, expected a name, one of: {', '.join(NOISES)}")
-    try:
-        return noise(name, **values)
-    except TypeError as error:  # a parameter that is not a number
-        raise ConfigError(f"corruption is {dict(description)}, expected numbers as parameters") from error
+    return noise(name, **values)

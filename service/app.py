@@ -54,7 +54,8 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
     Raises:
         N2NError: the weights folder, the default model or the device cannot be used.
     """
-    aside, imports = Aside(), Aside()  # that nothing else waits for a large archive
+    aside = Aside()
+    imports = Aside(memory=settings.train_memory)  # another one: nothing else waits for a large archive
     plain = settings.device == "cpu"  # as which nobody need be asked
     names = ["cpu"] if plain else aside.run(device_names, settings.device)
     devices = [DeviceProcess(name, settings.threads) for name in names]
@@ -93,7 +94,10 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
         BodyLimit,
         max_bytes=settings.max_bytes,
         max_reading_bytes=settings.max_reading_bytes,
-        streamed={"/datasets": ("N2N_MAX_DATASET_BYTES", settings.max_dataset_bytes)},
+        own={
+            "/datasets": ("N2N_MAX_DATASET_BYTES", settings.max_dataset_bytes),
+            "/train-jobs": ("of JSON", train_jobs.MAX_JSON),
+        },
     )
     app.add_middleware(Head)
     app.add_middleware(Observe, telemetry=telemetry)

@@ -20,7 +20,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from n2n_core.device import set_threads
 from n2n_core.errors import N2NError
-from service.jobs.limits import yield_to_others
+from service.jobs.limits import limit_memory, yield_to_others
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,10 +34,15 @@ class AsideDiedError(RuntimeError):
 
 
 class Aside:
-    """The process, and the line to it. Thread-safe: calls wait for each other."""
+    """The process, and the line to it. Thread-safe: calls wait for each other.
 
-    def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
-        self.idle_seconds = idle_seconds
+    Args:
+        idle_seconds: without work, until it ends.
+        memory: bytes that it may have; beyond that, allocations fail.
+    """
+
+    def __init__(self, idle_seconds: float = IDLE_SECONDS, memory: int | None = None) -> None:
+        self.idle_seconds, self.memory = idle_seconds, memory
         self._calling, self._closed = threading.Lock(), False
         self._child: _Child | None = None
         self._timer: threading.Timer | None = None
@@ -79,7 +84,7 @@ class Aside:
             raise AsideDiedError("the service is stopping")
         if self._timer:
             self._timer.cancel()
-        self._child = self._child or _Child()
+        self._child = self._child or _Child(self.memory)
         return self._child
 
     def _end(self) -> None:
@@ -101,10 +106,10 @@ class Aside:
 class _Child:
     """The process, seen from the service."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: int | None) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-m", __name__, str(theirs.fileno())]
+            command = [sys.executable, "-m", __name__, str(theirs.fileno()), str(memory or 0)]
             process = subprocess.Popen(command, pass_fds=[theirs.fileno()], start_new_session=True)  # noqa: S603
         self._line = Connection(ours.detach())
         self.end = weakref.finalize(self, _kill, process)
@@ -140,9 +145,11 @@ def _answer(function: Callable[..., Any], arguments: tuple[Any, ...], options: d
         return answer
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int, memory: int) -> None:
     """Answer calls until the service hangs up."""
     yield_to_others()
+    if memory:
+        limit_memory(memory)
     set_threads(1)
     line = Connection(descriptor)
     while True:
@@ -154,4 +161,4 @@ def main(descriptor: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(*map(int, sys.argv[1:]))

@@ -22,7 +22,7 @@ import numpy as np
 from n2n_core import tiling
 from n2n_core.image import Pixels
 from n2n_core.tiling import Tile
-from service.device_process import BRIEF, LONG, MOST_LINES, Cores
+from service.device_process import BRIEF, LANES, LONG, Cores
 from service.tile_job import Denoiser, Job
 
 BRIEF_SECONDS = 0.005
@@ -78,27 +78,23 @@ class Lane:
     take less time than one after the other on both. A batch that is alone has them all.
 
     Args:
-        line: the first of the lane's lines to the device.
-        most: of them; the denoisers tell how many there are.
+        number: the lane's, and that of its first line to the device.
+        running: the lines, of all lanes of the device, that are at work.
     """
 
-    def __init__(self, line: int, most: int, observer: Observer) -> None:
-        self.line, self.most, self.observer = line, most, observer
+    def __init__(self, number: int, running: set[int], observer: Observer) -> None:
+        self.number, self.running, self.observer = number, running, observer
         self.jobs: list[Job] = []
         self.pixels = 0
         self.work: dict[int, asyncio.Task[None]] = {}
-        self.busy = 0  # batches that run
 
     def put(self, job: Job) -> None:
         """Queue a job. It runs with those that come in the same turn of the event loop."""
         self.jobs.append(job)
         self.pixels += job.left
-        for line in range(self.line, self.line + self._lines(job)):
+        for line in range(_lines(job)):
             if line not in self.work:
                 self.work[line] = asyncio.ensure_future(self._work(line))
-
-    def _lines(self, job: Job) -> int:
-        return min(self.most, job.denoiser.lines)
 
     def seconds_before(self, job: Job) -> float:
         """How long the lane works before ``job`` would be done, by its own rules of order."""
@@ -114,7 +110,7 @@ class Lane:
     async def _work(self, line: int) -> None:
         try:
             while batch := self._form():
-                await self._run(batch, line, self._cores(batch))
+                await self._run(batch, self.number + line * len(LANES), self._cores(batch[0][0]))
         finally:
             del self.work[line]
 
@@ -127,7 +123,7 @@ class Lane:
         order = sorted(self.jobs, key=lambda job: job.urgency(now))
         first = order[0]
         alike = [job for job in order if job.key == first.key]
-        share = ceil(sum(job.left for job in alike) / first.tile_pixels / self._lines(first))
+        share = ceil(sum(job.left for job in alike) / first.tile_pixels / _lines(first))
         room = min(share, max(1, first.denoiser.pace.sweet_pixels // first.tile_pixels))
         batch: list[tuple[Job, Tile]] = []
         for job in alike:
@@ -141,12 +137,11 @@ class Lane:
         self.pixels -= len(batch) * first.tile_pixels
         return batch
 
-    def _cores(self, batch: list[tuple[Job, Tile]]) -> Cores:
-        """Those that a batch may take, which was formed a moment ago."""
-        first = batch[0][0]
-        if first.tile_pixels * first.denoiser.pace.seconds_per_pixel <= SERIAL_SECONDS:
+    def _cores(self, job: Job) -> Cores:
+        """Those that a batch of such jobs may take, which was formed a moment ago."""
+        if _is_cheap(job):
             return "spare"
-        return "share" if self._lines(first) > 1 and (self.jobs or self.busy) else "all"
+        return "share" if job.denoiser.lines > 1 and (self.jobs or self.running) else "all"
 
     def _drop(self, now: float) -> None:
         """Forget cancelled jobs, and end those whose time is over."""
@@ -167,7 +162,7 @@ class Lane:
         first = batch[0][0]
         began, pace = perf_counter(), first.denoiser.pace
         try:
-            self.busy += 1
+            self.running.add(line)
             tiles = np.stack([job.read(tile) for job, tile in batch])
             results = await first.denoiser.run(tiles, line, cores)
         except Exception as error:
@@ -179,10 +174,10 @@ class Lane:
                 await self._run(batch[start : start + half], line, cores)
             return
         finally:
-            self.busy -= 1
+            self.running.discard(line)
         seconds, pixels = perf_counter() - began, len(batch) * first.tile_pixels
         if pixels > pace.sweet_pixels // 2:  # in smaller ones the way there and back counts
-            pace.learn(pixels, seconds / (self._lines(first) if cores == "share" else 1))
+            pace.learn(pixels, seconds / (first.denoiser.lines if cores == "share" else 1))
         self.observer.batch(first.model, len(batch), pixels, seconds)
         for (job, tile), result in zip(batch, results, strict=True):
             job.write(tile, result)
@@ -200,7 +195,8 @@ class Device:
     """The lanes of one device."""
 
     def __init__(self, observer: Observer) -> None:
-        self.lanes = [Lane(BRIEF, 1, observer), Lane(LONG, MOST_LINES, observer)]
+        running = set[int]()
+        self.lanes = [Lane(number, running, observer) for number in LANES]
 
     @property
     def pixels(self) -> int:
@@ -288,6 +284,15 @@ class Scheduler:
         self.drain()
         for device in self.devices:
             await device.finish()
+
+
+def _is_cheap(job: Job) -> bool:
+    return job.tile_pixels * job.denoiser.pace.seconds_per_pixel <= SERIAL_SECONDS
+
+
+def _lines(job: Job) -> int:
+    """Batches of such jobs that may run at once."""
+    return 1 if _is_cheap(job) else job.denoiser.lines
 
 
 def _job(model: str, denoiser: Denoiser, image: Pixels, timeout: float | None) -> Job:

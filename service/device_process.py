@@ -30,12 +30,12 @@ from n2n_core.image import Pixels
 from n2n_core.tiling import Geometry, Pace
 from service.jobs.limits import cores
 
-BRIEF, LONG = 0, 1
-"""The first lines to a device process, with a thread there for each: that for batches of small
-requests, and those for all others, ``DeviceProcess.lines`` of them. One more is for all else."""
+BRIEF, LONG = LANES = 0, 1
+"""The lanes, of small requests and of all others, are the first two lines to a device process too, with
+a thread there for each; further lines belong to them in turn, and one more is for all but batches."""
 
 MOST_LINES = 4
-"""Batches of large requests that a CPU runs at once."""
+"""Of a lane: batches that a CPU runs at once."""
 
 Cores = Literal["all", "spare", "share"]
 """Those that a batch takes: all, all but one, or its line's share of them."""
@@ -48,7 +48,7 @@ END_SECONDS = 10
 
 MEMORY = {
     "MALLOC_ARENA_MAX": "1",
-    "MALLOC_TRIM_THRESHOLD_": str(2**28),
+    "MALLOC_TRIM_THRESHOLD_": str(2**27),
     "MALLOC_MMAP_THRESHOLD_": str(2**25),
 }
 """For glibc: keep what a batch has used for the next one. Given back to the system and got anew, a
@@ -228,9 +228,9 @@ class _Child:
     """A running device process, seen from the service."""
 
     def __init__(self, device: str, threads: int | None, lines: int) -> None:
-        pairs = [socket.socketpair() for _ in range(LONG + lines + 1)]
+        pairs = [socket.socketpair() for _ in range(len(LANES) * lines + 1)]
         with _anonymous_file() as file:
-            self.memory = Memory(file.fileno(), LONG + lines)
+            self.memory = Memory(file.fileno(), len(LANES) * lines)
             passed = [*(theirs.fileno() for _, theirs in pairs), file.fileno()]
             command = [sys.executable, "-m", SERVER, device, str(threads or 0), *map(str, passed)]
             # In a session of its own: Ctrl-C is for the service, which ends this when its work is done.

@@ -19,7 +19,10 @@ from n2n_core.device import is_out_of_memory, set_threads
 from n2n_core.errors import N2NError
 from n2n_core.inference import Denoiser
 from n2n_core.tiling import Geometry, Pace
-from service.device_process import LONG, Cores, Memory
+from service.device_process import LANES, LONG, Cores, Memory
+
+LONG_NICE = 5
+"""Of the threads that run large pictures' tiles, each by itself as Linux has it: small ones go first."""
 
 
 class Server:
@@ -54,8 +57,10 @@ class Server:
         inbox, outbox = map(torch.from_numpy, self.memory.views(line, shape))
         outbox.copy_(self.denoisers[number].run(inbox))
 
-    def answer(self, line: Connection) -> None:
+    def answer(self, line: Connection, yields: bool = False) -> None:
         """Until the service hangs up."""
+        if yields and sys.platform == "linux":
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LONG_NICE)
         while True:
             try:
                 call, *arguments = line.recv()
@@ -82,6 +87,10 @@ class Server:
             return False, (kind, f"{type(error).__name__}: {error}")
 
 
+def _is_long(line: int) -> bool:
+    return line % len(LANES) == LONG
+
+
 def _give_back() -> None:
     """Return free memory to the system, where the C library can (glibc).
 
@@ -101,9 +110,9 @@ def main(arguments: list[str]) -> None:
     if int(threads):
         set_threads(int(threads))
     *lines, control, memory = map(int, descriptors)
-    server = Server(device, Memory(memory, len(lines)), len(lines) - LONG)
-    for line in lines:
-        threading.Thread(target=server.answer, args=(Connection(line),)).start()
+    server = Server(device, Memory(memory, len(lines)), len(lines) // len(LANES))
+    for index, line in enumerate(lines):
+        threading.Thread(target=server.answer, args=(Connection(line), _is_long(index))).start()
     server.answer(Connection(control))
 
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
+from itertools import islice
 from math import ceil
 from typing import Any
 from urllib.parse import quote
@@ -33,6 +34,8 @@ from service.schemas import FieldError, Problem
 
 MEDIA_TYPE = "application/problem+json"
 REQUEST_ID = "X-Request-ID"
+MAX_DETAIL, MAX_ERRORS = 2000, 100
+"""Characters, and errors, that a problem tells of what was sent."""
 CLIENT_CLOSED_REQUEST = 499  # nginx's: there is nobody left to answer
 # RFC 9110's names, where Python's differ between its releases.
 TITLES = {
@@ -115,13 +118,22 @@ def problem(
     body = Problem(
         title=title(status),
         status=status,
-        detail=detail,
+        detail=_told(detail),
         instance=quote(request.url.path, safe="/@"),
         code=code,
         request_id=request_id,
-        errors=list(errors),
+        errors=[
+            FieldError(pointer=_told(error.pointer), detail=_told(error.detail))
+            for error in islice(errors, MAX_ERRORS)
+        ],
     )
     return JSONResponse(body.model_dump(), status, {REQUEST_ID: request_id, **(headers or {})}, MEDIA_TYPE)
+
+
+def _told(text: str) -> str:
+    """As it can be sent: not too long, and Unicode, where a file's name was not."""
+    short = text if len(text) <= MAX_DETAIL else f"{text[:MAX_DETAIL]}..."
+    return short.encode(errors="backslashreplace").decode()
 
 
 async def _own(request: Request, error: Exception) -> JSONResponse:

@@ -150,8 +150,8 @@ class BodyLimit:
     A body is refused by its announced length, at once, or as soon as it exceeds a bound.
 
     Args:
-        streamed: POST bodies to these paths go to the disk: each has its own bound, by the setting of
-            that name, and does not count among those that are read into memory.
+        own: POST bodies to these paths, which go to the disk or are small: each has its own bound, by
+            the setting of that name, and does not count among those that are read into memory.
     """
 
     def __init__(
@@ -159,10 +159,10 @@ class BodyLimit:
         app: ASGIApp,
         max_bytes: int,
         max_reading_bytes: int,
-        streamed: Mapping[str, tuple[str, int]] = MappingProxyType({}),
+        own: Mapping[str, tuple[str, int]] = MappingProxyType({}),
     ) -> None:
         self.app, self.max_bytes, self.max_reading_bytes = app, max_bytes, max_reading_bytes
-        self.streamed = streamed
+        self.own = own
         self.reading = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -172,8 +172,8 @@ class BodyLimit:
             return
         text = Headers(scope=scope).get("content-length", "0")
         announced = int(text) if text.isdecimal() else 0
-        streamed = self.streamed.get(scope["path"]) if scope["method"] == "POST" else None
-        body = _Streamed(self, *streamed) if streamed else _Body(self, announced)
+        own = self.own.get(scope["path"]) if scope["method"] == "POST" else None
+        body = _Apart(self, *own) if own else _Body(self, announced)
         try:
             body.check(announced)
         except ProblemError as error:
@@ -234,8 +234,8 @@ class _Body:
             self.held = size
 
 
-class _Streamed(_Body):
-    """A body that is not kept in memory: bounded by itself alone."""
+class _Apart(_Body):
+    """A body that takes little memory: bounded by itself alone."""
 
     def __init__(self, limit: BodyLimit, setting: str, max_bytes: int) -> None:
         super().__init__(limit, 0, setting, max_bytes)

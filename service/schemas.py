@@ -96,7 +96,12 @@ class DatasetRequest(BaseModel):
 
     kind: Kind = Field(description="what is sent: how many shots of each scene, noisy or clean")
     name: str = Field(description="for people", min_length=1, max_length=200)
-    rule: str | None = Field(default=None, description="how file names tell scene and shot")
+    rule: str | None = Field(
+        default=None,
+        max_length=200,
+        pattern=r"\{scene\}.*\{shot\}|\{shot\}.*\{scene\}",  # a regular expression may take forever
+        description="how file names tell scene and shot: a template as `{scene}_{shot}`",
+    )
     pages: Literal["shots", "scenes"] = Field(default="shots", description="what the pages of a TIFF are")
     data_range: float | None = Field(default=None, gt=0, description="the value of white")
     corruption: dict[str, Any] | None = Field(

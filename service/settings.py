@@ -32,7 +32,9 @@ class Settings(JobSettings):
         int | None, Field(ge=1, le=MAX_THREADS, description="CPU threads of one inference")
     ] = None
     max_bytes: Annotated[int, Field(ge=1, description="largest request body")] = 64 * 2**20
-    max_dataset_bytes: Annotated[int, Field(ge=1, description="largest upload of a dataset")] = 8 * 2**30
+    max_dataset_bytes: Annotated[
+        int, Field(ge=1, description="largest upload of a dataset, and what is made of it")
+    ] = 8 * 2**30
     dataset_root: Annotated[
         Path | None, Field(description="folder whose files may be made datasets by their path; none if unset")
     ] = None

@@ -35,18 +35,21 @@ class Upload:
         self._header, self._value, self._disposition = b"", b"", b""
         self._field, self._text, self._file = "", bytearray(), None  # type: str, bytearray, BinaryIO | None
         self._ended = False
-        self._parser = MultipartParser(
-            options[b"boundary"],
-            {
-                "on_header_field": self._on_header_field,
-                "on_header_value": self._on_header_value,
-                "on_header_end": self._on_header_end,
-                "on_headers_finished": self._on_headers,
-                "on_part_data": self._on_data,
-                "on_part_end": self._on_part_end,
-                "on_end": self._on_end,
-            },
-        )
+        try:
+            self._parser = MultipartParser(
+                options[b"boundary"],
+                {
+                    "on_header_field": self._on_header_field,
+                    "on_header_value": self._on_header_value,
+                    "on_header_end": self._on_header_end,
+                    "on_headers_finished": self._on_headers,
+                    "on_part_data": self._on_data,
+                    "on_part_end": self._on_part_end,
+                    "on_end": self._on_end,
+                },
+            )
+        except FormParserError as error:  # of the boundary
+            raise ProblemError(400, "bad_request", f"the form is broken: {error}") from error
 
     def feed(self, data: bytes) -> None:
         """The next piece of the body."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -22,6 +23,10 @@ ARRAYS = {
 
 LAYOUT = "(N, C, H, W), (N, H, W, C) or (N, H, W), with C 1 or 3"
 BATCH_BYTES = 2**24
+BAD_HEADER = (
+    OSError, ValueError, EOFError, OverflowError, RecursionError, MemoryError, SyntaxError, TokenError,
+)  # fmt: skip
+"""What numpy, which parses a header as Python, raises on those that are wrong."""
 
 
 def read_pkl(path: Path, kind: str, data_range: float | None) -> Iterator[Array]:
@@ -69,7 +74,7 @@ def batches(shots: Sequence[Array], name: str, data_range: float | None) -> Iter
 def _load(path: Path, name: str) -> Array:
     try:
         values: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except BAD_HEADER as error:
         raise DataError(f"{name}: not an array of numbers ({error})") from error
     if 0 in values.shape:
         raise DataError(f"{name}: shape is {values.shape}, expected {LAYOUT}")

@@ -114,7 +114,7 @@ def _checked_corruption(kind: str, corruption: dict[str, Any] | None) -> dict[st
     if kind != "clean" and corruption is not None:
         raise ConfigError(f"corruption is {corruption} for kind {kind!r}, which is noisy already")
     if kind == "clean":
-        if not corruption or "name" not in corruption:
+        if not corruption or not isinstance(corruption.get("name"), str):
             raise ConfigError(f"clean pictures need a corruption, expected one of: {', '.join(NOISES)}")
         noise(**corruption)
     return corruption

@@ -28,6 +28,9 @@ SWAPPED = {
 PLAUSIBLE = (-2.0, 3.0)
 """Where 98 % of a float picture's values lie if it is nominally in [0, 1], heavy noise included."""
 
+LARGEST = 1e6
+"""What a value may be, in that of white: beyond it, squares overflow where noise is measured."""
+
 DTYPES = {"uint8": 255, "uint16": 65535, "float32": 1}
 """What is stored, and what it is divided by."""
 
@@ -85,7 +88,12 @@ def to_stored(values: Array, name: str, data_range: float | None = None) -> Arra
     if not np.isfinite(floats).all():
         raise DataError(f"{name}: holds values that are not finite, expected numbers")
     if data_range is not None:
-        return floats / np.float32(data_range)
+        with np.errstate(all="ignore"):  # what that makes of them is looked at
+            floats /= np.float32(data_range)
+        if not (np.abs(floats) <= LARGEST).all():
+            got = f"divided by the data range {data_range:g} values are"
+            raise DataError(f"{name}: {got} larger than {LARGEST:g}, expected about 0 to 1")
+        return floats
     low, high = np.percentile(floats, [1, 99]) if floats.size else (0, 0)
     if low < PLAUSIBLE[0] or high > PLAUSIBLE[1]:
         got = f"values go from {floats.min():g} to {floats.max():g}"

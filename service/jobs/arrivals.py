@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from n2n_core.device import is_out_of_memory
+from n2n_core.errors import DataError
 from n2n_core.files import atomic_path, storing
 from service.aside import Aside
 from service.jobs.datasets import Dataset, DatasetStore, Json
-from service.jobs.folders import DataFolder, delete_folder
+from service.jobs.folders import DataFolder, delete_folder, in_use
 from service.jobs.ids import uuid7
 
 REPORT = "report.png"
@@ -30,12 +32,13 @@ class Order:
 
 @contextmanager
 def arriving(folder: DataFolder) -> Iterator[Path]:
-    """A folder for what is on its way; a crash leaves it to the next start to remove."""
+    """A folder for what is on its way; what a crash leaves of it, the next start removes."""
     path = folder.datasets / f".{uuid7()}.tmp"
     with storing(Path("the dataset")):
         path.mkdir(parents=True)
     try:
-        yield path
+        with in_use(path):
+            yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
 
@@ -49,11 +52,29 @@ class Findings:
     report: Json
 
 
-def read(sources: Sequence[Path], order: Order, target: Path) -> Findings:
-    """Make a dataset in the folder ``target``, and look at it."""
+def read(sources: Sequence[Path], order: Order, target: Path, most: int) -> Findings:
+    """Make a dataset of at most ``most`` bytes in the folder ``target``, and look at it.
+
+    Raises:
+        DataError: the sources cannot be used, or not within this process' memory.
+        ConfigError: the order cannot work.
+    """
+    try:
+        return _read(sources, order, target, most)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise DataError(
+            "to read the pictures takes more memory than an import may have (N2N_TRAIN_MEMORY), "
+            "expected smaller ones, or fewer shots of a scene"
+        ) from error
+
+
+def _read(sources: Sequence[Path], order: Order, target: Path, most: int) -> Findings:
     from n2n_core import datasets
 
-    options = datasets.Options(order.rule, order.pages, order.data_range)
+    limits = datasets.Limits(total_bytes=most)
+    options = datasets.Options(order.rule, order.pages, order.data_range, limits)
     dataset = datasets.import_dataset(
         sources, order.kind, target, name=order.name, corruption=order.corruption, options=options
     )
@@ -81,6 +102,7 @@ def enter(
     workspace: Path,
     sources: Sequence[Path],
     order: Order,
+    most: int,
 ) -> Dataset:
     """Import ``sources`` within ``workspace``, check them, and make a row: ready, or refused by a check.
 
@@ -89,7 +111,7 @@ def enter(
         ConfigError: the order cannot work.
     """
     made, dataset_id = workspace / "dataset", uuid7()
-    found = aside.run(read, sources, order, made)
+    found = aside.run(read, sources, order, made, most)
     target = folder.dataset(dataset_id)
     made.rename(target)
     try:

@@ -16,6 +16,8 @@ import signal
 import struct
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -72,12 +74,31 @@ def delete_folder(folder: Path) -> None:
     shutil.rmtree(doomed, ignore_errors=True)
 
 
+@contextmanager
+def in_use(folder: Path) -> Iterator[None]:
+    """Within the block, and while this process lives, the folder is not removed as left behind."""
+    with (folder / LOCK).open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+
+
+def _is_left(path: Path, age: float) -> bool:
+    """Whether whoever made a temporary folder is gone; of files, and of others, their age tells."""
+    if (path / LOCK).exists():
+        with (path / LOCK).open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+    return max(part.stat().st_mtime for part in (path, *path.rglob("*"))) <= time.time() - age
+
+
 def remove_temporary(folder: Path, age: float = 0) -> None:
-    """Remove unfinished files, and folders, that nobody has written to for ``age`` seconds."""
+    """Remove unfinished files, and folders, that nobody uses or has written to for ``age`` seconds."""
     for path in folder.glob(TEMPORARY):
         try:
-            written = max(part.stat().st_mtime for part in (path, *path.rglob("*")))
-            if written > time.time() - age:
+            if not _is_left(path, age):
                 continue
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)

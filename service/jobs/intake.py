@@ -1,5 +1,6 @@
 """Weights files on their way into the catalogue: checked, then kept under their hash."""
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -7,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 import n2n_core
 from n2n_core import weights
@@ -21,6 +24,11 @@ DEFAULT = "default"
 
 Check = Callable[[Path], None]
 """Raises ``WeightsError`` unless a file is a model that can be served."""
+
+MAX_DEPTH = 32
+"""Of lists and objects in each other in a file's metadata."""
+
+_CARD = TypeAdapter(Card)
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,13 @@ def can_serve(path: Path) -> None:
 
     from n2n_core.inference import Denoiser
 
-    state, card = weights.read(path)
+    try:
+        state, card = weights.read(path)
+        check_card(card)
+    except WeightsError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"its metadata cannot be used: {error}") from error
     sizes = [1, len(state), *(size for tensor in state.values() for size in tensor.shape)]
     largest = max(_numbers(card.architecture), default=0)
     if largest > max(sizes):  # before memory is taken for what the file does not hold
@@ -80,6 +94,21 @@ def keep(source: Path, folder: DataFolder, check: Check = can_serve) -> Kept:
     return Kept(target, sha256, target.stat().st_size, weights.read_card(target))
 
 
+def check_card(card: Card) -> None:
+    """Raise ``ValueError`` unless all that lists models can tell of the card, as JSON.
+
+    Values are of the types that ``Card`` names, and finite, text is Unicode, and little is nested.
+    """
+    try:
+        _CARD.validate_python(vars(card))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise ValueError(f"{where} is {fault['input']!r}: {fault['msg']}") from error
+    _check_depth(list(vars(card).values()))
+    json.dumps(vars(card), allow_nan=False, ensure_ascii=False).encode()
+
+
 def check_name(name: str) -> None:
     """Raise ``ConfigError`` unless a model may be called so."""
     if name == DEFAULT:
@@ -111,6 +140,14 @@ def _numbers(value: Any) -> Iterator[int]:
             yield from _numbers(item)
     elif isinstance(value, int):
         yield value
+
+
+def _check_depth(value: Any, left: int = MAX_DEPTH) -> None:
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if children and not left:
+        raise ValueError(f"values are nested in more than {MAX_DEPTH} levels")
+    for child in children:
+        _check_depth(child, left - 1)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,9 +7,16 @@ its own, so that a busy machine does not make its job look dead.
 import os
 import resource
 from pathlib import Path
+from time import monotonic, sleep
 
-NICE = 10
+NICE = 19  # large pictures have less than the usual priority themselves
 _AUTOGROUP = Path("/proc/self/autogroup")
+_SCHEDSTAT = Path("/proc/thread-self/schedstat")
+WAITED = 0.1
+"""The share of its time that a thread waits for a core, from which on others are in need of it."""
+
+PAUSE, LONGEST_PAUSE = 3.0, 1.0
+"""Of the time since the last one, and seconds."""
 
 
 def cores() -> int:
@@ -40,9 +47,36 @@ def limit_memory(size: int) -> None:
 def yield_to_others() -> None:
     """Give this thread, and those that it starts, a low priority, as far as the system lets us."""
     os.nice(NICE)
-    if hasattr(os, "SCHED_BATCH"):
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # it never preempts a request
+    if hasattr(os, "SCHED_IDLE"):
+        # It never keeps a request waiting: to the scheduler, a core that does this alone is a free one.
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     try:  # where sessions share the cores evenly, the priority within one of them does not matter
         _AUTOGROUP.write_text(str(NICE))
     except OSError:
         return
+
+
+class Courtesy:
+    """Pauses a thread that works on in small steps, while others want the cores.
+
+    A priority alone gives it the moments between two requests, and in them it empties the caches
+    that the next one needs. Where the system does not tell (other than Linux), nothing is done.
+    """
+
+    def __init__(self) -> None:
+        self._before = monotonic(), _waited()
+
+    def pause(self) -> None:
+        """Between two steps: sleep for some times as long as the step took, if it was kept waiting."""
+        (began, waited), now = self._before, monotonic()
+        if _waited() - waited > WAITED * (now - began):
+            sleep(min(PAUSE * (now - began), LONGEST_PAUSE))
+        self._before = monotonic(), _waited()
+
+
+def _waited() -> float:
+    """Seconds that this thread has been ready to run, and was not."""
+    try:
+        return int(_SCHEDSTAT.read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0

@@ -11,17 +11,32 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Dialect,
     Double,
     ForeignKey,
     Index,
     Integer,
     MetaData,
     Table,
-    Text,
+    TypeDecorator,
+)
+from sqlalchemy import (
+    Text as AnyText,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+
+
+class Text(TypeDecorator[str]):
+    """Text that every database takes: null bytes, and halves of characters, are spelled out."""
+
+    impl, cache_ok = AnyText, True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """What is written, or looked for."""
+        return value and value.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
+
 
 metadata = MetaData(
     naming_convention={

@@ -30,9 +30,9 @@ class JobSettings(BaseSettings):
     train_threads: Annotated[int, Field(ge=1, le=MAX_THREADS, description="CPU threads of a trainer")] = (
         default_threads()
     )
-    train_memory: Annotated[int, Field(ge=2**28, description="bytes of memory that a trainer may have")] = (
-        default_memory()
-    )
+    train_memory: Annotated[
+        int, Field(ge=2**28, description="bytes of memory that a trainer may have, or an import")
+    ] = default_memory()
     train_heartbeat: Annotated[
         float, Field(gt=0, description="seconds between a trainer's signs of life")
     ] = 5

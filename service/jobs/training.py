@@ -11,6 +11,7 @@ from service.jobs.catalogue import Catalogue, Version, add_version
 from service.jobs.folders import DataFolder
 from service.jobs.heart import Heart
 from service.jobs.intake import Kept, keep
+from service.jobs.limits import Courtesy
 from service.jobs.spec import recipe
 from service.jobs.store import Job, Json
 from service.settings import read_settings
@@ -28,7 +29,13 @@ def run(job: Job, folder: DataFolder, heart: Heart) -> Kept | None:
     settings = read_settings()
     set_threads(settings.train_threads)
     device = device_names(settings.device)[-1]  # the first one has most of the requests
-    if not fit(job, folder, device, Reporter(heart, folder), heart.stop_asked.is_set):
+    courtesy = Courtesy()
+
+    def should_stop() -> bool:
+        courtesy.pause()
+        return heart.stop_asked.is_set()
+
+    if not fit(job, folder, device, Reporter(heart, folder), should_stop):
         return None
     return keep(folder.job(job.id) / train.BEST, folder)
 

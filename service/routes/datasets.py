@@ -76,8 +76,9 @@ async def create_dataset(request: Request, state: StateDep) -> Response:
         fields, sources = await _receive(request, state, workspace)
         order = _order(fields)
         try:
+            most = state.settings.max_dataset_bytes
             make = partial(enter, state.datasets, state.folder, state.imports)
-            row = await run_sync(make, workspace, sources, order, limiter=_IMPORTS)
+            row = await run_sync(make, workspace, sources, order, most, limiter=_IMPORTS)
         except (DataError, ConfigError) as error:
             detail = str(error).replace(f"{sources[0].parent}/", "")
             raise ProblemError(422, "bad_dataset", detail) from error
@@ -181,7 +182,7 @@ def _parsed(fields: dict[str, str]) -> Json:
         return dict(fields)
     try:
         return {**fields, "corruption": json.loads(fields["corruption"])}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _wrong("corruption", f"not JSON ({error})", fields["corruption"]) from error
 
 

@@ -32,9 +32,15 @@ def submit(state: State, request: TrainJobRequest, job_id: str | None) -> Job:
     """
     dataset = _dataset(state, "dataset", request.dataset, request.force)
     other = request.validation_dataset
+    if other == dataset.id:
+        detail = f"validation_dataset is {other}, expected another one than dataset"
+        raise _refusal("validation_dataset", "bad_recipe", detail)
     validation = other and _dataset(state, "validation_dataset", other, request.force).id
     base = _base(state, request)
     spec = _spec(request, base)
+    if spec["corruption"] is not None and dataset.kind != "clean":
+        detail = f"corruption is {spec['corruption']}, expected none: the dataset's kind is {dataset.kind!r}"
+        raise _refusal("corruption", "bad_recipe", detail)
     name = _name(state, request, dataset)
     sha256 = base.sha256 if base else None
     return state.jobs.create(

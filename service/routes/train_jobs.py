@@ -23,6 +23,8 @@ from service.routes.train_job_outputs import JobId
 from service.schemas_jobs import TrainJob, TrainJobList, TrainJobRequest, describe
 
 MAX_PAGE = 200
+MAX_JSON = 2**16
+"""Bytes of a request; to look for unknown fields in a large one would keep everybody waiting."""
 MAX_WAIT, POLL_SECONDS = 60, 0.5
 UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,9})", re.IGNORECASE)

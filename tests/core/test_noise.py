@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -118,10 +119,19 @@ def test_point_sampling_takes_every_pixel_of_its_own_block_and_no_other() -> Non
         (Poisson, {"lam": 0.0}, "Poisson: lam is 0.0, expected above 0"),
         (Bernoulli, {"p": 1.0}, "Bernoulli: p is 1.0, expected in [0, 1)"),
         (Bernoulli, {"p": -0.5}, "Bernoulli: p is -0.5, expected in [0, 1)"),
-        (PointSampling, {"block": 0}, "PointSampling: block is 0, expected at least 1"),
+        (PointSampling, {"block": 0}, "PointSampling: block is 0, expected a whole number of at least 1"),
+        (PointSampling, {"block": 2.5}, "PointSampling: block is 2.5, expected a whole number of at least 1"),
+        (
+            Gaussian,
+            {"sigma": float("inf")},
+            "noise 'gaussian': sigma is inf, expected a number of at most 1e+06",
+        ),
+        (Gaussian, {"sigma": "x"}, "noise 'gaussian': sigma is 'x', expected a number of at most 1e+06"),
+        (Gaussian, {"sigma": True}, "noise 'gaussian': sigma is True, expected a number of at most 1e+06"),
+        (Poisson, {"lam": 10**400}, f"noise 'poisson': lam is {10**400}, expected a number of at most 1e+06"),
     ],
 )
-def test_bad_parameters_are_named(kind: type[Corruption], parameters: dict[str, float], message: str) -> None:
+def test_bad_parameters_are_named(kind: type[Corruption], parameters: dict[str, Any], message: str) -> None:
     name = next(name for name, known in NOISES.items() if known is kind)
     with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
         noise(name, **parameters)

@@ -37,7 +37,7 @@ def test_every_loss_that_can_be_chosen_can_be_made() -> None:
         ({"corruption": {"sigma": 1}}, "corruption is {'sigma': 1}, expected a name, one of: gaussian"),
         ({"corruption": {"name": "snow"}}, "unknown noise 'snow'; known noises: gaussian"),
         ({"corruption": {"name": "gaussian", "p": 1}}, "noise 'gaussian' has no parameter 'p'"),
-        ({"corruption": {"name": "gaussian", "sigma": "x"}}, "'sigma': 'x'}, expected numbers"),
+        ({"corruption": {"name": "gaussian", "sigma": "x"}}, "sigma is 'x', expected a number"),
         ({"precision": "int8"}, "precision is 'int8', expected one of: float32, bfloat16"),
     ],
 )

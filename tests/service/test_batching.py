@@ -60,7 +60,7 @@ class Gated:
         self.denoiser, self.fault = denoiser or Denoiser(network, "cpu"), fault
         self.geometry, self.pace = self.denoiser.geometry, Pace(64, 4 * 32**2, 1e-6)
         self.lines = lines
-        self.gates, self.entered = [asyncio.Event() for _ in range(LONG + lines)], asyncio.Event()
+        self.gates, self.entered = [asyncio.Event() for _ in range(2 * lines)], asyncio.Event()
         self.runs: list[tuple[int, int, Cores]] = []
 
     def open(self) -> None:
@@ -197,6 +197,19 @@ async def test_cheap_tiles_leave_a_core_free(factor: float, scheduler: Scheduler
     assert denoiser.runs == [(BRIEF, 2, "all" if factor > 1 else "spare")]
 
 
+@pytest.mark.parametrize(
+    ("factor", "runs"),
+    [(0.99, [(BRIEF, 2, "spare")]), (1.01, [(BRIEF, 1, "share"), (BRIEF + 2, 1, "share")])],
+)
+async def test_cheap_tiles_are_not_spread(factor: float, runs: object, scheduler: Scheduler) -> None:
+    denoiser = opened(lines=2)
+    denoiser.pace.seconds_per_pixel = factor * SERIAL_SECONDS / 32**2
+    jobs = [scheduler.submit("a", [denoiser], picture()) for _ in range(2)]
+    for job in jobs:
+        await done(job)
+    assert denoiser.runs == runs
+
+
 async def test_a_tile_that_is_alone_has_all_cores(scheduler: Scheduler) -> None:
     denoiser = opened(lines=2)
     denoiser.pace.seconds_per_pixel = 1e-4
@@ -211,12 +224,12 @@ async def test_tiles_that_wait_together_share_the_cores(scheduler: Scheduler) ->
     images = [picture(seed=seed) for seed in range(3)]
     jobs = [scheduler.submit("a", [denoiser], image) for image in images]
     await wait_for(denoiser.entered.wait(), SECONDS)
-    denoiser.gates[LONG + 1].set()  # they do not wait for each other
+    denoiser.gates[LONG + 2].set()  # they do not wait for each other
     await done(jobs[2])
-    assert denoiser.runs == [(LONG + 1, 1, "share")]
+    assert denoiser.runs == [(LONG + 2, 1, "share")]
     later = scheduler.submit("a", [denoiser], picture())
     await done(later)
-    assert denoiser.runs[1:] == [(LONG + 1, 1, "share")]
+    assert denoiser.runs[1:] == [(LONG + 2, 1, "share")]
     denoiser.open()
     for job, image in zip(jobs, images, strict=True):
         np.testing.assert_allclose(await done(job), whole(denoiser.denoiser, image), atol=1e-6)
@@ -228,7 +241,7 @@ async def test_one_large_picture_is_run_by_all_lines(scheduler: Scheduler) -> No
     denoiser.pace.seconds_per_pixel = 1e-5
     output = await done(scheduler.submit("a", [denoiser], image))
     np.testing.assert_allclose(output, whole(denoiser.denoiser, image), atol=1e-6)
-    assert {line for line, _, _ in denoiser.runs} == {LONG, LONG + 1, LONG + 2}
+    assert {line for line, _, _ in denoiser.runs} == {LONG, LONG + 2, LONG + 4}
     assert {cores for _, _, cores in denoiser.runs[:-1]} == {"share"}
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import tarfile
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import httpx
 import pytest
 import torch
 from fastapi import FastAPI
+from PIL import Image
 from starlette.types import Message
 
 from n2n_core import image
@@ -42,6 +44,16 @@ def pairs(scenes: int = 4) -> bytes:
         for scene in range(scenes):
             for shot in "ab":
                 archive.writestr(f"{shot}/{scene}.png", noisy(ord(shot), scene))
+    return buffer.getvalue()
+
+
+def tar(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
     return buffer.getvalue()
 
 
@@ -130,6 +142,8 @@ async def test_what_its_checks_refuse_is_kept_with_the_reason(client: httpx.Asyn
     ([("a.png", noisy(1)), ("b.png", b"\x89PNG\r\n\x1a\n")], {"kind": "single"}, ["b.png"]),
     ([("a.zip", pairs())], {"kind": "clean"}, ["need a corruption"]),
     ([("a.zip", pairs())], {"kind": "clean", "corruption": '{"name": "rain"}'}, ["rain"]),
+    ([("a.zip", pairs())], {"kind": "clean", "corruption": '{"name": "gaussian", "sigma": "x"}'}, ["'x'"]),
+    ([("a.tar", tar({"a\udcff.png": b"x"}))], {"kind": "single"}, ["\\udcff.png: not a readable"]),
 ])  # fmt: skip
 async def test_what_cannot_be_read_leaves_nothing(
     client: httpx.AsyncClient, files: list[tuple[str, bytes]], fields: dict[str, str], parts: list[str]
@@ -143,6 +157,7 @@ async def test_what_cannot_be_read_leaves_nothing(
 @pytest.mark.parametrize(("fields", "pointer"), [
     ({"kind": "trio"}, "body/kind"), ({"name": ""}, "body/name"), ({"data_range": "-1"}, "body/data_range"),
     ({"pages": "x"}, "body/pages"), ({"kinds": "x"}, "body/kinds"), ({"corruption": "{"}, "body/corruption"),
+    ({"rule": "(?P<scene>(a+)+)(?P<shot>b)"}, "body/rule"), ({"corruption": "[" * 9999}, "body/corruption"),
 ])  # fmt: skip
 async def test_wrong_fields_are_named(
     client: httpx.AsyncClient, fields: dict[str, str], pointer: str
@@ -177,6 +192,11 @@ async def test_broken_forms(client: httpx.AsyncClient, body: bytes, status: int,
     problems.check(response, status, "bad_request", *parts)
 
 
+async def test_a_boundary_that_is_too_long(client: httpx.AsyncClient) -> None:
+    response = await client.post("/datasets", content=b"x", headers={"content-type": FORM + "x" * 999})
+    problems.check(response, 400, "bad_request", "Boundary length")
+
+
 async def test_other_bodies_are_refused(client: httpx.AsyncClient) -> None:
     for kind in ("image/png", "multipart/form-data", ""):
         response = await client.post("/datasets", content=b"x", headers={"content-type": kind})
@@ -194,6 +214,25 @@ async def test_an_upload_has_its_own_bound() -> None:
         problems.check(response, 413, "body_too_large", "100000", "N2N_MAX_DATASET_BYTES")
         response = await client.post("/denoise", content=bytes(1001), headers={"content-type": "image/png"})
         problems.check(response, 413, "body_too_large", "N2N_MAX_BYTES")
+
+
+async def test_what_is_made_of_an_upload_is_bounded_too() -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (400, 400)).save(buffer, "PNG")  # half a megabyte of values
+    async with serving(max_dataset_bytes=400_000) as (client, _):
+        assert len(buffer.getvalue()) < 4000
+        response = await send(client, ("a.png", buffer.getvalue()), kind="single")
+        problems.check(response, 422, "bad_dataset", "more than the 400000 bytes")
+
+
+async def test_an_import_has_a_bound_of_memory() -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (6000, 6000)).save(buffer, "PNG")
+    shots = [(f"a_{shot}.png", buffer.getvalue()) for shot in range(4)]  # 108 MB each, and as floats more
+    async with serving(train_memory=2**29) as (client, _):
+        response = await send(client, *shots, kind="bursts")
+        problems.check(response, 422, "bad_dataset", "N2N_TRAIN_MEMORY")
+        assert (await send(client, ("a.zip", pairs()))).status_code == 201
 
 
 async def test_an_upload_takes_no_memory(client: httpx.AsyncClient) -> None:

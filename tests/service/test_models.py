@@ -10,6 +10,8 @@ import onnxruntime
 import pytest
 import torch
 from httpx import Response
+from safetensors import safe_open
+from safetensors.torch import save
 
 from n2n_core import weights
 from tests.service import problems
@@ -90,6 +92,22 @@ async def test_what_is_no_model_is_refused(client: httpx.AsyncClient, tmp_path: 
         problems.check(await upload(client, good, name), 422, "bad_model", repr(name))
     problems.check(await upload(client, bytes(3_000_000)), 413, "body_too_large")
     problems.check(await client.get("/models/mine"), 404, "unknown_model")
+
+
+@pytest.mark.parametrize(("key", "value"), [
+    ("metrics", '"x"'), ("metrics", '{"psnr": "x"}'), ("metrics", '{"psnr": NaN}'), ("recipe", "[1]"),
+    ("recipe", "9" * 5000), ("recipe", '{"a": 1e999}'), ("licence", "5"), ("licence", '"\\ud800"'),
+    ("data", '{"a": %s}' % ("[" * 40 + "]" * 40)), ("data", '{"a": %s}' % ("[" * 900 + "]" * 900)),
+])  # fmt: skip
+async def test_what_could_not_be_listed_is_refused(
+    client: httpx.AsyncClient, tmp_path: Path, key: str, value: str
+) -> None:
+    with safe_open(saved(tmp_path, 1), framework="pt") as file:
+        metadata = file.metadata() | {key: value}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    response = await upload(client, save(tensors, metadata))
+    problems.check(response, 422, "bad_model", "its metadata cannot be used")
+    assert (await client.get("/models")).status_code == 200
 
 
 async def test_shipped_and_default_models_are_not_deleted(client: httpx.AsyncClient) -> None:

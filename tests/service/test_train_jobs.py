@@ -172,12 +172,17 @@ async def test_a_dataset_is_enough(idle: httpx.AsyncClient, dataset: str) -> Non
         ({"optimizer": "lion"}, "bad_request", "body/optimizer", "'lion'"),
         ({"lr": -1}, "bad_recipe", "body/lr", "lr is -1.0, expected a number above 0"),
         ({"corruption": {"name": "dust"}}, "bad_recipe", "body/corruption", "dust"),
+        ({"corruption": {"name": "gaussian"}}, "bad_recipe", "body/corruption", "kind is 'pairs'"),
+        ({"model": "scratch", "loss": "l1"}, "bad_recipe", "body/loss", "'mse' for a scratch network"),
+        ({"engine": "scratch", "precision": "bfloat16"}, "bad_recipe", "body/precision", "'float32'"),
+        ({"lr": 1e300}, "bad_recipe", "body/lr", "at most 1e+38"),
         ({"name": "No Name"}, "bad_name", "body/name", "'No Name'"),
         ({"name": "torch"}, "bad_name", "body/name", "shipped"),
         ({"name": "default"}, "bad_name", "body/name", "'default'"),
         ({"dataset": UNKNOWN}, "unknown_dataset", "body/dataset", UNKNOWN),
         ({"validation_dataset": UNKNOWN}, "unknown_dataset", "body/validation_dataset", UNKNOWN),
         ({"base": "nobody@3"}, "unknown_model", "body/base", "nobody@3"),
+        ({"lr": "x" * 50_000}, "bad_request", "body/lr", "xxx..."),
         ({"base": "torch", "model": "scratch"}, "bad_recipe", "body/model", "expected 'torch'"),
     ],
 )
@@ -189,11 +194,26 @@ async def test_a_request_is_refused_by_the_name_of_what_is_wrong(
     assert pointer in [fault.pointer for fault in problem.errors]
 
 
+async def test_a_request_is_small_and_so_is_its_refusal(idle: httpx.AsyncClient) -> None:
+    many = {f"k{number}": 1 for number in range(5000)}
+    answer = await idle.post("/train-jobs", json={"dataset": UNKNOWN, **many})
+    assert len(problems.check(answer, 422, "bad_request").errors) == 100
+    assert len(answer.content) < 30_000
+    answer = await idle.post("/train-jobs", json={"dataset": "x" * 100_000})
+    problems.check(answer, 413, "body_too_large", "at most 65536")
+
+
 async def test_a_base_decides_the_architecture(idle: httpx.AsyncClient, dataset: str) -> None:
     answer = await idle.post("/train-jobs", json={"dataset": dataset, "base": "scratch"})
     assert answer.status_code == 202, answer.text
     assert answer.json()["spec"]["model"] == "scratch"
     assert answer.json()["base_sha256"] == weights.find("scratch").sha256
+
+
+async def test_a_dataset_does_not_validate_itself(idle: httpx.AsyncClient, dataset: str) -> None:
+    answer = await idle.post("/train-jobs", json={"dataset": dataset, "validation_dataset": dataset})
+    problem = problems.check(answer, 422, "bad_recipe", "expected another one")
+    assert [fault.pointer for fault in problem.errors] == ["body/validation_dataset"]
 
 
 async def test_another_dataset_validates(live: httpx.AsyncClient, live_app: FastAPI) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import struct
 import tracemalloc
+import zipfile
 import zlib
 from collections.abc import Callable
 from io import BytesIO
@@ -233,6 +234,23 @@ def test_a_data_range_divides(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(("value", "data_range"), [(3e38, 1), (1, 1e-50), (0, 1e-50), (-1e9, 10)])
+def test_what_a_data_range_makes_too_large(tmp_path: Path, value: float, data_range: float) -> None:
+    source = npz(tmp_path / "x.npz", images=np.full((1, 3, 16, 16), value, np.float32))
+    with pytest.raises(DataError, match=r"^x\.npz: divided by the data range .* larger than 1e\+06"):
+        import_dataset(source, "single", tmp_path / "d", options=Options(data_range=data_range))
+
+
+@pytest.mark.parametrize("shape", ["(-1, 3, 64, 64)", "(" * 2000])
+def test_a_shape_that_cannot_be(tmp_path: Path, shape: str) -> None:
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("images.npy", content)
+    with pytest.raises(DataError, match=r"^x\.npz: images: not an array of numbers"):
+        import_dataset(tmp_path / "x.npz", "single", tmp_path / "d")
+
+
 def refuse(tmp_path: Path, files: dict[str, bytes], reason: str, kind: str = "pairs", **options: Any) -> None:
     source = write_zip(tmp_path / "x.zip", files)
     with pytest.raises(DataError, match=reason):
@@ -297,6 +315,7 @@ def test_arguments_that_cannot_work(tmp_path: Path) -> None:
         ("triples", {}, "kind is 'triples'"),
         ("clean", {}, "need a corruption, expected one of: gaussian"),
         ("clean", {"corruption": {"name": "fog"}}, "unknown noise 'fog'"),
+        ("clean", {"corruption": {"name": []}}, "need a corruption"),
         ("clean", {"corruption": {"name": "gaussian", "sigma": -1}}, "sigma is -1"),
         ("single", {"corruption": NOISE}, "noisy already"),
         ("single", {"name": ""}, "name is ''"),

@@ -1,5 +1,6 @@
 """The database: migrations, transactions, URLs."""
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -36,6 +37,21 @@ def test_several_processes_may_migrate_at_once(tmp_path: Path) -> None:
         assert connection.execute(select(counters)).all() == [("catalogue", 0)]
     for database in databases:
         database.close()
+
+
+def test_a_new_file_that_another_process_opens_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "n2n.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    timer = threading.Timer(0.3, other.rollback)
+    timer.start()
+    database = Database(f"sqlite:///{path}")
+    database.migrate()
+    with database.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    database.close()
+    timer.join()
+    other.close()
 
 
 def test_a_block_that_raises_writes_nothing(database: Database) -> None:

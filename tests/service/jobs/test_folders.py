@@ -12,6 +12,7 @@ import pytest
 
 from n2n_core import train
 from service.jobs import folders
+from service.jobs.arrivals import arriving
 from service.jobs.folders import DataFolder, delete_folder, lock_holder, log_tail, signal_holder, try_lock
 
 HOLD = """
@@ -115,3 +116,25 @@ def test_what_was_on_its_way_is_removed_once_nobody_writes_to_it(tmp_path: Path)
     folder.make()
     assert not dead.exists()
     assert (alive / "files" / "a.zip").exists()
+
+
+def test_what_is_on_its_way_is_removed_once_its_process_is_gone(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    folder.make()
+    left = folder.datasets / ".left.tmp"
+    code = f"""
+import os, signal
+from pathlib import Path
+from service.jobs.arrivals import arriving
+from service.jobs.folders import DataFolder
+with arriving(DataFolder(Path({str(tmp_path)!r}))) as path:
+    path.rename({str(left)!r})
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    with arriving(folder) as path:
+        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+        assert left.exists()
+        folder.make()  # of another service, a moment later
+        assert not left.exists()
+        assert path.exists()
+    assert not path.exists()

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,9 +50,42 @@ def test_training_yields_and_the_heartbeat_that_began_before_does_not(report: di
     low = min(19, report["before"] + limits.NICE)
     assert report["after"] == low
     assert report["threads"] == [report["before"], low]
-    assert report["policy"] == os.SCHED_BATCH
+    assert report["policy"] == os.SCHED_IDLE
 
 
 def test_defaults_are_half_of_the_machine() -> None:
     assert 1 <= limits.default_threads() <= max(1, limits.cores() / 2)
     assert limits.default_memory() > 2**28
+
+
+CONTENDED = """
+import os, subprocess, sys, time
+from service.jobs.limits import Courtesy
+core = min(os.sched_getaffinity(0))
+os.sched_setaffinity(0, {core})
+rival = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+time.sleep(0.3)
+courtesy, began = Courtesy(), time.monotonic()
+while time.monotonic() < began + 0.2:
+    pass
+began = time.monotonic()
+courtesy.pause()
+print(time.monotonic() - began)
+rival.kill()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how long a thread waits")
+def test_a_trainer_that_others_keep_waiting_pauses() -> None:
+    done = subprocess.run([sys.executable, "-c", CONTENDED], capture_output=True, text=True, check=True)
+    assert limits.PAUSE * 0.2 <= float(done.stdout) <= limits.LONGEST_PAUSE + 1
+
+
+def test_where_the_system_does_not_tell_nobody_pauses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "_SCHEDSTAT", tmp_path / "none")
+    monkeypatch.setattr(limits, "sleep", lambda seconds: pytest.fail("paused"))
+    courtesy = limits.Courtesy()
+    courtesy.pause()
+    courtesy.pause()

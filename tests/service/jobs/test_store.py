@@ -61,6 +61,8 @@ def test_unknown_jobs_are_named(store: JobStore) -> None:
     for method in (store.get, store.cancel, store.resume, store.delete):
         with pytest.raises(UnknownJobError, match=r"^unknown job 'no'$"):
             method("no")
+        with pytest.raises(UnknownJobError):
+            method("\0\ud800")  # which no text of a database can hold
 
 
 def test_pages_have_every_job_once_the_newest_first(store: JobStore, dataset: str) -> None:
