@@ -32,7 +32,7 @@ from service.middleware import BodyLimit, Head, Observe, RequestId
 from service.registry import Registry
 from service.routes import datasets, denoise, denoise_batch, health, models, train_jobs
 from service.routes.state import State
-from service.schemas import Problem
+from service.schemas import MAX_JSON, Problem
 from service.settings import Settings
 from service.telemetry import Telemetry
 from service.worker import Worker
@@ -96,7 +96,7 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
         max_reading_bytes=settings.max_reading_bytes,
         own={
             "/datasets": ("N2N_MAX_DATASET_BYTES", settings.max_dataset_bytes),
-            "/train-jobs": ("of JSON", train_jobs.MAX_JSON),
+            "/train-jobs": ("of JSON", MAX_JSON),
         },
     )
     app.add_middleware(Head)

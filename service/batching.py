@@ -110,7 +110,10 @@ class Lane:
     async def _work(self, line: int) -> None:
         try:
             while batch := self._form():
-                await self._run(batch, self.number + line * len(LANES), self._cores(batch[0][0]))
+                number, cores = self.number + line * len(LANES), self._cores(batch[0][0])
+                self.running.add(number)
+                await self._run(batch, number, cores)
+                self.running.discard(number)
         finally:
             del self.work[line]
 
@@ -162,7 +165,6 @@ class Lane:
         first = batch[0][0]
         began, pace = perf_counter(), first.denoiser.pace
         try:
-            self.running.add(line)
             tiles = np.stack([job.read(tile) for job, tile in batch])
             results = await first.denoiser.run(tiles, line, cores)
         except Exception as error:
@@ -173,8 +175,6 @@ class Lane:
             for start in range(0, len(batch), half):
                 await self._run(batch[start : start + half], line, cores)
             return
-        finally:
-            self.running.discard(line)
         seconds, pixels = perf_counter() - began, len(batch) * first.tile_pixels
         if pixels > pace.sweet_pixels // 2:  # in smaller ones the way there and back counts
             pace.learn(pixels, seconds / (first.denoiser.lines if cores == "share" else 1))

@@ -9,6 +9,9 @@ from n2n_core.report import Verdict
 
 Kind = Literal["pairs", "bursts", "single", "clean"]
 
+MAX_JSON = 2**16
+"""Bytes of a request; to look for unknown fields in a large one would keep everybody waiting."""
+
 
 class FieldError(BaseModel):
     """One part of a request that is wrong."""

@@ -167,10 +167,11 @@ class JobStore:
                 raise ConflictError(f"job {job_id} is {job.state}, expected a failed or a cancelled one")
             if not job.has_checkpoint:
                 raise ConflictError(f"job {job_id} has no checkpoint to go on from")
-            for needed in (job.dataset_id, job.validation_dataset_id or job.dataset_id):
-                if needed is None or not _exists(connection, needed):
-                    raise ConflictError(f"a dataset of job {job_id} was deleted")
-                _check_ready(connection, needed)
+            try:
+                for needed in (job.dataset_id, job.validation_dataset_id or job.dataset_id):
+                    _check_ready(connection, needed or "")
+            except UnknownDatasetError as error:
+                raise ConflictError(f"a dataset of job {job_id} was deleted") from error
             cleared = dict.fromkeys(("finished_at", "cancel_requested_at", *_ERROR))
             return _moved(connection, job, State.QUEUED, attempt=0, phase="queued", **cleared)
 
@@ -343,10 +344,6 @@ def _get(connection: Connection, job_id: str, lock: bool = False) -> Job:
     if row is None:
         raise UnknownJobError(job_id)
     return _job(row)
-
-
-def _exists(connection: Connection, dataset_id: str) -> bool:
-    return connection.execute(select(datasets.c.id).where(datasets.c.id == dataset_id)).first() is not None
 
 
 def _check_ready(connection: Connection, dataset_id: str) -> None:

@@ -20,12 +20,10 @@ from service.errors import ProblemError, responses
 from service.jobs.arrivals import REPORT, Order, arriving, enter, forget, thumbnail
 from service.jobs.datasets import Dataset, Json
 from service.routes.denoise import FILE
+from service.routes.paging import PageSize, PageToken
 from service.routes.state import State, StateDep
 from service.uploads import Upload
 
-MAX_PAGE = 200
-MAX_JSON = 2**16
-UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 PNG = "image/png"
 _IMPORTS = CapacityLimiter(1)
 """Imports at a time: their process does one after the other."""
@@ -89,10 +87,8 @@ async def create_dataset(request: Request, state: StateDep) -> Response:
 @router.get("", responses=responses(422))
 async def list_datasets(
     state: StateDep,
-    page_size: Annotated[int, Query(ge=1, le=MAX_PAGE, description="datasets a page, at most")] = 50,
-    page_token: Annotated[
-        str | None, Query(pattern=f"^{UUID}$", description="the `next_page_token` of the page before")
-    ] = None,
+    page_size: PageSize = 50,
+    page_token: PageToken = None,
 ) -> schemas.DatasetList:
     """The datasets, the newest first."""
     found, token = await run_sync(state.datasets.page, page_size, page_token)
@@ -168,8 +164,8 @@ async def _json(request: Request) -> Json:
     body = b""
     async for piece in request.stream():
         body += piece
-        if len(body) > MAX_JSON:
-            raise ProblemError(413, "body_too_large", f"the JSON has more than {MAX_JSON} bytes")
+        if len(body) > schemas.MAX_JSON:
+            raise ProblemError(413, "body_too_large", f"the JSON has more than {schemas.MAX_JSON} bytes")
     try:
         return schemas.DatasetFolder.model_validate_json(body).model_dump()
     except ValidationError as error:

@@ -17,16 +17,13 @@ from service.jobs.store import Job
 from service.routes import train_job_outputs
 from service.routes.denoise import while_wanted
 from service.routes.once import once
+from service.routes.paging import PageSize, PageToken
 from service.routes.state import State, StateDep
 from service.routes.submission import submit
 from service.routes.train_job_outputs import JobId
 from service.schemas_jobs import TrainJob, TrainJobList, TrainJobRequest, describe
 
-MAX_PAGE = 200
-MAX_JSON = 2**16
-"""Bytes of a request; to look for unknown fields in a large one would keep everybody waiting."""
 MAX_WAIT, POLL_SECONDS = 60, 0.5
-UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,9})", re.IGNORECASE)
 _JOB: dict[str, Any] = {"model": TrainJob}
 
@@ -62,10 +59,8 @@ async def create_train_job(
 @router.get("", responses=responses(422))
 async def list_train_jobs(
     state: StateDep,
-    page_size: Annotated[int, Query(ge=1, le=MAX_PAGE, description="jobs a page, at most")] = 50,
-    page_token: Annotated[
-        str | None, Query(pattern=f"^{UUID}$", description="the `next_page_token` of the page before")
-    ] = None,
+    page_size: PageSize = 50,
+    page_token: PageToken = None,
     wanted: Annotated[
         list[states.State] | None,
         Query(alias="state", description="only jobs in this state; may be repeated"),

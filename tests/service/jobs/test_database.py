@@ -42,7 +42,7 @@ def test_several_processes_may_migrate_at_once(tmp_path: Path) -> None:
 def test_a_new_file_that_another_process_opens_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "n2n.db"
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    other.execute("BEGIN EXCLUSIVE")
+    other.execute("BEGIN IMMEDIATE")  # upon which SQLite refuses a new journal without a wait
     timer = threading.Timer(0.3, other.rollback)
     timer.start()
     database = Database(f"sqlite:///{path}")

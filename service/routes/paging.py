@@ -1,0 +1,12 @@
+"""How lists are asked for, page by page."""
+
+from typing import Annotated
+
+from fastapi import Query
+
+UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+PageSize = Annotated[int, Query(ge=1, le=200, description="items a page, at most")]
+PageToken = Annotated[
+    str | None, Query(pattern=f"^{UUID}$", description="the `next_page_token` of the page before")
+]
