@@ -13,7 +13,7 @@ from n2n_core import cli, data, plots, train, weights
 from n2n_core.cli.denoise import plan_outputs
 from n2n_core.datasets import Dataset
 from n2n_core.errors import ConfigError
-from tests.pictures import course_pairs, drawn, file, opened
+from tests.pictures import drawn, file, opened
 
 
 @pytest.fixture
@@ -24,14 +24,6 @@ def pictures(tmp_path: Path) -> Path:
     (folder / "deep" / "b.JPG").write_bytes(file(drawn("L"), "jpeg"))
     (folder / "notes.txt").write_text("not a picture")
     return folder
-
-
-@pytest.fixture
-def course_data(tmp_path: Path) -> Path:
-    pairs = course_pairs(24)
-    data.save_pairs(tmp_path / "train_data.pkl", data.Pairs(pairs.input[:20], pairs.input[:20].flip(0)))
-    data.save_pairs(tmp_path / "val_data.pkl", data.Pairs(pairs.input[20:], pairs.target[20:]))
-    return tmp_path
 
 
 def n2n(*arguments: object) -> int:

@@ -9,20 +9,10 @@ import pytest
 from PIL import Image
 from skimage import data as photos
 
-from n2n_core import data
 from n2n_core.cli.study import _data, _minutes
 from tests.core.test_cli import n2n, refusal
-from tests.pictures import course_pairs
 
 SCALE = 0.0004
-
-
-@pytest.fixture
-def course_data(tmp_path: Path) -> Path:
-    pairs = course_pairs(24)
-    data.save_pairs(tmp_path / "train_data.pkl", data.Pairs(pairs.input[:20], pairs.input[:20].flip(0)))
-    data.save_pairs(tmp_path / "val_data.pkl", data.Pairs(pairs.input[20:], pairs.target[20:]))
-    return tmp_path
 
 
 def test_a_study_prints_its_table_and_writes_its_files(
