@@ -33,12 +33,14 @@ class Recipe:
 
 
 RECIPES = {"torch": Recipe("adam", 1e-3), "scratch": Recipe("sgd", 0.1)}
+WAYS = (("torch", "float32"), ("torch", "bfloat16"), ("scratch", "float32"))
+"""Models, and the precisions in which they are trained; the plain loop's is float32."""
 
 
-def ours(model: str, noisy: Tensor, target: Tensor) -> Run:
+def ours(model: str, noisy: Tensor, target: Tensor, precision: str = "float32") -> Run:
     """One step of our learner, on the model's own engine."""
     recipe, network = RECIPES[model], networks.model(model).build()
-    learner = make_learner(network, recipe.optimizer, 0.0, "float32", noisy.device)
+    learner = make_learner(network, recipe.optimizer, 0.0, precision, noisy.device)
     return finished(lambda: learner.step(noisy, target, recipe.lr), noisy.device)
 
 
@@ -74,16 +76,16 @@ def finished(step: Run, device: torch.device) -> Run:
 
 
 def table(device: torch.device, pairs: int) -> None:
-    """Print a line for each model and batch size."""
+    """Print a line for each model, precision and batch size."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-    print(f"\n{name:10}{'batch':>6}{'ours':>10}{'plain':>10}{'ratio':>7}  quartiles")
-    for model in RECIPES:
+    print(f"\n{name:18}{'batch':>6}{'ours':>10}{'plain':>10}{'ratio':>7}  quartiles")
+    for model, precision in WAYS:
         for batch in BATCHES:
             noisy, target = torch.rand(2, batch, 3, 32, 32, device=device)
-            result = compare(ours(model, noisy, target), plain(model, noisy, target), pairs)
+            result = compare(ours(model, noisy, target, precision), plain(model, noisy, target), pairs)
             speeds = f"{batch / result.first:10.0f}{batch / result.second:10.0f}"
             spread = f"{result.ratio:7.2f}  {result.lower:.2f} to {result.upper:.2f}"
-            print(f"{model:10}{batch:6}{speeds}{spread}", flush=True)
+            print(f"{model + ' ' + precision:18}{batch:6}{speeds}{spread}", flush=True)
 
 
 def main() -> None:

@@ -39,7 +39,8 @@ def section(name: str, study: Study, records: list[results.Record]) -> str:
     """What goes between the markers."""
     scale, seeds = records[0]["scale"], {record["seed"] for record in records}
     repeats = f" --repeats {len(seeds)}" if len(seeds) != max(run.repeats for run in study.runs) else ""
-    command = f"    n2n study {name} data -o runs/{name} --scale {scale:g}{repeats}"
+    precision = "" if records[0]["precision"] == "float32" else f" --precision {records[0]['precision']}"
+    command = f"    n2n study {name} data -o runs/{name} --scale {scale:g}{precision}{repeats}"
     plot = "" if study.kind is Kind.PICTURES else f"\n![{study.title}](studies/{name}.png)\n"
     return f"\n{command}\n{plot}\n{table.figures(study, records)}\n"
 

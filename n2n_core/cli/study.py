@@ -14,6 +14,7 @@ from n2n_core.cli.command import Commands, add_command
 from n2n_core.cli.data import CLEAN, TRAINING, VALIDATION, describe, write_data
 from n2n_core.cli.interrupt import StopOnInterrupt
 from n2n_core.device import set_threads
+from n2n_core.recipe import PRECISIONS
 from n2n_core.studies import PAIRS, Progress, StudyData
 
 
@@ -28,6 +29,9 @@ def add(commands: Commands) -> None:
         "-o", "--output", type=Path, required=True, help="folder of the study; goes on there"
     )
     command.add_argument("--scale", type=float, default=1.0, help=f"share of the report's {PAIRS:,} pairs")
+    command.add_argument(
+        "--precision", choices=PRECISIONS, default="float32", help="bfloat16: half the time on many devices"
+    )
     command.add_argument("--repeats", type=int, help="runs of each kind; the study's own number if not given")
     command.add_argument("--jobs", type=int, default=1, help="runs at a time: on a GPU, small ones share it")
     command.add_argument("--device", default="auto", help="auto, cpu or cuda")
@@ -44,7 +48,8 @@ def run_study(options: argparse.Namespace) -> int:
     with StopOnInterrupt() as stop, tqdm(total=1.0, bar_format=BAR, disable=not sys.stderr.isatty()) as bar:
         complete = studies.conduct(
             study, pairs, options.output,
-            scale=options.scale, repeats=options.repeats, jobs=options.jobs, device=options.device,
+            scale=options.scale, precision=options.precision, repeats=options.repeats,
+            jobs=options.jobs, device=options.device,
             on_progress=lambda progress: _show(progress, bar),
             should_stop=lambda: stop.requested,
         )  # fmt: skip

@@ -25,6 +25,7 @@ def conduct(
     folder: Path,
     *,
     scale: float = 1.0,
+    precision: str = "float32",
     repeats: int | None = None,
     jobs: int = 1,
     device: str = "auto",
@@ -35,6 +36,7 @@ def conduct(
 
     Args:
         scale: multiplies the number of training pairs.
+        precision: of the networks on torch.nn, one of ``recipe.PRECISIONS``.
         repeats: runs of each kind, instead of the study's own number.
         jobs: runs at a time.
         should_stop: asked between steps; once true, what is under way is saved and the study ends.
@@ -47,13 +49,19 @@ def conduct(
         DataError: there are fewer pairs than the study needs at this scale.
     """
     check_budget(scale, repeats, jobs)
+    study = study.computed_in(precision)
     needed, found = study.pairs(scale), len(data.train.input)
     if found < needed:
         raise DataError(
             f"the data has {found} training pairs, expected {needed} at scale {scale}: "
             f"take a scale of {found / needed * scale:.2g} or less, or more data"
         )
-    made = {"study": study.title, "scale": scale, "data": weights.fingerprint(*data.train, *data.validation)}
+    made = {
+        "study": study.title,
+        "scale": scale,
+        "precision": precision,
+        "data": weights.fingerprint(*data.train, *data.validation),
+    }
     done = {(record["run"], record["seed"]) for record in _own(folder, made)}
     planned = [
         (run, seed)

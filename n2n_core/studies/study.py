@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from n2n_core.networks import Architecture
+from n2n_core.networks import Architecture, pick_engine
 from n2n_core.recipe import TrainConfig
 
 PAIRS = 50_000
@@ -44,6 +44,11 @@ class Run:
     series: str = "ours"
     clean: bool = False
     ensemble: bool = False
+
+    def computed_in(self, precision: str) -> Run:
+        """The same run in another precision; scratch networks know float32 alone."""
+        by_hand = pick_engine(self.config.engine, self.architecture.engine) == "scratch"
+        return self if by_hand else replace(self, config=replace(self.config, precision=precision))
 
     def pairs(self, scale: float) -> int:
         """How many pairs it trains on; at least a batch."""
@@ -84,6 +89,10 @@ class Study:
     band: tuple[tuple[float, float], tuple[float, float]] | None = None
     epochs: bool = False
     loss: bool = False
+
+    def computed_in(self, precision: str) -> Study:
+        """The same study, its networks on torch.nn in another precision."""
+        return replace(self, runs=tuple(run.computed_in(precision) for run in self.runs))
 
     def pairs(self, scale: float) -> int:
         """How many pairs the largest of its runs trains on."""

@@ -26,10 +26,12 @@ def figures(study: Study, records: Sequence[Record]) -> str:
 def budget(records: Sequence[Record]) -> str:
     """The scale, the data's noise, the machine and the time."""
     first, seconds = records[0], sum(record["seconds"] for record in records)
+    precisions = " and ".join(dict.fromkeys(record["config"]["precision"] for record in records))
     noisy = f"{first['noisy_psnr']:.2f} dB per image, {first['noisy_psnr_pooled']:.2f} pooled"
     return (
-        f"**Scale {first['scale']:g}** of the report's training pairs. Noisy pictures: {noisy} "
-        f"(the report's: {NOISY:.2f} per image). {_machines(records)}; {seconds / 60:.1f} minutes in all."
+        f"**Scale {first['scale']:g}** of the report's training pairs, in {precisions}. "
+        f"Noisy pictures: {noisy} (the report's: {NOISY:.2f} per image). "
+        f"{_machines(records)}; {seconds / 60:.1f} minutes in all."
     )
 
 

@@ -26,9 +26,6 @@ def test_a_table_has_a_line_for_each_case(
     monkeypatch.setattr(training, "BATCHES", (1, 2))
     training.table(torch.device("cpu"), pairs=2)
     lines = capsys.readouterr().out.splitlines()[2:]
-    assert [line.split()[:2] for line in lines] == [
-        ["torch", "1"],
-        ["torch", "2"],
-        ["scratch", "1"],
-        ["scratch", "2"],
+    assert [line.split()[:3] for line in lines] == [
+        [*way, batch] for way in training.WAYS for batch in ("1", "2")
     ]

@@ -48,7 +48,8 @@ def record(run: str, psnr: float, seed: int = 0, epochs: int = 2) -> Record:
         for epoch in range(1, epochs + 1)
     ]
     return {
-        "run": run, "seed": seed, "scale": 0.01, "parameters": 1234, "pairs": 500, "seconds": 10.0 + 2 * seed,
+        "run": run, "seed": seed, "scale": 0.01, "precision": "float32", "config": {"precision": "float32"},
+        "parameters": 1234, "pairs": 500, "seconds": 10.0 + 2 * seed,
         "psnr": psnr, "psnr_pooled": psnr - 1, "noisy_psnr": 21.0, "noisy_psnr_pooled": 20.0,
         "ensemble_psnr": psnr + 0.25, "ensemble_psnr_pooled": psnr - 0.75, "history": history,
         "versions": {"n2n": "0.1.0", "torch": "2.13.0", "python": "3.12.1"},

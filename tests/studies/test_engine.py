@@ -71,6 +71,14 @@ def test_what_has_a_result_is_not_done_again(tmp_path: Path) -> None:
     assert len(read(tmp_path)) == 9
 
 
+def test_networks_on_torch_are_trained_in_the_precision_that_is_asked_for(tmp_path: Path) -> None:
+    conducted(tmp_path, precision="bfloat16", repeats=1)
+    precisions = {record["run"]: record["config"]["precision"] for record in read(tmp_path)}
+    assert precisions == {"first": "bfloat16", "second": "float32", "clean": "bfloat16"}
+    with pytest.raises(ConfigError, match="holds results with precision 'bfloat16', expected 'float32'"):
+        conducted(tmp_path)
+
+
 def test_a_complete_run_keeps_its_model_and_no_checkpoint(tmp_path: Path) -> None:
     conducted(tmp_path)
     home = run_folder(tmp_path, RUNS[1], 1)

@@ -28,7 +28,7 @@ def test_figures_stand_beside_the_reports() -> None:
 def test_the_scale_the_machine_and_what_was_not_run_are_told() -> None:
     text = markdown(STUDY, RECORDS)
     assert text.startswith("# Study: a small study\n\nIt says little.\n")
-    assert "**Scale 0.01** of the report's" in text
+    assert "**Scale 0.01** of the report's training pairs, in float32." in text
     assert "21.00 dB per image, 20.00 pooled" in text
     assert "Abacus 1 (CPU threads: 2), n2n 0.1.0, torch 2.13.0, Python 3.12.1; 0.5 minutes in all." in text
     assert text.endswith("Not run: clean.\n")
