@@ -1,4 +1,4 @@
-"""The reports' networks on torch.nn; their configurations are in ``networks``."""
+"""The networks on torch.nn; their configurations are in ``networks``."""
 
 from __future__ import annotations
 
@@ -43,6 +43,58 @@ class AutoEncoder(nn.Module):
             x = torch.cat([first, x], dim=1)
         output: Tensor = self.layers[-1](x).sigmoid()
         return output
+
+
+class UNet(nn.Module):
+    """``(N, 3, H, W)`` to ``(N, 3, H, W)``, H and W multiples of ``2^levels``; see ``networks.UNet``.
+
+    Layers stand in the order in which they are applied, from which ``tiling`` reads the context.
+    """
+
+    def __init__(self, channels: Sequence[int], blocks: Sequence[int]) -> None:
+        super().__init__()
+        steps = list(zip(channels, channels[1:], blocks, strict=False))  # from a level to the one below
+        self.enter = nn.Conv2d(3, channels[0], kernel_size=4, stride=2, padding=1)
+        self.down = nn.ModuleList(
+            nn.ModuleList([_blocks(high, count), nn.Conv2d(high, low, kernel_size=2, stride=2)])
+            for high, low, count in steps
+        )
+        self.bottom = _blocks(channels[-1], blocks[-1])
+        self.up = nn.ModuleList(
+            nn.ModuleList([nn.ConvTranspose2d(low, high, kernel_size=2, stride=2), _blocks(high, count)])
+            for high, low, count in reversed(steps)
+        )
+        self.leave = nn.Conv2d(channels[0], 4 * 3, kernel_size=3, padding=1)
+        self.shuffle = nn.PixelShuffle(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features, skips = self.enter(x), []
+        for blocks, shrink in self.down:
+            features = blocks(features)
+            skips.append(features)
+            features = shrink(features)
+        features = self.bottom(features)
+        for grow, blocks in self.up:
+            features = blocks(grow(features).add_(skips.pop()))
+        output: Tensor = x + self.shuffle(self.leave(features))
+        return output
+
+
+class Residual(nn.Module):
+    """``x + conv(relu(conv(x)))``, all ``(N, C, H, W)``."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, kernel_size=3, padding=1)
+        self.second = nn.Conv2d(channels, channels, kernel_size=3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = self.second(self.first(x).relu_()).add_(x)
+        return output
+
+
+def _blocks(channels: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(Residual(channels) for _ in range(count)))
 
 
 def strided_autoencoder(channels: int, hidden: int) -> nn.Module:

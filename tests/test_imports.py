@@ -15,7 +15,7 @@ LEVELS = [
     {"image", "networks", "samples", "events", "checkpoints", "ensemble", "fast_training"},
     {"data", "tiling", "averaging", "weights", "learners", "fast_path", "plots"},
     {"recipe", "datasets", "onnx_file", "precision", "cuda_graphs"},
-    {"sampling", "cuda_path"},
+    {"sampling", "cuda_path", "recipe_file"},
     {"validation"},
     {"inference", "train"},
     {"course", "studies"},
