@@ -8,7 +8,7 @@ keys those of ``n2n data``) or ``clean`` (pictures that noise is added to).
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,12 @@ from n2n_core.errors import ConfigError
 from n2n_core.recipe import TrainConfig
 
 TABLES = ("train", "data")
-COURSE = ("pairs", "validation", "held_out", "size", "min_block", "short_side", "seed")
-DATA = {"course": COURSE, "clean": ()}
-"""The kinds of data that photos can become, and what can be said of each."""
+COURSE = dict.fromkeys(("pairs", "validation", "size", "min_block", "short_side", "seed"), "int")
+DATA = {"course": {"kind": "str", **COURSE, "held_out": "float"}, "clean": {"kind": "str"}}
+"""The kinds of data that photos can become, and the types of what can be said of each."""
 
-FIELDS = tuple(field.name for field in fields(TrainConfig) if field.name != "initial")
+TYPES = {"int": int, "float": (int, float), "bool": bool, "str": str, "dict": dict}
+EXPECTED = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def load(path: Path) -> Recipe:
     """The recipe in ``path``.
 
     Raises:
-        ConfigError: no such file, not TOML, or a key that no recipe has; values are checked where used.
+        ConfigError: no such file, not TOML, a key that no recipe has, or a value of another type.
     """
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -44,30 +45,24 @@ def load(path: Path) -> Recipe:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}), expected a recipe") from error
     except ValueError as error:
         raise ConfigError(f"{path}: not TOML ({error})") from error
-    _check(path, "table", tables, TABLES)
-    for name, table in tables.items():
-        if not isinstance(table, dict):
-            raise ConfigError(f"{path}: {name} is {table!r}, expected a table")
+    _check(path, "table", tables, dict.fromkeys(TABLES, "dict"))
     train, data = tables.get("train", {}), tables.get("data", {})
-    _check(path, "train", train, FIELDS)
+    known = {field.name: str(field.type) for field in fields(TrainConfig) if field.name != "initial"}
+    _check(path, "train", train, known)
+    if data and data.get("kind") not in DATA:
+        raise ConfigError(f"{path}: data.kind is {data.get('kind')!r}, expected one of: {', '.join(DATA)}")
     if data:
-        if data.get("kind") not in DATA:
-            raise ConfigError(
-                f"{path}: data.kind is {data.get('kind')!r}, expected one of: {', '.join(DATA)}"
-            )
-        _check(path, "data", data, ("kind", *DATA[data["kind"]]))
+        _check(path, "data", data, DATA[data["kind"]])
     return Recipe(train, data)
 
 
-def configured(recipe: Recipe, given: Mapping[str, Any]) -> TrainConfig:
-    """The recipe's training, but for what is ``given``; the rest are ``TrainConfig``'s own values."""
-    try:
-        return TrainConfig(**{**recipe.train, **given})
-    except TypeError as error:  # a value of another type than its field's
-        raise ConfigError(f"the recipe's values do not fit: {error}") from error
-
-
-def _check(path: Path, what: str, found: Iterable[str], known: Iterable[str]) -> None:
-    for name in found:
-        if name not in (known := tuple(known)):
-            raise ConfigError(f"{path}: {what} has no {name!r}, expected one of: {', '.join(known)}")
+def _check(path: Path, table: str, found: Mapping[str, Any], known: Mapping[str, str]) -> None:
+    """Raise unless every key is ``known``, and its value of the type that is noted there."""
+    for name, value in found.items():
+        if name not in known:
+            raise ConfigError(f"{path}: {table} has no {name!r}, expected one of: {', '.join(known)}")
+        kind = known[name].partition(" ")[0].partition("[")[0]  # of "int | None", "dict[str, Any]"
+        fits = isinstance(value, TYPES[kind]) and (kind == "bool") == isinstance(value, bool)
+        if not fits:
+            where = name if table in ("table", "train") else f"{table}.{name}"
+            raise ConfigError(f"{path}: {where} is {value!r}, expected {EXPECTED.get(kind, 'a table')}")

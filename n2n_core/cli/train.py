@@ -88,7 +88,7 @@ def run_training(options: argparse.Namespace) -> int:
     recipe = recipe_file.load(options.recipe) if options.recipe else recipe_file.Recipe({}, {})
     names = [field.name for field in fields(TrainConfig)]
     given = {name: getattr(options, name) for name in names if hasattr(options, name)}
-    config = recipe_file.configured(recipe, given)
+    config = TrainConfig(**{**recipe.train, **given})
     folder = _prepared(options.data, recipe, config, options.output)
     scenes, validation, card = _data(folder, options.validation_data)
     with StopOnInterrupt() as stop, tqdm(unit="step", disable=not sys.stderr.isatty()) as bar:
