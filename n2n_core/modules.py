@@ -55,28 +55,47 @@ class UNet(nn.Module):
         super().__init__()
         steps = list(zip(channels, channels[1:], blocks, strict=False))  # from a level to the one below
         self.enter = nn.Conv2d(3, channels[0], kernel_size=4, stride=2, padding=1)
-        self.down = nn.ModuleList(
-            nn.ModuleList([_blocks(high, count), nn.Conv2d(high, low, kernel_size=2, stride=2)])
-            for high, low, count in steps
-        )
+        self.down = nn.ModuleList(Down(high, low, count) for high, low, count in steps)
         self.bottom = _blocks(channels[-1], blocks[-1])
-        self.up = nn.ModuleList(
-            nn.ModuleList([nn.ConvTranspose2d(low, high, kernel_size=2, stride=2), _blocks(high, count)])
-            for high, low, count in reversed(steps)
-        )
+        self.up = nn.ModuleList(Up(low, high, count) for high, low, count in reversed(steps))
         self.leave = nn.Conv2d(channels[0], 4 * 3, kernel_size=3, padding=1)
         self.shuffle = nn.PixelShuffle(2)
 
     def forward(self, x: Tensor) -> Tensor:
         features, skips = self.enter(x), []
-        for blocks, shrink in self.down:
-            features = blocks(features)
-            skips.append(features)
-            features = shrink(features)
+        for down in self.down:
+            features, skip = down(features)
+            skips.append(skip)
         features = self.bottom(features)
-        for grow, blocks in self.up:
-            features = blocks(grow(features).add_(skips.pop()))
+        for up in self.up:
+            features = up(features, skips.pop())
         output: Tensor = x + self.shuffle(self.leave(features))
+        return output
+
+
+class Down(nn.Module):
+    """From a level, ``(N, high, H, W)``, to the one below; gives that, and what goes up again."""
+
+    def __init__(self, high: int, low: int, count: int) -> None:
+        super().__init__()
+        self.blocks = _blocks(high, count)
+        self.shrink = nn.Conv2d(high, low, kernel_size=2, stride=2)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.blocks(x)
+        return self.shrink(x), x
+
+
+class Up(nn.Module):
+    """From a level, ``(N, low, H, W)``, to the one above, with what went down there."""
+
+    def __init__(self, low: int, high: int, count: int) -> None:
+        super().__init__()
+        self.grow = nn.ConvTranspose2d(low, high, kernel_size=2, stride=2)
+        self.blocks = _blocks(high, count)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        output: Tensor = self.blocks(self.grow(x).add_(skip))
         return output
 
 

@@ -21,7 +21,13 @@ COURSE = dict.fromkeys(("pairs", "validation", "size", "min_block", "short_side"
 DATA = {"course": {"kind": "str", **COURSE, "held_out": "float"}, "clean": {"kind": "str"}}
 """The kinds of data that photos can become, and the types of what can be said of each."""
 
-TYPES = {"int": int, "float": (int, float), "bool": bool, "str": str, "dict": dict}
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "int": int,
+    "float": (int, float),
+    "bool": bool,
+    "str": str,
+    "dict": dict,
+}
 EXPECTED = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
 
 
