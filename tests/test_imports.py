@@ -10,7 +10,20 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LEVELS = [
     {"errors"},
-    {"noise", "metrics", "files", "device", "schedule", "scratch", "png", "neighbours", "pace", "client"},
+    {
+        "noise",
+        "metrics",
+        "files",
+        "device",
+        "schedule",
+        "scratch",
+        "png",
+        "neighbours",
+        "pace",
+        "client",
+        "noise_level",
+        "auto_model",
+    },
     {"modules", "report"},
     {"image", "networks", "samples", "events", "checkpoints", "ensemble", "fast_training"},
     {"data", "tiling", "averaging", "weights", "learners", "fast_path", "plots"},
