@@ -86,8 +86,8 @@ def _patches(image: Array, side: int) -> Array:
     height, width = windows.shape[1:3]
     rows = min(height, max(1, round((PATCHES * height / width) ** 0.5)))
     columns = min(width, PATCHES // rows)
-    places = np.ix_(_evenly(height, rows), _evenly(width, columns))
-    return windows[:, *places].reshape(len(image), -1, side**2)
+    down, across = np.ix_(_evenly(height, rows), _evenly(width, columns))
+    return windows[:, down, across].reshape(len(image), -1, side**2)
 
 
 def _evenly(length: int, count: int) -> NDArray[np.intp]:
@@ -112,4 +112,4 @@ def _variance(coefficients: Array) -> float:
     """Of each channel's noise, the mean over channels; ``coefficients`` are ``(C, P, frequencies)``."""
     freedom = coefficients.shape[2]
     median = np.median(np.square(coefficients).mean(2), axis=1)
-    return float(median.mean()) / (1 - 2 / (9 * freedom)) ** 3  # Wilson and Hilferty's approximation
+    return float(median.mean() / (1 - 2 / (9 * freedom)) ** 3)  # Wilson and Hilferty's approximation
