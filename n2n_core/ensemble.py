@@ -15,8 +15,13 @@ from itertools import product
 from typing import Any, Generic, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
+from n2n_core.image import Picture
 from n2n_core.tiling import Images
+
+WHITE = 8 / 255
+"""The spread that is white in its picture, and all above it: fixed, so that pictures can be compared."""
 
 
 @dataclass(frozen=True)
@@ -84,3 +89,8 @@ def self_ensemble(denoise: Callable[[Images], Images], images: Images) -> Ensemb
     (1, 3, 4, 6)
     """
     return combine(symmetry.undo(denoise(symmetry(images))) for symmetry in SYMMETRIES)
+
+
+def spread_picture(spread: NDArray[np.float32]) -> Picture:
+    """A spread ``(1, H, W)`` as a grey picture: black is 0, white is ``WHITE``, linear in between."""
+    return Picture((spread / WHITE).clip(0, 1).astype(np.float32))
