@@ -23,7 +23,7 @@ BASE = "torch"
 class Case(NamedTuple):
     """Pictures that are denoised at once, and their side."""
 
-    count: int
+    pictures: int
     side: int
 
 
@@ -32,7 +32,7 @@ CASES = (Case(1, 32), Case(32, 32), Case(1, 256), Case(1, 1024))
 
 def against_base(model: str, case: Case, pairs: int) -> Comparison:
     """``model``'s seconds, ``BASE``'s, and how much faster it is."""
-    pictures = torch.rand(case.count, 3, case.side, case.side, generator=Generator().manual_seed(0))
+    pictures = torch.rand(case.pictures, 3, case.side, case.side, generator=Generator().manual_seed(0))
     ours, base = (Denoiser(networks.model(name).build(), "cpu") for name in (model, BASE))
     return compare(lambda: ours(pictures), lambda: base(pictures), pairs)
 
@@ -49,7 +49,7 @@ def main() -> None:
     for model in networks.MODELS:
         for case in CASES if model != BASE else ():
             found = against_base(model, case, options.pairs)
-            pictures = f"{case.count} x {case.side} px"
+            pictures = f"{case.pictures} x {case.side} px"
             times = f"{found.first * 1e3:10.1f}{found.second * 1e3:10.1f}"
             print(
                 f"{model:10}{pictures:>12}{times}{found.ratio:8.2f}  {found.lower:.2f} to {found.upper:.2f}"
