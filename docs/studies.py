@@ -19,7 +19,8 @@ def main(runs: Path) -> None:
     """Write the page, and the plots beside it."""
     text = PAGE.read_text()
     for name, study in STUDIES.items():
-        if records := results.read(runs / name):
+        if (runs / name / "plot.png").exists():  # else it is under way
+            records = results.read(runs / name)
             block = section(name, study, records)
             text = re.sub(
                 markers(name), lambda found, block=block: found[1] + block + found[2], text, flags=re.DOTALL

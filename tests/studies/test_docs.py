@@ -30,7 +30,7 @@ def test_every_study_has_results_with_their_command_and_scale(name: str) -> None
     found = re.search(rf"<!-- {name} -->\n(.*?)<!-- end of {name} -->\n\n\w", text, re.DOTALL)
     assert found
     assert f"    n2n study {name} data -o runs/{name} --scale " in found[1]
-    assert "**Scale 0." in found[1]
+    assert re.search(r"\*\*Scale (1|0\.\d+)\*\*", found[1])
 
 
 def test_results_take_the_place_of_older_ones(script: dict[str, Any], tmp_path: Path) -> None:
