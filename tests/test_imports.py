@@ -18,7 +18,7 @@ LEVELS = [
     {"sampling", "cuda_path"},
     {"validation"},
     {"inference", "train"},
-    {"course", "studies"},
+    {"course", "studies", "evaluation"},
     {"cli"},
 ]
 WEB = {"fastapi", "starlette", "uvicorn"}

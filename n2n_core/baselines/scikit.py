@@ -15,8 +15,8 @@ NLM_H = 0.8
 TV_WEIGHT = 0.1 / 0.155
 """Of sigma: the documentation's example, "Denoising a picture", takes 0.1 for noise of 0.155.
 
-Chambolle's own rule, to enlarge the weight until the residual has sigma's variance, smooths more, takes
-four runs, and was up to 1.3 dB worse on photos.
+Chambolle's own rule, to enlarge the weight until the residual has sigma's variance, smooths more and takes
+four runs; on two photos it was 0.6 dB better to 1.3 dB worse.
 """
 
 

@@ -16,7 +16,7 @@ def counted(network: nn.Module, side: int) -> float:
         image = torch.zeros(1, 3, side, side)
     with FlopCounterMode(display=False) as counter:
         network.to("meta")(image)
-    return counter.get_total_flops() / 2 / side**2
+    return float(counter.get_total_flops() / 2 / side**2)
 
 
 def shuffling() -> nn.Module:
