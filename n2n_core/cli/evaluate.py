@@ -18,7 +18,7 @@ from n2n_core.cli.recipe import corruption
 from n2n_core.device import pick_device, set_threads
 from n2n_core.errors import ConfigError
 from n2n_core.evaluation.batches import Batch, find_pairs, of_clean, of_file, of_pairs, pictures
-from n2n_core.evaluation.compare import Comparison, compare
+from n2n_core.evaluation.compare import NOISY, Comparison, compare
 from n2n_core.evaluation.methods import Method, classical, network
 from n2n_core.evaluation.sheet import Sheet
 from n2n_core.evaluation.table import markdown
@@ -74,6 +74,9 @@ def evaluate(options: argparse.Namespace) -> None:
 def _methods(options: argparse.Namespace) -> dict[str, Method]:
     """All that was asked for, before anything is measured."""
     classics = baselines.chosen(options.against)
+    for model in options.model:
+        if model in (NOISY, *classics):
+            raise ConfigError(f"model is {model!r}, expected a name that no other row of the table has")
     paths = {model: model_path(model, options.weights) for model in options.model}
     networks = {model: network(path, options.device, options.engine) for model, path in paths.items()}
     return networks | {name: classical(baseline, options.threads) for name, baseline in classics.items()}

@@ -108,7 +108,7 @@ def find_pairs(
             suffix = max(fitting, key=len)
             by_suffix[suffix][path.with_name(path.stem.removesuffix(suffix))] = path
     noisy, clean = by_suffix.values()
-    for scene in noisy.keys() ^ clean.keys():
+    for scene in sorted(noisy.keys() ^ clean.keys()):
         alone = noisy.get(scene) or clean[scene]
         other = clean_suffix if scene in noisy else noisy_suffix
         raise DataError(f"{alone}: has no partner, expected {scene.name}{other}{alone.suffix} beside it")

@@ -161,6 +161,9 @@ def test_bad_commands_are_one_line(
     assert "suffix is '.jpg', expected '.png'" in refusal(
         capsys, "evaluate", clean, *noise, "--sheet", tmp_path / "x.jpg"
     )
+    for name in ("noisy", "tv"):
+        line = refusal(capsys, "evaluate", clean, *noise, "--model", name, "--against", "tv")
+        assert f"model is '{name}', expected a name that no other row" in line
     (pairs / "1_mean.png").unlink()
     assert "1_real.png: has no partner, expected 1_mean.png" in refusal(capsys, "evaluate", pairs, *ends)
     (clean / "1.png").write_bytes(b"no picture")
