@@ -11,14 +11,14 @@ ROOT = Path(__file__).parent.parent
 LEVELS = [
     {"errors"},
     {"noise", "metrics", "files", "device", "schedule", "scratch", "png", "neighbours", "pace", "client"},
-    {"modules", "report", "noise_level", "auto_model", "similarity"},
-    {"image", "networks", "samples", "events", "checkpoints", "fast_training"},
+    {"modules", "report", "noise_level", "auto_model", "similarity", "baselines"},
+    {"image", "networks", "samples", "events", "checkpoints", "fast_training", "cost"},
     {"data", "tiling", "averaging", "weights", "learners", "fast_path", "plots"},
     {"recipe", "datasets", "onnx_file", "precision", "cuda_graphs", "ensemble", "blend"},
     {"sampling", "cuda_path", "recipe_file"},
     {"validation"},
     {"inference", "train"},
-    {"course", "studies"},
+    {"course", "studies", "evaluation"},
     {"cli"},
 ]
 WEB = {"fastapi", "starlette", "uvicorn"}
