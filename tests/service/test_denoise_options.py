@@ -26,7 +26,7 @@ from tests.service.serving import serving
 
 pytestmark = pytest.mark.anyio
 PNG = file(drawn("RGB"))
-ENSEMBLE = {"self_ensemble": "true", "model": "scratch"}
+ENSEMBLE: dict[str, Any] = {"self_ensemble": "true", "model": "scratch"}
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +51,8 @@ def parts(response: httpx.Response) -> dict[str, bytes]:
     head = f"Content-Type: {response.headers['content-type']}\r\n\r\n".encode()
     message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + response.content)
     assert message.get_content_type() == "multipart/form-data"
-    found = {}
-    for part in message.iter_parts():  # type: ignore[attr-defined]
+    found: dict[str, Any] = {}
+    for part in message.iter_parts():
         assert part.get_content_disposition() == "form-data"
         found[part["Content-Disposition"].params["name"]] = part.get_payload(decode=True)
     return found
@@ -175,7 +175,8 @@ async def test_auto_chooses_a_served_model_by_the_noise(client: httpx.AsyncClien
         assert float(sent.headers["n2n-noise-level"]) == pytest.approx(level, abs=0.01)
         assert sent.content == (await post(client, content, model="torch")).content
     found = await report(client, content, model="auto")
-    assert (found.model, found.noise.before) == ("torch", pytest.approx(level, rel=1e-4))
+    assert found.model == "torch"
+    assert found.noise.before == pytest.approx(level, rel=1e-4)
 
 
 async def test_a_plain_answer_measures_nothing(client: httpx.AsyncClient) -> None:
@@ -199,7 +200,7 @@ async def test_a_plain_answer_measures_nothing(client: httpx.AsyncClient) -> Non
     ],
 )
 async def test_wrong_parameters_are_refused(
-    client: httpx.AsyncClient, params: dict[str, str], name: str, parts: list[str]
+    client: httpx.AsyncClient, params: dict[str, Any], name: str, parts: list[str]
 ) -> None:
     problem = problems.check(await post(client, **params), 422, "bad_request", *parts)
     assert [error.pointer for error in problem.errors] == [f"query/{name}"]
@@ -247,7 +248,7 @@ async def idle(state: State) -> None:
 async def test_a_hang_up_frees_the_device_of_all_eight() -> None:
     async with serving() as (client, state):
         scheduler, large = state.worker.scheduler, file(drawn("RGB", 700, 700))
-        params = {"self_ensemble": "true", "model": "torch"}
+        params: dict[str, Any] = {"self_ensemble": "true", "model": "torch"}
         task = asyncio.ensure_future(post(client, large, **params))
         async with asyncio.timeout(30):
             while scheduler.pixels < 6 * 700**2:
@@ -261,7 +262,7 @@ async def test_a_hang_up_frees_the_device_of_all_eight() -> None:
 
 
 async def test_a_batch_takes_what_concerns_the_pictures(client: httpx.AsyncClient) -> None:
-    async def batch(**params: str) -> httpx.Response:
+    async def batch(**params: Any) -> httpx.Response:
         headers = {"Accept": "multipart/mixed"}
         return await client.post("/denoise/batch", files={"file": PNG}, params=params, headers=headers)
 
