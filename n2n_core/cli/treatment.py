@@ -108,7 +108,8 @@ class Treatment:
     def _measured(self, colour: Pixels, prefix: str) -> dict[str, float | None]:
         """The noise level, and PSNR and SSIM if there is a reference; of 8 bits, as a saved file has."""
         pixels = to_bytes(torch.from_numpy(colour)).numpy()
-        found: dict[str, float | None] = {"noise": noise_level(pixels.astype(np.float32) / np.float32(255))}
+        level = noise_level(pixels.astype(np.float32) / np.float32(255))
+        found: dict[str, float | None] = {"noise": level * 255}
         if self.reference is not None:
             clean = to_bytes(torch.from_numpy(self.reference)).numpy()
             ratio = psnr(pixels, clean)
@@ -120,4 +121,4 @@ class Treatment:
 def _summary(spread: Pixels | None) -> dict[str, float]:
     if spread is None:
         return {}
-    return {"spread_mean": float(spread.mean()), "spread_p95": float(np.percentile(spread, 95))}
+    return {"spread_mean": 255 * float(spread.mean()), "spread_p95": 255 * float(np.percentile(spread, 95))}
