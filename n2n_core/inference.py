@@ -16,10 +16,10 @@ from n2n_core.fast_path import rewritten
 from n2n_core.modules import Network
 from n2n_core.tiling import BATCH_PIXELS, WINDOW, Pace
 
-WINDOWS = (96, 128, 192, 256, 384, 512, 768)
+WINDOWS = (96, 128, 192, 256, 384, 512)
 """Tile sides that ``calibrate`` tries."""
 
-ENOUGH_SECONDS = 0.3
+ENOUGH_SECONDS = 0.1
 """What takes longer is measured once, or twice."""
 
 COUNTS = (4, 8, 16, 32)
