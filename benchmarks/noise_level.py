@@ -1,7 +1,7 @@
 """How near ``noise_level`` comes to known levels, beside three older estimates.
 
 ``python -m benchmarks.noise_level FOLDER`` adds Gaussian noise to the folder's pictures and prints the
-mean estimate and the worst error over them, in grey levels, and milliseconds a picture.
+mean error and the worst over them, in grey levels, and milliseconds a picture.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from n2n_core.noise_level import Array, noise_level
 
 SIGMAS = (0, 5, 10, 15, 25, 50)
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)[:, None, None]
+KINDS = ("floats", "8 bits", "shot")
+"""Exact, rounded and clipped as in a file, and with a variance in proportion to brightness."""
+
 PATCH, PATCHES = 8, 20_000
 
 
@@ -57,34 +60,39 @@ ESTIMATES: dict[str, Callable[[Array], float]] = {
 }  # fmt: skip
 
 
-def noisy(clean: Array, sigma: float, rng: np.random.Generator, eight_bit: bool) -> Array:
-    """``clean`` with Gaussian noise of ``sigma`` grey levels, perhaps as a file has it."""
-    values = clean * 255 + sigma * rng.standard_normal(clean.shape, np.float32)
-    return (values.round().clip(0, 255) if eight_bit else values) / np.float32(255)
+def noisy(clean: Array, sigma: float, kind: str, rng: np.random.Generator) -> tuple[Array, float]:
+    """``clean`` with Gaussian noise of ``sigma`` grey levels, and its level: ``sigma`` but for ``shot``."""
+    deviation = sigma * np.sqrt(2 * clean) if kind == "shot" else np.full_like(clean, sigma)
+    values = clean * 255 + deviation * rng.standard_normal(clean.shape)
+    if kind == "8 bits":
+        values = values.round().clip(0, 255)
+    return (values / 255).astype(np.float32), float(np.sqrt(np.square(deviation).mean()))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    folder: Path = parser.parse_args().folder
-    clean = [image.decode(path.read_bytes()).colour for path in sorted(folder.glob("*.png"))]
+    parser.add_argument("--crop", type=int, help="of every picture, only so many pixels square")
+    options = parser.parse_args()
+    files = sorted(options.folder.glob("*.png"))
+    clean = [image.decode(path.read_bytes()).colour[:, : options.crop, : options.crop] for path in files]
     grey = [(LUMA * picture).sum(0, keepdims=True) for picture in clean]
-    print(f"{len(clean)} pictures; mean estimate / worst error, in grey levels; ms a picture")
+    print(f"{len(clean)} pictures; mean error / worst error, in grey levels; ms a picture")
     print(f"{'':12}{'':8}{'sigma':>6}" + "".join(f"{name:>24}" for name in ESTIMATES))
     for colours, pictures in {"colour": clean, "grey": grey}.items():
-        for eight_bit in (False, True):
+        for kind in KINDS:
             for sigma in SIGMAS:
                 rng = np.random.default_rng(0)
-                inputs = [noisy(picture, sigma, rng, eight_bit) for picture in pictures]
-                cells = "".join(_cell(estimate, inputs, sigma) for estimate in ESTIMATES.values())
-                print(f"{colours:12}{'8 bits' if eight_bit else 'floats':8}{sigma:6}{cells}", flush=True)
+                inputs = [noisy(picture, sigma, kind, rng) for picture in pictures]
+                cells = "".join(_cell(estimate, inputs) for estimate in ESTIMATES.values())
+                print(f"{colours:12}{kind:8}{sigma:6}{cells}", flush=True)
 
 
-def _cell(estimate: Callable[[Array], float], inputs: list[Array], sigma: float) -> str:
+def _cell(estimate: Callable[[Array], float], inputs: list[tuple[Array, float]]) -> str:
     began = perf_counter()
-    levels = 255 * np.array([estimate(picture) for picture in inputs])
+    errors = np.array([255 * estimate(picture) - level for picture, level in inputs])
     milliseconds = (perf_counter() - began) / len(inputs) * 1000
-    return f"{levels.mean():9.2f} /{np.abs(levels - sigma).max():6.2f}{milliseconds:7.1f}"
+    return f"{errors.mean():+9.2f} /{np.abs(errors).max():6.2f}{milliseconds:7.1f}"
 
 
 if __name__ == "__main__":
