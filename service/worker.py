@@ -74,6 +74,7 @@ class Worker:
     ) -> None:
         self.max_pixels, self.scheduler, self.telemetry = max_pixels, scheduler, telemetry
         self._codecs = ThreadPoolExecutor(codec_threads, thread_name_prefix="codec")
+        self._measuring = ThreadPoolExecutor(1, thread_name_prefix="measure")
         telemetry.watch(lambda: scheduler.pixels)
 
     async def decode(self, data: bytes, timing: Timing, times: int = 1) -> Picture:
@@ -144,9 +145,13 @@ class Worker:
     async def measure(
         self, timing: Timing, function: Callable[P, T], *arguments: P.args, **options: P.kwargs
     ) -> T:
-        """What a function of whole pictures gives, away from the event loop."""
+        """What a function of whole pictures gives, away from the event loop, and from the codecs.
+
+        One at a time: it may take seconds, and several times the picture's memory.
+        """
         began = perf_counter()
-        result = await self._run(partial(function, *arguments, **options))
+        work = partial(function, *arguments, **options)
+        result = await asyncio.get_running_loop().run_in_executor(self._measuring, work)
         timing.measure = (timing.measure or 0.0) + _since(began)
         return result
 
@@ -170,6 +175,7 @@ class Worker:
         """Finish what was taken on."""
         await self.scheduler.close()
         self._codecs.shutdown(cancel_futures=True)
+        self._measuring.shutdown(cancel_futures=True)
 
 
 def _decode_tiny(data: bytes, most: int) -> Picture | None:
