@@ -179,6 +179,7 @@ async def test_a_dataset_is_enough(idle: httpx.AsyncClient, dataset: str) -> Non
         ({"name": "No Name"}, "bad_name", "body/name", "'No Name'"),
         ({"name": "torch"}, "bad_name", "body/name", "shipped"),
         ({"name": "default"}, "bad_name", "body/name", "'default'"),
+        ({"name": "auto"}, "bad_name", "body/name", "'auto'"),
         ({"dataset": UNKNOWN}, "unknown_dataset", "body/dataset", UNKNOWN),
         ({"validation_dataset": UNKNOWN}, "unknown_dataset", "body/validation_dataset", UNKNOWN),
         ({"base": "nobody@3"}, "unknown_model", "body/base", "nobody@3"),
