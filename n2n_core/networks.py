@@ -181,7 +181,6 @@ MODELS: dict[str, Architecture] = {
     "torch": FINAL,
     "scratch": StridedAutoEncoder(),
     "unet": COURSE_UNET,
-    "photo": PHOTO_UNET,
 }
 """What can be trained by name."""
 

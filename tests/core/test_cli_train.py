@@ -27,7 +27,7 @@ CLEAN = """
 kind = "clean"
 
 [train]
-model = "photo"
+model = "unet"
 corruption = { name = "blind", sigma = 0.2 }
 targets = "noisy"
 rounded = 0.5
