@@ -53,7 +53,7 @@ def test_a_file_becomes_a_file(model: str, pictures: Path, tmp_path: Path) -> No
     assert not np.array_equal(np.asarray(result), np.asarray(drawn("RGB")))
 
 
-@pytest.mark.parametrize("model", sorted(weights.read_index()))
+@pytest.mark.parametrize("model", ["scratch", "torch"])
 def test_both_engines_give_the_same_file(model: str, pictures: Path, tmp_path: Path) -> None:
     for engine in ("torch", "scratch"):
         target = tmp_path / f"{engine}.png"
