@@ -4,6 +4,7 @@ A photo that scikit-image ships (NASA's portrait of Eileen Collins, in the publi
 point-sampled, as a renderer would at one sample per pixel, and denoised by the shipped models.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,25 +18,35 @@ from n2n_core.inference import Denoiser
 from n2n_core.metrics import psnr, to_bytes
 from n2n_core.noise import PointSampling
 
-BLOCK, CROP, ZOOM = 4, (slice(0, 96), slice(8, 104)), 3
+Crop = tuple[slice, slice]
 CAPTION, GAP = 28, 6
+FOLDER = Path(__file__).parent
 
 
 def main() -> None:
     """Write the picture."""
-    photo = torch.from_numpy(np.array(data.astronaut())).permute(2, 0, 1) / 255
-    corruption = PointSampling(BLOCK)
-    noisy = to_bytes(corruption(photo, Generator().manual_seed(0)))
-    clean = to_bytes(corruption.clean(photo))
+    portrait, generator = floats(data.astronaut()), Generator().manual_seed(0)
+    sampling = PointSampling(4)
+    noisy, clean = to_bytes(sampling(portrait, generator)), to_bytes(sampling.clean(portrait))
+    face = slice(0, 96), slice(8, 104)
+    write("before_after.png", [row(noisy, clean, ("scratch", "torch", "unet"), face, zoom=3)])
+
+
+def floats(photo: np.ndarray) -> Tensor:
+    """``(H, W, 3)`` bytes as ``(3, H, W)`` floats in [0, 1]."""
+    return torch.from_numpy(photo.copy()).permute(2, 0, 1) / 255
+
+
+def row(
+    noisy: Tensor, clean: Tensor, models: Sequence[str], crop: Crop, zoom: int
+) -> list[tuple[str, Image.Image]]:
+    """The noisy picture, what each model makes of it, and the clean one; captions have PSNRs of the whole."""
     panels = {"noisy": noisy}
-    for name in ("scratch", "torch"):
-        denoised = Denoiser.load(weights.find(name).path, "cpu")(noisy[None] / 255)[0]
-        panels[name] = to_bytes(denoised)
-    panels = {f"{name}, {decibels(image, clean):.1f} dB": image for name, image in panels.items()}
-    panels["clean"] = clean
-    strip([(caption, crop(image)) for caption, image in panels.items()]).save(
-        Path(__file__).with_name("before_after.png"), optimize=True
-    )
+    for name in models:
+        denoiser = Denoiser.load(weights.find(name).path, "cpu")
+        panels[name] = to_bytes(denoiser(noisy[None] / 255)[0])
+    captions = {f"{name}, {decibels(image, clean):.1f} dB": image for name, image in panels.items()}
+    return [(caption, cut(image, crop, zoom)) for caption, image in {**captions, "clean": clean}.items()]
 
 
 def decibels(image: Tensor, clean: Tensor) -> float:
@@ -43,22 +54,24 @@ def decibels(image: Tensor, clean: Tensor) -> float:
     return psnr(image[None], clean[None]).per_image
 
 
-def crop(image: Tensor) -> Image.Image:
+def cut(image: Tensor, crop: Crop, zoom: int) -> Image.Image:
     """The part that is shown, every pixel enlarged."""
-    part = Image.fromarray(image[:, CROP[0], CROP[1]].permute(1, 2, 0).numpy())
-    return part.resize((part.width * ZOOM, part.height * ZOOM), Image.Resampling.NEAREST)
+    part = Image.fromarray(image[:, crop[0], crop[1]].permute(1, 2, 0).numpy())
+    return part.resize((part.width * zoom, part.height * zoom), Image.Resampling.NEAREST)
 
 
-def strip(panels: list[tuple[str, Image.Image]]) -> Image.Image:
-    """The panels side by side, each over its caption."""
-    width, height = panels[0][1].size
-    sheet = Image.new("RGB", (len(panels) * (width + GAP) - GAP, height + CAPTION), "white")
+def write(name: str, rows: Sequence[Sequence[tuple[str, Image.Image]]]) -> None:
+    """The panels of each row side by side, each over its caption."""
+    width, height = rows[0][0][1].size
+    size = len(rows[0]) * (width + GAP) - GAP, len(rows) * (height + CAPTION)
+    sheet = Image.new("RGB", size, "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(17)
-    for index, (caption, panel) in enumerate(panels):
-        left = index * (width + GAP)
-        sheet.paste(panel, (left, 0))
-        draw.text((left + width / 2, height + 4), caption, fill="black", font=font, anchor="ma")
-    return sheet
+    for line, panels in enumerate(rows):
+        for index, (caption, panel) in enumerate(panels):
+            left, top = index * (width + GAP), line * (height + CAPTION)
+            sheet.paste(panel, (left, top))
+            draw.text((left + width / 2, top + height + 4), caption, fill="black", font=font, anchor="ma")
+    sheet.save(FOLDER / name, optimize=True)
 
 
 if __name__ == "__main__":

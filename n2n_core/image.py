@@ -262,7 +262,7 @@ def _to_picture(image: Image.Image, kind: str, metadata: dict[str, Any]) -> Pict
 
 def _pixels(picture: Picture) -> NDArray[np.uint8]:
     """``(H, W, C)``, with alpha last."""
-    pixels = _rounded(picture.colour, 255).astype(np.uint8)
+    pixels = rounded(picture.colour, 255).astype(np.uint8)
     if picture.alpha is not None:
         pixels = np.concatenate([pixels, picture.alpha])
     return np.ascontiguousarray(pixels.transpose(1, 2, 0))
@@ -270,10 +270,10 @@ def _pixels(picture: Picture) -> NDArray[np.uint8]:
 
 def _deep_pixels(picture: Picture) -> NDArray[np.uint16]:
     """``(H, W, 1)``."""
-    return _rounded(picture.colour[0], 65535).astype(np.uint16)[..., None]
+    return rounded(picture.colour[0], 65535).astype(np.uint16)[..., None]
 
 
-def _rounded(values: Pixels, largest: int) -> Pixels:
+def rounded(values: Pixels, largest: int) -> Pixels:
     """From [0, 1] to whole numbers in [0, ``largest``], as ``metrics.to_bytes`` does it."""
     scaled = values * np.float32(largest)
     np.rint(scaled, out=scaled)

@@ -19,6 +19,9 @@ from n2n_core.tiling import BATCH_PIXELS, WINDOW, Pace
 WINDOWS = (96, 128, 192, 256, 384, 512)
 """Tile sides that ``calibrate`` tries."""
 
+ENOUGH_SECONDS = 0.1
+"""What takes longer is measured once, or twice."""
+
 COUNTS = (4, 8, 16, 32)
 """Batches of 32-pixel tiles that are measured on a CPU."""
 
@@ -52,7 +55,7 @@ class Denoiser:
         on_cuda = self.device.type == "cuda"
         self.cuda = CudaPath(self.network, self.geometry, self.device) if on_cuda else None
         usual_window, usual_pixels = _sizes(self.device)
-        self.window = usual_window if window is None else window
+        self.window = self.geometry.window(usual_window) if window is None else window
         self.batch_pixels = usual_pixels if batch_pixels is None else batch_pixels
         self.pace = Pace(self.window, self.batch_pixels)
 
@@ -107,8 +110,8 @@ class Denoiser:
         return min((w for w in windows if costs[w] < 1.05 * min(costs.values())), default=self.window)
 
     def _seconds(self, count: int, side: int) -> float:
-        batch, times = torch.zeros(count, 3, side, side), []
-        for _ in range(3):
+        batch, times = torch.zeros(count, 3, side, side), list[float]()
+        while len(times) < 3 and sum(times) < ENOUGH_SECONDS:
             began = perf_counter()
             self.run(batch)
             times.append(perf_counter() - began)

@@ -15,13 +15,23 @@ CHARBONNIER = 1e-3
 """Errors well below it count as squared, well above it as absolute."""
 
 
+ROUGHNESS = 1e-3
+"""A quarter of a grey level: pictures whose error is far below it count for little."""
+
+
 def charbonnier(output: Tensor, target: Tensor) -> Tensor:
     """``mean(sqrt((x - target)^2 + eps^2))``: absolute error, smooth at 0."""
     return ((output - target).pow(2) + CHARBONNIER**2).sqrt().mean()
 
 
+def rmse(output: Tensor, target: Tensor) -> Tensor:
+    """The mean of the pictures' own root mean squared errors, smooth at 0."""
+    return ((output - target).pow(2).flatten(1).mean(1) + ROUGHNESS**2).sqrt().mean()
+
+
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": nn.functional.mse_loss,
+    "rmse": rmse,
     "l1": nn.functional.l1_loss,
     "charbonnier": charbonnier,
 }

@@ -1,4 +1,4 @@
-"""The reports' networks on torch.nn; their configurations are in ``networks``."""
+"""The networks on torch.nn; their configurations are in ``networks``."""
 
 from __future__ import annotations
 
@@ -43,6 +43,77 @@ class AutoEncoder(nn.Module):
             x = torch.cat([first, x], dim=1)
         output: Tensor = self.layers[-1](x).sigmoid()
         return output
+
+
+class UNet(nn.Module):
+    """``(N, 3, H, W)`` to ``(N, 3, H, W)``, H and W multiples of ``2^levels``; see ``networks.UNet``.
+
+    Layers stand in the order in which they are applied, from which ``tiling`` reads the context.
+    """
+
+    def __init__(self, channels: Sequence[int], blocks: Sequence[int]) -> None:
+        super().__init__()
+        steps = list(zip(channels, channels[1:], blocks, strict=False))  # from a level to the one below
+        self.enter = nn.Conv2d(3, channels[0], kernel_size=4, stride=2, padding=1)
+        self.down = nn.ModuleList(Down(high, low, count) for high, low, count in steps)
+        self.bottom = _blocks(channels[-1], blocks[-1])
+        self.up = nn.ModuleList(Up(low, high, count) for high, low, count in reversed(steps))
+        self.leave = nn.Conv2d(channels[0], 4 * 3, kernel_size=3, padding=1)
+        self.shuffle = nn.PixelShuffle(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features, skips = self.enter(x), []
+        for down in self.down:
+            features, skip = down(features)
+            skips.append(skip)
+        features = self.bottom(features)
+        for up in self.up:
+            features = up(features, skips.pop())
+        output: Tensor = x + self.shuffle(self.leave(features))
+        return output
+
+
+class Down(nn.Module):
+    """From a level, ``(N, high, H, W)``, to the one below; gives that, and what goes up again."""
+
+    def __init__(self, high: int, low: int, count: int) -> None:
+        super().__init__()
+        self.blocks = _blocks(high, count)
+        self.shrink = nn.Conv2d(high, low, kernel_size=2, stride=2)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.blocks(x)
+        return self.shrink(x), x
+
+
+class Up(nn.Module):
+    """From a level, ``(N, low, H, W)``, to the one above, with what went down there."""
+
+    def __init__(self, low: int, high: int, count: int) -> None:
+        super().__init__()
+        self.grow = nn.ConvTranspose2d(low, high, kernel_size=2, stride=2)
+        self.blocks = _blocks(high, count)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        output: Tensor = self.blocks(self.grow(x).add_(skip))
+        return output
+
+
+class Residual(nn.Module):
+    """``x + conv(relu(conv(x)))``, all ``(N, C, H, W)``."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, kernel_size=3, padding=1)
+        self.second = nn.Conv2d(channels, channels, kernel_size=3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = self.second(self.first(x).relu_()).add_(x)
+        return output
+
+
+def _blocks(channels: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(Residual(channels) for _ in range(count)))
 
 
 def strided_autoencoder(channels: int, hidden: int) -> nn.Module:

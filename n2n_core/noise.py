@@ -12,6 +12,7 @@ result is on the image's. torch is imported where noise is drawn: to check a des
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from math import exp, sqrt
 from typing import TYPE_CHECKING
 
 from n2n_core.errors import ConfigError, ShapeError
@@ -160,14 +161,132 @@ class PointSampling:
         return blocks.reshape(*lead, height // k, width // k, k * k)
 
 
+@dataclass(frozen=True)
+class PoissonGaussian:
+    r"""Photon noise and the sensor's own: ``y = P(lam x) / lam + sigma n``, ``n ~ N(0, 1)``.
+
+    Args:
+        lam: photons that a pixel of value 1 receives on average, above 0.
+        sigma: standard deviation of the read noise in the image's units, at least 0.
+
+    Mean ``x``, variance ``x / lam + sigma^2``. The image must not be negative.
+    Source: Foi et al., Practical Poissonian-Gaussian noise modeling (IEEE TIP 2008).
+    """
+
+    lam: float = 100.0
+    sigma: float = 0.02
+
+    def __post_init__(self) -> None:
+        _require(self, "lam", self.lam > 0, "above 0")
+        _require(self, "sigma", self.sigma >= 0, "at least 0")
+
+    def __call__(self, image: Tensor, generator: Generator) -> Tensor:
+        """One noisy copy of ``image``."""
+        return Gaussian(self.sigma)(Poisson(self.lam)(image, generator), generator)
+
+    def clean(self, image: Tensor) -> Tensor:
+        """The image itself."""
+        return image
+
+
+@dataclass(frozen=True)
+class Camera:
+    r"""What is left of a sensor's noise in a developed photo: ``y = x + sqrt(x / lam + sigma^2) (g * n)``.
+
+    Photon and read noise, blurred as demosaicing and compression do: ``g`` is a Gaussian kernel of
+    5x5 pixels and unit energy, so that the variance is that of ``PoissonGaussian``; photon noise is
+    taken as Gaussian.
+
+    Args:
+        lam: photons that a pixel of value 1 receives on average, above 0.
+        sigma: standard deviation of the read noise in the image's units, at least 0.
+        blur: standard deviation of ``g`` in pixels; 0 for white noise.
+
+    Mean ``x``, variance ``max(x, 0) / lam + sigma^2``.
+    """
+
+    lam: float = 100.0
+    sigma: float = 0.02
+    blur: float = 0.7
+
+    def __post_init__(self) -> None:
+        _require(self, "lam", self.lam > 0, "above 0")
+        _require(self, "sigma", self.sigma >= 0, "at least 0")
+        _require(self, "blur", 0 <= self.blur <= 2, "in [0, 2]")
+
+    def __call__(self, image: Tensor, generator: Generator) -> Tensor:
+        """One noisy copy of ``image``."""
+        import torch
+
+        *lead, height, width = image.shape
+        shape = (*lead, height + 4, width + 4)
+        n = torch.randn(shape, generator=generator, dtype=image.dtype, device=generator.device)
+        n = self._blurred(self._blurred(n.to(image.device), -2), -1)
+        return image + (image.clamp(min=0) / self.lam + self.sigma**2).sqrt() * n
+
+    def clean(self, image: Tensor) -> Tensor:
+        """The image itself."""
+        return image
+
+    def _blurred(self, n: Tensor, axis: int) -> Tensor:
+        """``n`` along ``axis``, shorter by 4."""
+        if self.blur == 0:
+            return n.narrow(axis, 2, n.shape[axis] - 4)
+        taps = [exp(-0.5 * (offset / self.blur) ** 2) for offset in range(-2, 3)]
+        energy = sqrt(sum(tap**2 for tap in taps))
+        length = n.shape[axis] - 4
+        parts = (n.narrow(axis, i, length) * (tap / energy) for i, tap in enumerate(taps))
+        return sum(parts, start=n.new_zeros(()))
+
+
+@dataclass(frozen=True)
+class Blind:
+    r"""Noise of a kind and level that nobody knows: each call draws its own, to train blind denoisers.
+
+    Half of the images get ``Gaussian`` noise of a sigma that is uniform in [0, ``sigma``]. The others
+    get ``Camera`` noise: ``lam`` log-uniform from 30 to 10,000, its sigma uniform in [0, ``sigma`` / 2],
+    ``blur`` uniform in [0, 1].
+
+    Args:
+        sigma: the largest standard deviation of the Gaussian noise in the image's units.
+
+    Mean ``x``.
+    """
+
+    sigma: float = 55 / 255
+
+    def __post_init__(self) -> None:
+        _require(self, "sigma", self.sigma >= 0, "at least 0")
+
+    def __call__(self, image: Tensor, generator: Generator) -> Tensor:
+        """One noisy copy of ``image``."""
+        return self.draw(generator)(image, generator)
+
+    def draw(self, generator: Generator) -> Corruption:
+        """A noise of one kind and level: for copies that have both in common."""
+        import torch
+
+        kind, level, light, blur = torch.rand(4, generator=generator, device=generator.device).tolist()
+        if kind < 0.5:
+            return Gaussian(level * self.sigma)
+        return Camera(lam=30 * (10_000 / 30) ** light, sigma=level * self.sigma / 2, blur=blur)
+
+    def clean(self, image: Tensor) -> Tensor:
+        """The image itself."""
+        return image
+
+
 LARGEST = 1e6
 """Of every parameter: float32 is too coarse for more, and torch's Poisson fails."""
 
-Corruption = Gaussian | Poisson | Bernoulli | PointSampling
+Corruption = Gaussian | Poisson | PoissonGaussian | Camera | Blind | Bernoulli | PointSampling
 
 NOISES: dict[str, type[Corruption]] = {
     "gaussian": Gaussian,
     "poisson": Poisson,
+    "poisson-gaussian": PoissonGaussian,
+    "camera": Camera,
+    "blind": Blind,
     "bernoulli": Bernoulli,
     "point-sampling": PointSampling,
 }

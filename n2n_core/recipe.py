@@ -14,7 +14,8 @@ from n2n_core.schedule import SCHEDULES
 
 OPTIMIZERS = ("adam", "sgd")
 PRECISIONS = ("float32", "bfloat16")
-LOSSES = ("mse", "l1", "charbonnier")
+LOSSES = ("mse", "rmse", "l1", "charbonnier")
+TARGETS = ("clean", "noisy")
 MAX_SEED = 2**32 - 1
 MAX_LR = 1e38  # that float32 holds
 MIN_CROP = 8
@@ -24,6 +25,7 @@ CHOICES = {
     "schedule": tuple(SCHEDULES),
     "precision": PRECISIONS,
     "loss": LOSSES,
+    "targets": TARGETS,
 }
 LEAST = {"epochs": 1, "batch_size": 1, "seed": 0, "crop": MIN_CROP, "crops_per_epoch": 1, "patience": 1}
 """The whole numbers, and the smallest that each may be; some may be None."""
@@ -52,10 +54,16 @@ class TrainConfig:
         crop: side in pixels of what is seen of a picture at a time; smaller pictures are seen whole.
         crops_per_epoch: None for as many as cover the pictures (``sampling.py``).
         validation: share of the scenes that is held out, where no others are given.
-        loss: ``mse``; for torch.nn also ``l1`` and ``charbonnier``.
+        loss: ``mse``; for torch.nn also ``rmse`` (each crop's own, so that those with strong noise do
+            not outweigh the others), ``l1`` and ``charbonnier``.
         gamma: weight of Neighbor2Neighbor's regularisation at the run's end; it grows from 0.
         corruption: for clean pictures: a name from ``noise.NOISES`` as ``name``, and its parameters.
             None for the dataset's own.
+        targets: of clean pictures, whether a noisy copy has the ``clean`` picture for its target, or
+            another ``noisy`` copy (Noise2Noise), with noise of the same kind and level.
+        rounded: of clean pictures, the share of inputs that are clipped and rounded to 8 bits, as files
+            are; targets never are, so that their mean is the clean picture.
+        grey: of clean pictures, the share of crops that are made grey before noise is added.
         ema: decay, such as 0.999, of a running mean of the weights, which is then what is validated
             and saved. 0 for none.
         initial: a weights file to start from, or None for random weights.
@@ -81,6 +89,9 @@ class TrainConfig:
     loss: str = "mse"
     gamma: float = 2.0
     corruption: dict[str, Any] | None = None
+    targets: str = "clean"
+    rounded: float = 0.0
+    grey: float = 0.0
     ema: float = 0.0
     initial: str | None = None
 
@@ -97,13 +108,18 @@ class TrainConfig:
         self._require("max_seconds", 0 < seconds < inf, "a number above 0, or none")
         self._require("validation", 0 < self.validation < 1, "a number between 0 and 1")
         self._require("ema", 0 <= self.ema < 1, "a number in [0, 1)")
+        for name in ("rounded", "grey"):
+            self._require(name, 0 <= getattr(self, name) <= 1, "a share from 0 to 1")
         self._require("gamma", 0 <= self.gamma < inf, "a number of at least 0")
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise ConfigError(f"{name} is {getattr(self, name)!r}, expected one of: {', '.join(known)}")
         if self.corruption is not None:
             corruption(self.corruption)
-        if networks.pick_engine(self.engine, networks.model(self.model).engine) == "scratch":
+        engine = networks.pick_engine(self.engine, networks.model(self.model).engine)
+        if engine not in (known := networks.engines(networks.model(self.model))):
+            raise ConfigError(f"engine is {engine!r}, expected {known[0]!r} for model {self.model!r}")
+        if engine == "scratch":
             for name, only in (("precision", "float32"), ("loss", "mse")):
                 self._require(name, getattr(self, name) == only, f"{only!r} for a scratch network")
 

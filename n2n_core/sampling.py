@@ -18,8 +18,9 @@ from torch import Generator, Tensor
 from n2n_core import recipe, tiling, weights
 from n2n_core.data import Pairs
 from n2n_core.errors import ConfigError, DataError
+from n2n_core.metrics import to_bytes
 from n2n_core.neighbours import Neighbours
-from n2n_core.noise import Corruption, PointSampling
+from n2n_core.noise import Blind, Corruption, PointSampling
 from n2n_core.recipe import TrainConfig
 
 SHOTS = {"pairs": 2, "bursts": 2, "single": 1, "clean": 1}
@@ -171,7 +172,7 @@ class Views:
         if scenes.kind not in SHOTS:
             raise DataError(f"the data's kind is {scenes.kind!r}, expected one of: {', '.join(SHOTS)}")
         self.scenes, self.kind = scenes, scenes.kind
-        self.corruption = _corruption(scenes, config)
+        self.corruption, self.config = _corruption(scenes, config), config
         for scene in range(len(scenes)):
             if scenes.shots(scene) < SHOTS[self.kind]:
                 got = f"scene {scene} has {scenes.shots(scene)} shots"
@@ -190,7 +191,24 @@ class Views:
         picture = self._read(scene, 0, rows, columns)
         if self.corruption is None:
             return picture, picture
-        return self.corruption(picture, generator), self.corruption.clean(picture)
+        return self._corrupted(picture, self.corruption, generator)
+
+    def _corrupted(
+        self, picture: Tensor, corruption: Corruption, generator: Generator
+    ) -> tuple[Tensor, Tensor]:
+        """A noisy copy of a clean picture, and its target."""
+        grey = self._happens(self.config.grey, generator)
+        picture = picture.mean(0, keepdim=True) if grey else picture
+        level = corruption.draw(generator) if isinstance(corruption, Blind) else corruption
+        noisy = level(picture, generator)
+        target = level(picture, generator) if self.config.targets == "noisy" else level.clean(picture)
+        if self._happens(self.config.rounded, generator):
+            noisy = to_bytes(noisy).float() / 255
+        return (noisy.expand(3, -1, -1), target.expand(3, -1, -1)) if grey else (noisy, target)
+
+    def _happens(self, share: float, generator: Generator) -> bool:
+        """True with probability ``share``; nothing is drawn where that is 0."""
+        return share > 0 and bool(torch.rand((), generator=generator) < share)
 
     def _shots(self, scene: int, generator: Generator) -> tuple[int, int]:
         if self.kind == "pairs":

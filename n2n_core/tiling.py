@@ -23,10 +23,16 @@ if TYPE_CHECKING:
 
     from n2n_core.modules import Network
 
+LAYERS = ("kernel_size", "scale_factor", "upscale_factor")
+"""What tells layers that move pixels: convolutions, upsamplings, pixel shuffles."""
+
 Images = TypeVar("Images", "NDArray[np.float32]", "Tensor")
 Span = tuple[int, int]
 WINDOW = 128
 """Tile side in pixels on a CPU: the fastest measured (``python -m benchmarks.tiling``)."""
+
+WIDE = 6
+"""Of how many halos a tile's side is at least: then at most 5 in 9 pixels are context."""
 
 BATCH_PIXELS = 4 * WINDOW**2
 """Pixels run at once on a CPU: bounds memory whatever the image's size."""
@@ -49,6 +55,10 @@ class Geometry:
     period: int
     halo: int
     minimum: int
+
+    def window(self, usual: int = WINDOW) -> int:
+        """The side of tiles: ``usual``, or more where the context would outweigh what it is for."""
+        return max(usual, WIDE * self.halo)
 
     def fit(self, length: int) -> int:
         """The smallest allowed length that is at least ``length``."""
@@ -83,7 +93,7 @@ def geometry(network: Network) -> Geometry:
     >>> geometry(MODELS["scratch"].build())
     Geometry(period=4, halo=4, minimum=4)
     """
-    layers = [m for m in network.modules() if hasattr(m, "kernel_size") or hasattr(m, "scale_factor")]
+    layers = [m for m in network.modules() if any(hasattr(m, name) for name in LAYERS)]
     by_axis = [[_AxisLayer.of(layer, axis) for layer in layers] for axis in (0, 1)]
     period = max(_period(axis) for axis in by_axis)
     reach = max(_reach(axis, period) for axis in by_axis)
@@ -106,6 +116,8 @@ class _AxisLayer:
     def of(cls, layer: Any, axis: int) -> _AxisLayer:
         if hasattr(layer, "scale_factor"):
             return cls(scale=int(layer.scale_factor[axis]))  # torch.nn's are floats
+        if hasattr(layer, "upscale_factor"):
+            return cls(scale=layer.upscale_factor)  # a pixel shuffle looks where nearest upsampling does
         kernel, stride, padding, dilation = (
             getattr(layer, name)[axis] for name in ("kernel_size", "stride", "padding", "dilation")
         )

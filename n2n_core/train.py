@@ -43,8 +43,6 @@ MODEL, BEST, SAMPLES = "model.safetensors", "best.safetensors", "samples"
 CHECKPOINT_SECONDS = 60.0
 LOG_STEPS = 50
 LOG_SECONDS = 5.0
-WINDOW, BATCH_PIXELS = 128, 4 * 128**2
-"""Validation's tiles, in pixels: their side, and how many are run at once."""
 
 
 def fit(
@@ -281,7 +279,9 @@ class _Run:
 
     def predict(self, images: Tensor) -> Tensor:
         """The network's output for ``(N, 3, H, W)`` images on the device, tile by tile."""
-        output = tiling.run(self.learner.predict, images, self.shape, WINDOW, BATCH_PIXELS)
+        output = tiling.run(
+            self.learner.predict, images, self.shape, self.shape.window(), tiling.BATCH_PIXELS
+        )
         if not output.isfinite().all():
             raise DivergedError(self.step, self.config.lr)
         return output

@@ -20,7 +20,7 @@ cannot be told apart, so there is a validation loss alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isfinite, log10
 
 import torch
@@ -68,7 +68,7 @@ class Validation:
     @classmethod
     def drawn(cls, scenes: Scenes, chosen: Sequence[int], config: TrainConfig) -> Validation:
         """Windows of the ``chosen`` scenes, the same and with the same noise each time."""
-        views, generator = Views(scenes, config), Generator().manual_seed(0)
+        views, generator = Views(scenes, replace(config, targets="clean")), Generator().manual_seed(0)
         windows = views.windows(SIDE)
         height, width = (min(scenes.shape(scene)[axis] for scene in chosen) for axis in (1, 2))
         windows = views.windows(min(SIDE, max(1, min(height, width) // windows.block)))

@@ -254,12 +254,34 @@ class Scheduler:
             RefusedError: too much waits, the service stops, or the result would be later than ``timeout``
                 seconds from now.
         """
+        self._check_fits(image.shape[1] * image.shape[2])
+        return self._put(model, denoisers, image, timeout)
+
+    def submit_all(
+        self, model: str, denoisers: Sequence[Denoiser], images: Sequence[Pixels], timeout: float | None
+    ) -> list[Job]:
+        """Queue what is of use only together: all, or, with ``RefusedError`` as of ``submit``, none."""
+        self._check_fits(sum(image.shape[1] * image.shape[2] for image in images))
+        jobs: list[Job] = []
+        try:
+            for image in images:
+                jobs.append(self._put(model, denoisers, image, timeout))
+        except RefusedError:
+            for job in jobs:
+                job.result.cancel()
+            raise
+        return jobs
+
+    def _check_fits(self, own: int) -> None:
+        """Raise ``RefusedError`` if ``own`` more pixels are too many; when nothing waits, they never are."""
         if self.draining:
             self.check_room()
-        waiting, own = self.pixels, image.shape[1] * image.shape[2]
+        waiting = self.pixels
         if waiting and waiting + own > self.max_pixels:
             detail = f"{waiting} pixels wait, expected at most {self.max_pixels} with this picture's {own}"
             raise RefusedError("overloaded", detail, self._relief())
+
+    def _put(self, model: str, denoisers: Sequence[Denoiser], image: Pixels, timeout: float | None) -> Job:
         index, device = min(enumerate(self.devices), key=lambda pair: pair[1].pixels)
         job = _job(model, denoisers[index], image, timeout)
         lane = device.lane(job)

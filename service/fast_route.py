@@ -13,8 +13,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from n2n_core.auto_model import AUTO
 from service.errors import answer
 from service.routes.denoise import FORMATS, admit, respond
+from service.routes.order import Order
 from service.routes.state import State
 from service.worker import TINY_BYTES
 
@@ -49,7 +51,8 @@ class FastRoute:
         if not small or not headers.get("content-type", "").startswith("image/"):
             return None
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-        is_plain = query.keys() <= {"model", "format"} and query.get("format", "png") in FORMATS
+        named = query.keys() <= {"model", "format"} and query.get("model") != AUTO
+        is_plain = named and query.get("format", "png") in FORMATS
         return query if is_plain else None
 
     async def _answer(self, scope: Scope, receive: Receive, query: dict[str, str]) -> Response:
@@ -58,7 +61,7 @@ class FastRoute:
             accept = ", ".join(request.headers.getlist("accept"))
             served = await admit(request, self.state, query.get("model"))
             data = await _body(receive)
-            return await respond(self.state, served, data, query.get("format"), accept, None)
+            return await respond(self.state, served, Order(data, query.get("format"), accept))
         except Exception as error:
             return await answer(request, error)
 

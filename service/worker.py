@@ -1,21 +1,26 @@
 """What one picture goes through: decoded, denoised tile by tile, and encoded."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic, perf_counter
-from typing import TypeVar
+from typing import ParamSpec, Self, TypeVar
 
 import numpy as np
 
 from n2n_core import image
+from n2n_core.blend import blend
+from n2n_core.ensemble import SYMMETRIES, Ensemble, combine
 from n2n_core.errors import ImageTooLargeError
-from n2n_core.image import Compression, Picture
+from n2n_core.image import Compression, Picture, Pixels
 from service.batching import Scheduler
 from service.registry import ServedModel
 from service.telemetry import Telemetry
+from service.tile_job import Job
 
+P = ParamSpec("P")
 T = TypeVar("T")
 TINY_BYTES, TINY_PIXELS = 2**14, 2**12
 """Up to here a codec takes less time than handing the picture to another thread and back."""
@@ -23,16 +28,42 @@ TINY_BYTES, TINY_PIXELS = 2**14, 2**12
 
 @dataclass
 class Timing:
-    """Milliseconds that each stage of one request took."""
+    """Milliseconds that each stage of one request took; ``measure`` is all that only some ask for."""
 
     decode: float = 0.0
     queue: float = 0.0
     inference: float = 0.0
     encode: float = 0.0
+    measure: float | None = None
 
     def header(self) -> str:
         """The value of a ``Server-Timing`` header."""
-        return ", ".join(f"{name};dur={value:.1f}" for name, value in vars(self).items())
+        return ", ".join(f"{name};dur={value:.1f}" for name, value in vars(self).items() if value is not None)
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a picture was cut and where it ran: of a self-ensemble, the first one's window, and all tiles."""
+
+    window: tuple[int, int]
+    tiles: int
+    devices: tuple[str, ...]
+
+    @classmethod
+    def of(cls, jobs: Sequence[Job], served: ServedModel) -> Self:
+        """What is to be told of the jobs of one request."""
+        used = {id(job.denoiser) for job in jobs}
+        devices = tuple(each.process.name for each in served.denoisers if id(each) in used)
+        return cls(jobs[0].shape, sum(len(job.cover) for job in jobs), devices)
+
+
+@dataclass(frozen=True)
+class Denoised:
+    """A picture without noise; ``spread``, ``(1, H, W)``, is the self-ensemble's."""
+
+    picture: Picture
+    run: Run
+    spread: Pixels | None = None
 
 
 class Worker:
@@ -43,35 +74,86 @@ class Worker:
     ) -> None:
         self.max_pixels, self.scheduler, self.telemetry = max_pixels, scheduler, telemetry
         self._codecs = ThreadPoolExecutor(codec_threads, thread_name_prefix="codec")
+        self._measuring = ThreadPoolExecutor(1, thread_name_prefix="measure")
         telemetry.watch(lambda: scheduler.pixels)
 
-    async def decode(self, data: bytes, timing: Timing) -> Picture:
-        """Read an image file; see ``image.decode`` for the errors."""
+    async def decode(self, data: bytes, timing: Timing, times: int = 1) -> Picture:
+        """Read an image file, each of whose pixels counts ``times``; see ``image.decode`` for the errors."""
         began = perf_counter()
-        picture = self._decode_tiny(data) if len(data) <= TINY_BYTES else None
-        if picture is None:
-            picture = await self._run(image.decode, data, self.max_pixels)
-        timing.decode = _since(began)
+        most = self.max_pixels // times
+        picture = _decode_tiny(data, most) if len(data) <= TINY_BYTES else None
+        try:
+            if picture is None:
+                picture = await self._run(image.decode, data, most)
+        except ImageTooLargeError as error:
+            more = f": each counts {times} times with self_ensemble" if times > 1 else ""
+            raise ImageTooLargeError(f"{error}{more}") from error
+        timing.decode += _since(began)
         self.telemetry.codec("decode", timing.decode / 1000)
         return picture
 
     async def denoise(
-        self, served: ServedModel, picture: Picture, timing: Timing, timeout: float | None = None
-    ) -> Picture:
+        self,
+        served: ServedModel,
+        picture: Picture,
+        timing: Timing,
+        timeout: float | None = None,
+        strength: float = 1.0,
+        self_ensemble: bool = False,
+    ) -> Denoised:
         """Denoise a picture; if the caller is cancelled, so is what remains of the work.
+
+        Args:
+            timeout: seconds.
+            strength: 0 gives the picture as it is, 1 the network's result.
+            self_ensemble: the result is the mean over the eight flips and turns.
 
         Raises:
             RefusedError: see ``Scheduler.submit``.
             DeadlineError: ``timeout`` seconds were over first.
         """
-        grey = len(picture.colour) == 1
-        colour = np.broadcast_to(picture.colour, (3, *picture.colour.shape[1:])) if grey else picture.colour
-        job = self.scheduler.submit(served.entry.id, served.denoisers, colour, timeout)
-        output = await job.result
-        timing.queue = ((job.started or job.arrived) - job.arrived) * 1000
-        timing.inference = (monotonic() - job.arrived) * 1000 - timing.queue
-        output = output[:, : colour.shape[1], : colour.shape[2]]
-        return picture.with_colour(output.mean(0, keepdims=True) if grey else output)
+        noisy = picture.colour
+        images = [symmetry(noisy) for symmetry in SYMMETRIES] if self_ensemble else [noisy]
+        outputs, run = await self._infer(served, images, timing, timeout)
+        colour, spread = outputs[0], None
+        if self_ensemble:
+            ensemble = await self.measure(timing, _combined, outputs)
+            colour, spread = ensemble.image, ensemble.spread
+        if strength < 1:
+            colour = await self.measure(timing, blend, noisy, colour, strength)
+        return Denoised(picture.with_colour(colour), run, spread)
+
+    async def _infer(
+        self, served: ServedModel, images: Sequence[Pixels], timing: Timing, timeout: float | None
+    ) -> tuple[list[Pixels], Run]:
+        """The network's results for ``(3 or 1, H, W)`` images, of the same shapes."""
+        coloured = [_colour(image) for image in images]
+        jobs = self.scheduler.submit_all(served.entry.id, served.denoisers, coloured, timeout)
+        try:
+            several = asyncio.gather(*(job.result for job in jobs)) if len(jobs) > 1 else None
+            whole = await several if several else [await jobs[0].result]
+        finally:
+            for job in jobs:  # if one fails, nobody waits for the others; those done stay so
+                job.result.cancel()
+        first = jobs[0]
+        timing.queue = (min(job.started or job.arrived for job in jobs) - first.arrived) * 1000
+        timing.inference = (monotonic() - first.arrived) * 1000 - timing.queue
+        return [_like(image, output) for image, output in zip(images, whole, strict=True)], Run.of(
+            jobs, served
+        )
+
+    async def measure(
+        self, timing: Timing, function: Callable[P, T], *arguments: P.args, **options: P.kwargs
+    ) -> T:
+        """What a function of whole pictures gives, away from the event loop, and from the codecs.
+
+        One at a time: it may take seconds, and several times the picture's memory.
+        """
+        began = perf_counter()
+        work = partial(function, *arguments, **options)
+        result = await asyncio.get_running_loop().run_in_executor(self._measuring, work)
+        timing.measure = (timing.measure or 0.0) + _since(began)
+        return result
 
     async def encode(
         self, picture: Picture, format: str, timing: Timing, compression: Compression = "fast"
@@ -86,13 +168,6 @@ class Worker:
         self.telemetry.codec("encode", timing.encode / 1000)
         return data
 
-    def _decode_tiny(self, data: bytes) -> Picture | None:
-        """The picture, or None if it is large: a small file can hold one."""
-        try:
-            return image.decode(data, min(TINY_PIXELS, self.max_pixels))
-        except ImageTooLargeError:
-            return None
-
     async def _run(self, codec: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._codecs, codec, *arguments)
 
@@ -100,6 +175,30 @@ class Worker:
         """Finish what was taken on."""
         await self.scheduler.close()
         self._codecs.shutdown(cancel_futures=True)
+        self._measuring.shutdown(cancel_futures=True)
+
+
+def _decode_tiny(data: bytes, most: int) -> Picture | None:
+    """The picture, or None if it is large: a small file can hold one."""
+    try:
+        return image.decode(data, min(TINY_PIXELS, most))
+    except ImageTooLargeError:
+        return None
+
+
+def _colour(image: Pixels) -> Pixels:
+    return np.broadcast_to(image, (3, *image.shape[1:])) if len(image) == 1 else image
+
+
+def _like(image: Pixels, output: Pixels) -> Pixels:
+    """A padded output ``(3, H', W')`` in the image's own size, and grey if that is."""
+    output = output[:, : image.shape[1], : image.shape[2]]
+    return output.mean(0, keepdims=True) if len(image) == 1 else output
+
+
+def _combined(outputs: Sequence[Pixels]) -> Ensemble[Pixels]:
+    """Of all eight symmetries' outputs."""
+    return combine(symmetry.undo(output) for symmetry, output in zip(SYMMETRIES, outputs, strict=True))
 
 
 def _since(began: float) -> float:

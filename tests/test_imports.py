@@ -11,14 +11,14 @@ ROOT = Path(__file__).parent.parent
 LEVELS = [
     {"errors"},
     {"noise", "metrics", "files", "device", "schedule", "scratch", "png", "neighbours", "pace", "client"},
-    {"modules", "report"},
-    {"image", "networks", "samples", "events", "checkpoints", "ensemble", "fast_training"},
+    {"modules", "report", "noise_level", "auto_model", "similarity", "baselines"},
+    {"image", "networks", "samples", "events", "checkpoints", "fast_training", "cost"},
     {"data", "tiling", "averaging", "weights", "learners", "fast_path", "plots"},
-    {"recipe", "datasets", "onnx_file", "precision", "cuda_graphs"},
-    {"sampling", "cuda_path"},
+    {"recipe", "datasets", "onnx_file", "precision", "cuda_graphs", "ensemble", "blend"},
+    {"sampling", "cuda_path", "recipe_file"},
     {"validation"},
     {"inference", "train"},
-    {"course", "studies"},
+    {"course", "studies", "evaluation"},
     {"cli"},
 ]
 WEB = {"fastapi", "starlette", "uvicorn"}
@@ -93,7 +93,13 @@ def test_an_import_that_climbs_is_found(own: str, bad: str) -> None:
     assert climbs(own, bad)
 
 
-@pytest.mark.parametrize("module", ["service.main", "service.cli", "service.app", "service.jobs.trainer"])
+FRONT = ["service.main", "service.cli", "service.app", "service.jobs.trainer"]
+FOR_THE_FRONT = [
+    f"n2n_core.{name}" for name in ("auto_model", "blend", "ensemble", "image", "noise_level", "similarity")
+]
+
+
+@pytest.mark.parametrize("module", FRONT + FOR_THE_FRONT)
 def test_the_services_own_process_does_without_torch(module: str) -> None:
     program = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0

@@ -81,7 +81,7 @@ def compare(server: Running, client: Client, dataset: str, options: argparse.Nam
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving.fair_use", description=__doc__)
-    parser.add_argument("--models", nargs="+", choices=networks.MODELS, default=[*networks.MODELS])
+    parser.add_argument("--models", nargs="+", choices=networks.MODELS, default=["torch", "scratch"])
     parser.add_argument("--trained", choices=networks.MODELS, default="torch", help="what the job trains")
     parser.add_argument("--seconds", type=float, default=5, help="of load for each case")
     parser.add_argument("--turns", type=int, default=3)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import torch
 from tqdm import tqdm
 
 from n2n_core import image
-from n2n_core.cli.command import Commands, add_command, add_engine, add_weights, model_path
+from n2n_core.blend import check_strength
+from n2n_core.cli.command import Commands, add_command, add_engine, add_weights
+from n2n_core.cli.treatment import Treatment
+from n2n_core.ensemble import spread_picture
 from n2n_core.errors import ConfigError, ImageError
-from n2n_core.files import atomic_path
-from n2n_core.inference import Denoiser
+from n2n_core.files import atomic_path, storing
 
 
 def add(commands: Commands) -> None:
@@ -24,7 +28,22 @@ def add(commands: Commands) -> None:
         "-o", "--output", type=Path, required=True, metavar="OUT",
         help="for one input file a file, if it has an image suffix; else a folder",
     )  # fmt: skip
-    command.add_argument("--model", default="torch", help="model id, or a .safetensors file")
+    command.add_argument("--model", default="torch", help="model id, a .safetensors file, or auto")
+    command.add_argument("--strength", type=float, default=1.0, help="0 keeps the picture, 1 is the model's")
+    command.add_argument(
+        "--self-ensemble", action="store_true", help="mean over eight flips and turns: better, 8 times slower"
+    )
+    command.add_argument(
+        "--uncertainty", type=Path, metavar="FILE",
+        help="a grey PNG of how far the self-ensemble's results differ; for one input",
+    )  # fmt: skip
+    command.add_argument(
+        "--report", metavar="FILE", help="a line of JSON for every picture: where it comes from; - prints it"
+    )
+    command.add_argument(
+        "--reference", type=Path, metavar="FILE",
+        help="the clean picture: PSNR and SSIM go to the report; for one input",
+    )  # fmt: skip
     command.add_argument(
         "--format", choices=image.MEDIA_TYPES, help="format of the output; the input's if not given"
     )
@@ -38,22 +57,62 @@ def add(commands: Commands) -> None:
 
 def denoise(options: argparse.Namespace) -> int:
     """Denoise every input; go on past those that cannot be read, and say so at the end."""
+    check_strength(options.strength)
     jobs = plan_outputs(options.inputs, options.output, options.format)
-    denoiser = Denoiser.load(model_path(options.model, options.weights), options.device, options.engine)
+    _check_extras(options, jobs)
+    reference = image.decode(options.reference.read_bytes()).colour if options.reference else None
+    treat = Treatment(options, reference)
     failed = 0
-    for source, target in tqdm(jobs, unit="image", disable=len(jobs) < 2 or not sys.stderr.isatty()):
-        try:
-            picture = image.decode(source.read_bytes())
-            output = denoiser(torch.from_numpy(picture.colour[None]))[0]
-            cleaned = picture.with_colour(output.cpu().numpy())
-            format = image.SUFFIXES[target.suffix.lower()]
-            encoded = image.encode(cleaned, format, options.compression)
-            with atomic_path(target) as temporary:
-                temporary.write_bytes(encoded)
-        except (ImageError, OSError) as error:
-            failed += 1
-            print(f"n2n: {source}: {error}", file=sys.stderr)
+    with _reporting(options.report) as report:
+        for source, target in tqdm(jobs, unit="image", disable=len(jobs) < 2 or not sys.stderr.isatty()):
+            try:
+                treated = treat(image.decode(source.read_bytes()))
+                _write(target, treated.picture, options.compression)
+                if options.uncertainty and treated.spread is not None:
+                    _write(options.uncertainty, spread_picture(treated.spread))
+            except (ImageError, OSError) as error:
+                failed += 1
+                print(f"n2n: {source}: {error}", file=sys.stderr)
+            else:
+                report({"input": str(source), "output": str(target), **treated.record})
     return 2 if failed else 0
+
+
+def _check_extras(options: argparse.Namespace, jobs: Sequence[tuple[Path, Path]]) -> None:
+    """Refuse options that say nothing without others, and files that would take a picture's place."""
+    for name in ("uncertainty", "reference"):
+        if getattr(options, name) and len(jobs) > 1:
+            raise ConfigError(f"--{name} is for one picture, expected one input, not {len(jobs)}")
+    if options.uncertainty and not options.self_ensemble:
+        raise ConfigError("--uncertainty is the self-ensemble's, expected --self-ensemble, too")
+    if options.uncertainty and options.uncertainty.suffix.lower() != ".png":
+        raise ConfigError(f"{options.uncertainty}: suffix is {options.uncertainty.suffix!r}, expected '.png'")
+    if options.reference and not options.report:
+        raise ConfigError("--reference is for the report, expected --report, too")
+    pictures = {path.resolve() for job in jobs for path in job} | {
+        options.reference and options.reference.resolve()
+    }
+    for path in (options.uncertainty, options.report and Path(options.report)):
+        if path and path.resolve() in pictures:
+            raise ConfigError(f"{path}: is one of the pictures, expected a file of its own")
+
+
+@contextmanager
+def _reporting(target: str | None) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """What takes the report's records: a file's next line, standard output, or nothing."""
+    if target is None:
+        yield lambda record: None
+    elif target == "-":
+        yield lambda record: print(json.dumps(record), flush=True)
+    else:
+        with storing(Path(target)), Path(target).open("w", encoding="utf-8", buffering=1) as file:
+            yield lambda record: print(json.dumps(record), file=file)
+
+
+def _write(target: Path, picture: image.Picture, compression: image.Compression = "fast") -> None:
+    encoded = image.encode(picture, image.SUFFIXES[target.suffix.lower()], compression)
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(encoded)
 
 
 def plan_outputs(inputs: Sequence[Path], output: Path, format: str | None) -> list[tuple[Path, Path]]:

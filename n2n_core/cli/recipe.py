@@ -7,7 +7,7 @@ from argparse import ArgumentTypeError
 from typing import Any
 
 from n2n_core.networks import ENGINES, MODELS
-from n2n_core.recipe import LOSSES, OPTIMIZERS, PRECISIONS, TrainConfig
+from n2n_core.recipe import LOSSES, OPTIMIZERS, PRECISIONS, TARGETS, TrainConfig
 from n2n_core.schedule import SCHEDULES
 
 
@@ -42,6 +42,9 @@ def add_recipe(command: argparse.ArgumentParser, *, defaults: bool = True) -> li
     add("augment", "flips and rotations", action=flag)
     add("swap", "exchange the pair's images", action=flag)
     add("corruption", "for clean pictures", type=corruption, metavar="NOISE[,KEY=VALUE]")
+    add("targets", "of clean pictures", choices=TARGETS)
+    add("rounded", "share of clean pictures' noisy inputs that are rounded to 8 bits", type=float)
+    add("grey", "share of clean pictures that are made grey", type=float)
     add("gamma", "Neighbor2Neighbor's, for single pictures", type=float)
     add("ema", "decay of a running mean of the weights; 0 for none", type=float)
     add("precision", "of arithmetic", choices=PRECISIONS)

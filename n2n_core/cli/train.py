@@ -10,31 +10,35 @@ from typing import Any
 
 from tqdm import tqdm
 
-from n2n_core import data, plots, train
+from n2n_core import data, plots, recipe_file, train
 from n2n_core.cli.command import Commands, add_command
-from n2n_core.cli.data import TRAINING, VALIDATION, describe
+from n2n_core.cli.data import TRAINING, VALIDATION, describe, write_data
 from n2n_core.cli.interrupt import StopOnInterrupt
 from n2n_core.cli.progress import show
 from n2n_core.cli.recipe import add_recipe
-from n2n_core.data import Pairs
-from n2n_core.datasets import MANIFEST, Dataset
+from n2n_core.data import CourseRule, Pairs
+from n2n_core.datasets import MANIFEST, Dataset, import_dataset
 from n2n_core.device import set_threads
 from n2n_core.errors import ConfigError
 from n2n_core.recipe import TrainConfig
+from n2n_core.recipe_file import Recipe
 from n2n_core.sampling import Scenes
 
 
 def add(commands: Commands) -> None:
     command = add_command(commands, "train", run_training, "train a model from noisy pairs")
     command.add_argument(
-        "data", type=Path, help="a dataset, or a folder with train_data.pkl and val_data.pkl"
-    )
+        "data", type=Path, nargs="+",
+        help="a dataset, or a folder with train_data.pkl and val_data.pkl; "
+        "with a recipe that says how they become data, folders of photos",
+    )  # fmt: skip
+    command.add_argument("--recipe", type=Path, metavar="FILE", help="TOML; other options go before it")
     command.add_argument("-o", "--output", type=Path, required=True, help="folder of the run")
     command.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
     command.add_argument(
         "--validation-data", type=Path, metavar="DATASET", help="validate on another dataset"
     )
-    add_recipe(command)
+    add_recipe(command, defaults=False)
     command.add_argument("--initial", metavar="FILE", help="weights to start from; random if not given")
     command.add_argument("--device", default="auto", help="auto, cpu or cuda")
     command.add_argument("--threads", type=int, help="CPU threads; torch's default if not given")
@@ -55,13 +59,38 @@ def _data(folder: Path, other: Path | None) -> tuple[Scenes | Pairs, Scenes | Pa
     return pairs, validation, describe(folder)
 
 
+RULE = tuple(field.name for field in fields(CourseRule))
+
+
+def _prepared(sources: list[Path], recipe: Recipe, config: TrainConfig, output: Path) -> Path:
+    """The folder of the training data: the only source, or what ``recipe`` makes of photos in ``output``."""
+    if recipe.data:
+        folder = output / "data"
+        if recipe.data["kind"] == "clean" and not (folder / MANIFEST).exists():
+            name = ", ".join(source.name for source in sources)
+            import_dataset(sources, "clean", folder, name=name, corruption=config.corruption)
+        elif recipe.data["kind"] == "course" and not (folder / TRAINING).exists():
+            rule = CourseRule(**{name: recipe.data[name] for name in RULE if name in recipe.data})
+            rest = {name: value for name, value in recipe.data.items() if name not in ("kind", *RULE)}
+            write_data(sources, folder, rule, **rest)
+        return folder
+    if len(sources) > 1:
+        raise ConfigError(
+            f"{len(sources)} folders of data, expected one, or a recipe that makes data of photos"
+        )
+    return sources[0]
+
+
 def run_training(options: argparse.Namespace) -> int:
     """Train, with a progress bar; the first Ctrl-C stops at a checkpoint."""
     if options.threads is not None:
         set_threads(options.threads)
+    recipe = recipe_file.load(options.recipe) if options.recipe else recipe_file.Recipe({}, {})
     names = [field.name for field in fields(TrainConfig)]
-    config = TrainConfig(**{name: getattr(options, name) for name in names})
-    scenes, validation, card = _data(options.data, options.validation_data)
+    given = {name: getattr(options, name) for name in names if hasattr(options, name)}
+    config = TrainConfig(**{**recipe.train, **given})
+    folder = _prepared(options.data, recipe, config, options.output)
+    scenes, validation, card = _data(folder, options.validation_data)
     with StopOnInterrupt() as stop, tqdm(unit="step", disable=not sys.stderr.isatty()) as bar:
         complete = train.fit(
             config,

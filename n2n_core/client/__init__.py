@@ -1,8 +1,21 @@
 """A small typed client of the service: pictures, datasets and training jobs over HTTP."""
 
-from n2n_core.client.answers import Check, Dataset, Event, Failure, Job, Model, Progress, Report, Result
+from n2n_core.client.answers import (
+    Check,
+    Dataset,
+    Denoised,
+    DenoiseReport,
+    Event,
+    Failure,
+    Job,
+    Model,
+    Progress,
+    Report,
+    Result,
+)
 from n2n_core.client.client import URL, Client
 
 __all__ = [
-    "URL", "Check", "Client", "Dataset", "Event", "Failure", "Job", "Model", "Progress", "Report", "Result",
+    "URL", "Check", "Client", "Dataset", "DenoiseReport", "Denoised", "Event", "Failure", "Job", "Model",
+    "Progress", "Report", "Result",
 ]  # fmt: skip

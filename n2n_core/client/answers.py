@@ -70,6 +70,47 @@ class Report(Answer):
 
 
 @dataclass(frozen=True)
+class DenoiseReport(Answer):
+    """Where a denoised picture comes from.
+
+    Noise levels and spreads are in grey levels of 0 to 255, PSNR is in dB. ``self_ensemble`` and
+    ``reference`` are None where they were not asked for; a figure of them is where it is infinite, or
+    the picture too small.
+    """
+
+    model: str
+    version: int | None = None
+    sha256: str = ""
+    noise: Json = field(default_factory=dict)
+    strength: float = 1.0
+    self_ensemble: dict[str, float] | None = None
+    reference: dict[str, float | None] | None = None
+    width: int = 0
+    height: int = 0
+    bits: int = 8
+    format: str = ""
+    window: tuple[int, int] = (0, 0)
+    halo: int = 0
+    period: int = 1
+    tiles: int = 0
+    device: str = ""
+    milliseconds: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, values: Json) -> Self:
+        return cls(**_known(cls, values) | {"window": tuple(values.get("window") or (0, 0))})
+
+
+@dataclass(frozen=True)
+class Denoised:
+    """A picture without noise, where it comes from, and, if asked for, a map of the uncertainty as a PNG."""
+
+    image: bytes
+    report: DenoiseReport
+    uncertainty: bytes | None = None
+
+
+@dataclass(frozen=True)
 class Dataset(Answer):
     """Pictures to train on; ``kind`` is pairs, bursts, single or clean."""
 

@@ -81,6 +81,6 @@ class Performer:
     def _ensemble(self, model: Path) -> dict[str, float]:
         """The figures of the model's 8-fold self-ensemble."""
         noisy, clean = self.data.validation
-        outputs = self_ensemble(Denoiser.load(model, self.device), noisy.float() / 255)
+        outputs = self_ensemble(Denoiser.load(model, self.device), noisy.float() / 255).image
         found = psnr(to_bytes(outputs).cpu(), clean)
         return {"ensemble_psnr": found.per_image, "ensemble_psnr_pooled": found.pooled}

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 import n2n_core
 from n2n_core import weights
+from n2n_core.auto_model import AUTO
 from n2n_core.errors import ConfigError, N2NError, WeightsError
 from n2n_core.files import atomic_path
 from n2n_core.weights import Card
@@ -111,8 +112,9 @@ def check_card(card: Card) -> None:
 
 def check_name(name: str) -> None:
     """Raise ``ConfigError`` unless a model may be called so."""
-    if name == DEFAULT:
-        raise ConfigError(f"the model's name is {name!r}, which stands for the default model")
+    if name in (DEFAULT, AUTO):
+        meant = "default model" if name == DEFAULT else "model that suits a picture's noise"
+        raise ConfigError(f"the model's name is {name!r}, which stands for the {meant}")
     if not weights.NAME.fullmatch(name):
         raise ConfigError(f"the model's name is {name!r}, expected a-z, 0-9, '.', '_' and '-', at most 64")
 

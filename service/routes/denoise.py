@@ -1,25 +1,48 @@
 """An image in, a denoised image out."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from fastapi import APIRouter, Query, Request, Response
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect
 
-from n2n_core.image import MEDIA_TYPES, SUFFIXES
+from n2n_core.auto_model import AUTO
+from n2n_core.image import MEDIA_TYPES
 from service.errors import ProblemError, responses
-from service.negotiation import BINARY, Answer, negotiate
+from service.negotiation import BINARY
 from service.registry import ServedModel
+from service.routes.order import Order, denoised, find, headers, written
+from service.routes.report import FORM, report_alone, report_with_pictures
 from service.routes.state import State, StateDep
 from service.schemas import FieldError
+from service.schemas_denoise import DenoiseReport
 from service.worker import Timing
 
 T = TypeVar("T")
 Format = Literal["png", "jpeg", "jpg", "webp", "tiff", "tif", "bmp"]
 FORMATS = get_args(Format)
-PARAMETERS = ("model", "format", "timeout")
+EVERYWHERE = ("model", "format", "timeout", "strength", "self_ensemble")
+PARAMETERS = (*EVERYWHERE, "report", "uncertainty")
+
+Model = Annotated[
+    str | None,
+    Query(
+        description=f"model id, see /models; `{AUTO}` chooses one by the picture's noise",
+        examples=["scratch", "torch", AUTO],
+    ),
+]
+Strength = Annotated[
+    float, Query(ge=0, le=1, description="0 gives the picture as it is, 1 the network's result, 0.5 half-way")
+]
+SelfEnsemble = Annotated[
+    bool,
+    Query(
+        description="the mean over the picture's eight flips and turns: nearer to the clean picture, at eight"
+        " times the price; an eighth of the pixels is allowed"
+    ),
+]
 
 FILE = {"type": "string", "format": "binary"}
 _BODY: dict[str, Any] = {
@@ -30,7 +53,13 @@ _BODY: dict[str, Any] = {
                 "type": "object",
                 "title": "ImageUpload",
                 "required": ["file"],
-                "properties": {"file": {**FILE, "description": "the noisy image"}},
+                "properties": {
+                    "file": {**FILE, "description": "the noisy image"},
+                    "reference": {
+                        **FILE,
+                        "description": "the clean image, of the same size: PSNR and SSIM go to the report",
+                    },
+                },
             }
         },
         **{media_type: {"schema": FILE} for media_type in (BINARY, *MEDIA_TYPES.values())},
@@ -39,11 +68,32 @@ _BODY: dict[str, Any] = {
 _HEADERS = {
     "N2N-Model": "the model that was used",
     "N2N-Weights-SHA256": "the hash of its weights",
-    "Server-Timing": "milliseconds of decode, queue, inference and encode",
+    "N2N-Noise-Level": "of the image, in grey levels of 0 to 255; with model=auto, or with a report",
+    "Server-Timing": "milliseconds of decode, queue, inference and encode; of measure, if anything was",
 }
-_OK = {
-    "description": "The denoised image, of the same size",
-    "content": {media_type: {"schema": FILE} for media_type in (BINARY, *MEDIA_TYPES.values())},
+_FORM_ANSWER = {
+    "type": "object",
+    "title": "DenoisedImage",
+    "required": ["image", "report"],
+    "properties": {
+        "image": {**FILE, "description": "the denoised image"},
+        "report": {"$ref": "#/components/schemas/DenoiseReport"},
+        "uncertainty": {
+            **FILE,
+            "description": "8-bit grey PNG: the standard deviation of the self-ensemble's results, mean over"
+            " channels, of the network and not of `strength`; 0 is none, 255 is 8 grey levels or more",
+        },
+    },
+}
+_OK: dict[str, Any] = {
+    "model": DenoiseReport,
+    "description": "The denoised image, of the same size; with `report=json` the report alone, with"
+    " `report=multipart` both",
+    "content": {
+        **{media_type: {"schema": FILE} for media_type in (BINARY, *MEDIA_TYPES.values())},
+        FORM: {"schema": _FORM_ANSWER},
+        "application/json": {},
+    },
     "headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()},
 }
 
@@ -59,77 +109,82 @@ router = APIRouter(tags=["denoise"], responses=responses(500))
 async def denoise(
     request: Request,
     state: StateDep,
-    model: Annotated[
-        str | None, Query(description="model id, see /models", examples=["scratch", "torch"])
-    ] = None,
+    model: Model = None,
     format: Annotated[
         Format | None, Query(description="format of the answer; goes before the Accept header")
     ] = None,
     timeout: Annotated[
         float | None, Query(gt=0, description="seconds after which the answer is of no use; then 503")
     ] = None,
+    strength: Strength = 1.0,
+    self_ensemble: SelfEnsemble = False,
+    report: Annotated[
+        Literal["json", "multipart"] | None,
+        Query(
+            description="tell where the answer comes from: `json` answers with the report alone, `multipart`"
+            " with the parts `image` and `report` (multipart/form-data). It goes before the Accept header"
+        ),
+    ] = None,
+    uncertainty: Annotated[
+        bool,
+        Query(description="with self_ensemble=true and report=multipart: a part with a map of the spread"),
+    ] = False,
 ) -> Response:
     """Denoise an image.
 
     Send it as the multipart field `file`, or as the raw body with an image content type.
     The answer has the input's size, and its format unless `format` or `Accept` says otherwise.
+    On request it has a report beside it, or is one: model and hash, noise before and after, tiles, times.
     """
-    check_names(request)
+    check_names(request, PARAMETERS)
+    if uncertainty and not (self_ensemble and report == "multipart"):
+        detail = "uncertainty is true, expected self_ensemble=true and report=multipart with it"
+        raise ProblemError(
+            422, "bad_request", detail, [FieldError(pointer="query/uncertainty", detail=detail)]
+        )
     served = await admit(request, state, model)
-    accept = ", ".join(request.headers.getlist("accept"))
-    data = await _read(request)
-    return await while_wanted(request, respond(state, served, data, format, accept, timeout))
+    accept = "*/*" if report else ", ".join(request.headers.getlist("accept"))
+    data, reference = await _read(request)
+    order = Order(data, format, accept, timeout, strength, self_ensemble)
+    if report == "json":
+        work = report_alone(state, served, order, reference)
+    elif report == "multipart":
+        work = report_with_pictures(state, served, order, reference, uncertainty)
+    elif reference is not None:
+        detail = "the form has a field 'reference', expected report=json or report=multipart with it"
+        raise ProblemError(422, "bad_request", detail, [FieldError(pointer="body/reference", detail=detail)])
+    else:
+        work = respond(state, served, order)
+    response = await while_wanted(request, work)
+    request.state.model = response.headers["N2N-Model"]  # which is known only now, if it was chosen
+    return response
 
 
-async def admit(request: Request, state: State, model: str | None) -> ServedModel:
-    """The model that the request names, if there is room for a picture: before anything is read."""
+async def admit(request: Request, state: State, model: str | None) -> ServedModel | None:
+    """The model that the request names, if there is room for a picture: before anything is read.
+
+    None for ``auto``, which each picture chooses by itself.
+    """
     state.worker.scheduler.check_room()
-    served = await state.registry.find(model)
-    request.state.model = served.entry.id  # for the log
+    served = await find(state, model)
+    request.state.model = served.entry.id if served else AUTO  # for the log
     return served
 
 
-async def respond(
-    state: State, served: ServedModel, data: bytes, format: str | None, accept: str, timeout: float | None
-) -> Response:
-    """The answer to an image's bytes."""
-    encoded, media_type, timing = await denoised(state, served, data, format, accept, timeout)
-    headers = {
-        "N2N-Model": served.entry.id,
-        "N2N-Weights-SHA256": served.entry.sha256,
-        "Server-Timing": timing.header(),
-    }
-    return Response(encoded, media_type=media_type, headers=headers)
+async def respond(state: State, served: ServedModel | None, order: Order) -> Response:
+    """The denoised picture."""
+    outcome = await denoised(state, served, order, Timing())
+    content = await written(state, outcome)
+    return Response(content, media_type=outcome.answer.media_type, headers=headers(outcome))
 
 
-async def denoised(
-    state: State, served: ServedModel, data: bytes, format: str | None, accept: str, timeout: float | None
-) -> tuple[bytes, str, Timing]:
-    """The denoised image as a file, with its media type, and what it took."""
-    timing = Timing()
-    picture = await state.worker.decode(data, timing)
-    answer = _chosen(format) if format else negotiate(accept, picture.format)
-    if answer is None:
-        known = ", ".join(MEDIA_TYPES.values())
-        raise ProblemError(406, "not_acceptable", f"Accept is {accept!r}, expected one of: {known}")
-    seconds = min(timeout or state.settings.timeout, state.settings.timeout)
-    cleaned = await state.worker.denoise(served, picture, timing, seconds)
-    encoded = await state.worker.encode(cleaned, answer.format, timing, state.settings.png_compression)
-    return encoded, answer.media_type, timing
-
-
-def check_names(request: Request) -> None:
+def check_names(request: Request, known: Sequence[str]) -> None:
     """Refuse a parameter that does not exist: misspelt, it would be ignored."""
-    unknown = [name for name in request.query_params if name not in PARAMETERS]
+    unknown = [name for name in request.query_params if name not in known]
     if unknown:
-        detail = f"unknown parameter, expected one of: {', '.join(PARAMETERS)}"
+        detail = f"unknown parameter, expected one of: {', '.join(known)}"
         faults = [FieldError(pointer=f"query/{name}", detail=detail) for name in unknown]
         raise ProblemError(422, "bad_request", f"{unknown[0]!r} is an {detail}", faults)
-
-
-def _chosen(format: str) -> Answer:
-    name = SUFFIXES[f".{format}"]
-    return Answer(name, MEDIA_TYPES[name])
 
 
 async def while_wanted(request: Request, work: Coroutine[Any, Any, T]) -> T:
@@ -150,17 +205,25 @@ async def _hang_up(request: Request) -> None:
         pass
 
 
-async def _read(request: Request) -> bytes:
-    """The image's bytes, from the multipart field ``file`` or from the raw body."""
+async def _read(request: Request) -> tuple[bytes, bytes | None]:
+    """The image's bytes, from the multipart field ``file`` or from the raw body, and the reference's."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type == "multipart/form-data":
-        async with request.form(max_files=1) as form:
-            file = form.get("file")
-            if not isinstance(file, UploadFile):
+        async with request.form(max_files=2) as form:
+            file, reference = _one(form, "file"), _one(form, "reference")
+            if file is None:
                 fault = FieldError(pointer="body/file", detail="missing, expected an image file")
                 raise ProblemError(422, "bad_request", "the form has no field 'file' with an image", [fault])
-            return await file.read()
+            return await file.read(), None if reference is None else await reference.read()
     if content_type.startswith("image/") or content_type == BINARY:
-        return await request.body()
+        return await request.body(), None
     expected = "expected multipart/form-data with a field 'file', or an image type such as image/png"
     raise ProblemError(415, "unsupported_media_type", f"Content-Type is {content_type!r}, {expected}")
+
+
+def _one(form: FormData, name: str) -> UploadFile | None:
+    """The file in a field, if there is one."""
+    files = [value for value in form.getlist(name) if isinstance(value, UploadFile)]
+    if len(files) > 1:
+        raise ProblemError(400, "bad_request", f"the form has {len(files)} files {name!r}, expected one")
+    return files[0] if files else None

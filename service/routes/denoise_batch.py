@@ -8,16 +8,28 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePath
 from typing import Annotated, Any
-from uuid import uuid4
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import UploadFile
 
 from service.errors import ProblemError, answer, responses, title
+from service.form import Part, write
 from service.registry import ServedModel
-from service.routes.denoise import FILE, Format, admit, check_names, denoised, while_wanted
+from service.routes.denoise import (
+    EVERYWHERE,
+    FILE,
+    Format,
+    Model,
+    SelfEnsemble,
+    Strength,
+    admit,
+    check_names,
+    while_wanted,
+)
+from service.routes.order import Order, denoised, written
 from service.routes.state import State, StateDep
 from service.schemas import FieldError
+from service.worker import Timing
 
 MAX_FILES = 1000
 AT_ONCE = 4
@@ -54,6 +66,7 @@ class Result:
     status: int
     media_type: str
     body: bytes
+    model: str | None = None
 
 
 @router.post(
@@ -65,25 +78,26 @@ class Result:
 async def denoise_batch(
     request: Request,
     state: StateDep,
-    model: Annotated[
-        str | None, Query(description="model id, see /models", examples=["scratch", "torch"])
-    ] = None,
+    model: Model = None,
     format: Annotated[Format | None, Query(description="format of the answers; else each image's")] = None,
     timeout: Annotated[float | None, Query(gt=0, description="seconds for each image")] = None,
+    strength: Strength = 1.0,
+    self_ensemble: SelfEnsemble = False,
 ) -> Response:
     """Denoise several images.
 
     Send each as a multipart field `file`. One that cannot be denoised spoils no other: it gets a
     problem in its place, and `results.json` tells the status of each.
     """
-    check_names(request)
+    check_names(request, EVERYWHERE)
     served = await admit(request, state, model)
     files = await _read(request)
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(name: str, data: bytes) -> Result:
         async with gate:
-            return await _one(request, state, served, name, data, format, timeout)
+            order = Order(data, format, "*/*", timeout, strength, self_ensemble)
+            return await _one(request, state, served, name, order)
 
     async def every() -> list[Result]:
         return await asyncio.gather(*(one(name, data) for name, data in files))
@@ -113,20 +127,13 @@ async def _read(request: Request) -> list[tuple[str, bytes]]:
     return list(files.items())
 
 
-async def _one(
-    request: Request,
-    state: State,
-    served: ServedModel,
-    name: str,
-    data: bytes,
-    format: Format | None,
-    timeout: float | None,
-) -> Result:
+async def _one(request: Request, state: State, served: ServedModel | None, name: str, order: Order) -> Result:
     try:
-        content, media_type, _ = await denoised(state, served, data, format, "*/*", timeout)
-        if format:
-            name = str(PurePath(name).with_suffix(f".{format}"))
-        return Result(name, 200, media_type, content)
+        outcome = await denoised(state, served, order, Timing())
+        content = await written(state, outcome)
+        if order.format:
+            name = str(PurePath(name).with_suffix(f".{order.format}"))
+        return Result(name, 200, outcome.answer.media_type, content, outcome.served.entry.id)
     except Exception as error:
         problem = await answer(request, error)
         return Result(name, problem.status_code, problem.media_type or "", bytes(problem.body))
@@ -146,20 +153,18 @@ def _archive(results: Sequence[Result]) -> bytes:
 
 def _told(result: Result) -> dict[str, Any]:
     problem = None if result.status == 200 else json.loads(result.body)
-    return {"name": result.name, "status": result.status, "problem": problem}
+    return {"name": result.name, "status": result.status, "model": result.model, "problem": problem}
 
 
 def _parts(results: Sequence[Result]) -> Response:
-    """Every result as a part (RFC 2046), its status in a header."""
-    boundary = uuid4().hex
-    body = bytearray()
-    for result in results:
-        name = result.name.replace('"', "_").replace("\r", "_").replace("\n", "_")
-        head = (
-            f"--{boundary}\r\nContent-Type: {result.media_type}\r\n"
-            f'Content-Disposition: attachment; filename="{name}"\r\n'
-            f"Status: {result.status} {title(result.status)}\r\nContent-Length: {len(result.body)}\r\n\r\n"
-        )
-        body += head.encode() + result.body + b"\r\n"
-    body += f"--{boundary}--\r\n".encode()
-    return Response(bytes(body), headers={"Content-Type": f"{MULTIPART}; boundary={boundary}"})
+    """Every result as a part, its status and model in headers."""
+    body, media_type = write(map(_part, results), MULTIPART)
+    return Response(body, headers={"Content-Type": media_type})
+
+
+def _part(result: Result) -> Part:
+    name = result.name.replace('"', "_").replace("\r", "_").replace("\n", "_")
+    headers = {"Status": f"{result.status} {title(result.status)}"}
+    if result.model:
+        headers["N2N-Model"] = result.model
+    return Part(f'attachment; filename="{name}"', result.media_type, result.body, headers)

@@ -4,10 +4,9 @@ import pytest
 import torch
 
 from benchmarks import training
-from n2n_core import networks
 
 
-@pytest.mark.parametrize("model", networks.MODELS)
+@pytest.mark.parametrize("model", training.RECIPES)
 def test_both_ways_train_the_same_network(model: str) -> None:
     noisy, target = torch.rand(2, 2, 3, 8, 8)
     losses = []

@@ -109,7 +109,27 @@ class Contract:
         return app
 
     async def _denoise(self, request: Request, model: str = "torch") -> Response:
-        return Response(model.encode() + await request.body(), media_type="image/png")
+        if request.query_params.get("report"):
+            return await self._denoise_reported(request, model)
+        wishes = "".join(f"{request.query_params.get(name, '')}" for name in ("strength", "self_ensemble"))
+        return Response(model.encode() + wishes.encode() + await request.body(), media_type="image/png")
+
+    async def _denoise_reported(self, request: Request, model: str) -> Response:
+        """Line ends, and what looks like a boundary, are in the picture, too."""
+        async with request.form() as form:
+            sent = {name: await form[name].read() for name in form}  # type: ignore[union-attr]
+        self.forms.append({**request.query_params, **sent})
+        report = {"model": model, "noise": {"before": 9.5}, "window": [8, 16], "later": 1}
+        contents = {
+            'report': json.dumps(report).encode(), 'image"; filename="a.png': b"\r\n--x\r\n" + sent["file"],
+        }  # fmt: skip
+        if "uncertainty" in request.query_params:
+            contents["uncertainty"] = b"\r\n"
+        body = b"".join(
+            f'--b1\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode() + content + b"\r\n"
+            for name, content in contents.items()
+        )
+        return Response(body + b"--b1--\r\n", media_type='multipart/form-data; boundary="b1"')
 
     async def _models(self) -> Response:
         return JSONResponse({"models": [{"id": "torch", "default": True, "parameters": 7, "later": 1}]})

@@ -48,6 +48,34 @@ def test_a_picture_is_denoised(client: Client, tmp_path: Path) -> None:
     assert client.denoise(tmp_path / "a.png") == b"torch-file"
 
 
+def test_a_picture_is_denoised_as_wished(client: Client) -> None:
+    assert client.denoise(b"-x", strength=0.25, self_ensemble=True) == b"torch0.25true-x"
+    assert client.denoise(b"-x", "auto", strength=0) == b"auto0-x"
+
+
+def test_a_report_comes_with_its_pictures(client: Client, service: Contract, tmp_path: Path) -> None:
+    (tmp_path / "clean.png").write_bytes(b"clean")
+    found = client.denoise_reported(
+        b"noisy", "mine", self_ensemble=True, uncertainty=True, reference=tmp_path / "clean.png"
+    )
+    assert service.forms[-1] == {
+        "model": "mine", "self_ensemble": "true", "uncertainty": "true", "report": "multipart",
+        "file": b"noisy", "reference": b"clean",
+    }  # fmt: skip
+    assert (found.image, found.uncertainty) == (b"\r\n--x\r\nnoisy", b"\r\n")
+    assert (found.report.model, found.report.noise, found.report.window) == ("mine", {"before": 9.5}, (8, 16))
+    assert found.report.self_ensemble is None
+    assert client.denoise_reported(b"noisy").uncertainty is None
+    assert service.forms[-1] == {"report": "multipart", "file": b"noisy"}
+
+
+@pytest.mark.parametrize("kind", ["image/png", "multipart/form-data; boundary=x"])
+def test_an_answer_without_the_parts_is_not_understood(client: Client, service: Contract, kind: str) -> None:
+    service.faults.append(Response(b"--x\r\n\r\n1\r\n--x--", media_type=kind))
+    with refused(200, "bad_answer"):
+        client.denoise_reported(b"noisy")
+
+
 def test_models_and_datasets_are_read_without_what_is_not_known(client: Client) -> None:
     (model,) = client.models()
     assert (model.id, model.default, model.parameters) == ("torch", True, 7)

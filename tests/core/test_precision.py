@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from n2n_core import precision, scratch, weights
 from n2n_core.fast_path import rewritten
 from n2n_core.modules import Network
-from n2n_core.networks import ENGINES
+from n2n_core.networks import MODELS, engines
 from n2n_core.precision import TOLERANCE, pick, probes
 from n2n_core.tiling import Geometry, geometry
 
@@ -35,8 +35,10 @@ FINE = Around(lambda x: x + 1, lambda x: x - 1)
 ONE = Geometry(1, 0, 1)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("name", sorted(weights.read_index()))
+@pytest.mark.parametrize(
+    ("name", "engine"),
+    [(name, engine) for name, network in MODELS.items() for engine in engines(network)],
+)
 def test_shipped_models_are_safe_in_half_precision(name: str, engine: str) -> None:
     network = rewritten(weights.load(weights.find(name).path, engine)[0])
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}

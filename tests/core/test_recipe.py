@@ -31,7 +31,11 @@ def test_every_loss_that_can_be_chosen_can_be_made() -> None:
         ({"crop": 7}, "crop is 7, expected at least 8"),
         ({"crops_per_epoch": 0}, "crops_per_epoch is 0, expected at least 1"),
         ({"validation": 1.0}, "validation is 1.0, expected a number between 0 and 1"),
-        ({"loss": "ssim"}, "loss is 'ssim', expected one of: mse, l1, charbonnier"),
+        ({"model": "unet", "engine": "scratch"}, "engine is 'scratch', expected 'torch' for model 'unet'"),
+        ({"targets": "blurred"}, "targets is 'blurred', expected one of: clean, noisy"),
+        ({"rounded": 1.5}, "rounded is 1.5, expected a share from 0 to 1"),
+        ({"grey": float("nan")}, "grey is nan, expected a share from 0 to 1"),
+        ({"loss": "ssim"}, "loss is 'ssim', expected one of: mse, rmse, l1, charbonnier"),
         ({"ema": 1.0}, r"ema is 1.0, expected a number in \[0, 1\)"),
         ({"gamma": -1.0}, "gamma is -1.0, expected a number of at least 0"),
         ({"corruption": {"sigma": 1}}, "corruption is {'sigma': 1}, expected a name, one of: gaussian"),
@@ -47,7 +51,7 @@ def test_bad_recipes_are_refused(values: dict[str, Any], message: str) -> None:
 
 
 def test_an_unknown_model_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownModelError, match="unknown model 'best'; known models: scratch, torch"):
+    with pytest.raises(UnknownModelError, match="unknown model 'best'; known models: scratch, torch, unet"):
         TrainConfig(model="best")
 
 

@@ -150,6 +150,33 @@ def test_clean_pictures_get_new_noise_for_each_crop() -> None:
     assert noisy.min() < 0.2 - SIGMA  # not clipped at what the pictures reach
 
 
+def test_noisy_targets_have_the_same_noise_level_and_their_own_noise() -> None:
+    config = replace(PLAIN, targets="noisy", crops_per_epoch=300, crop=16, corruption={"name": "blind"})
+    clean = torch.full((1, 3, 16, 16), 0.5)
+    noisy, target = stacked(epoch(TensorScenes("clean", clean), config))
+    first, second = (images - clean for images in (noisy, target))
+    levels = first.flatten(1).std(1), second.flatten(1).std(1)
+    assert torch.corrcoef(torch.stack(levels))[0, 1] > 0.95
+    assert levels[0].std() > 0.03
+    assert (first * second).mean().abs() < 0.02 * first.var()
+    assert second.mean().abs() < 2e-3
+
+
+def test_inputs_alone_are_rounded() -> None:
+    config = replace(PLAIN, targets="noisy", rounded=0.5, crops_per_epoch=200)
+    noisy, target = stacked(epoch(scenes("clean", 1, 8, 8), config))
+    rounded = [image.equal(to_bytes(image).float() / 255) for image in noisy]
+    assert 70 < sum(rounded) < 130
+    assert not any(image.equal(to_bytes(image).float() / 255) for image in target)
+
+
+def test_a_share_of_the_crops_is_grey_and_so_is_its_noise() -> None:
+    config = replace(PLAIN, grey=0.25, targets="noisy", crops_per_epoch=200)
+    for images in stacked(epoch(scenes("clean", 1, 8, 8), config)):
+        grey = [bool((image == image[:1]).all()) for image in images]
+        assert 30 < sum(grey) < 70
+
+
 def test_the_recipes_corruption_wins() -> None:
     config = replace(PLAIN, crops_per_epoch=100, corruption={"name": "bernoulli", "p": 0.25})
     noisy, target = stacked(epoch(scenes("clean", 1, 8, 8), config))

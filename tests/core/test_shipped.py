@@ -5,7 +5,7 @@ import torch
 
 from n2n_core import weights
 from n2n_core.inference import Denoiser
-from n2n_core.networks import ENGINES, MODELS
+from n2n_core.networks import MODELS, engines, restore
 from tests.pictures import photo
 
 INDEX = weights.read_index()
@@ -44,12 +44,14 @@ def test_its_weights_are_finite_and_its_output_is_an_image(name: str) -> None:
         assert architecture == MODELS[name]
     with torch.no_grad():
         output = network(torch.full((1, 3, 16, 16), 0.5))
-    assert 0 <= output.min() <= output.max() <= 1
+    assert -0.1 < output.min() <= output.max() < 1.1  # without a sigmoid it may go a little beyond
 
 
 @EACH
-def test_both_engines_run_it_alike(name: str) -> None:
+def test_its_engines_run_it_alike(name: str) -> None:
     image = photo("coffee")[None, :, 100:197, 200:301]
-    outputs = [Denoiser.load(INDEX[name].path, "cpu", engine)(image) for engine in ENGINES]
-    assert (outputs[0] - outputs[1]).abs().max() < 1e-5
+    path = INDEX[name].path
+    known = engines(restore(weights.read(path)[1].architecture))
+    outputs = [Denoiser.load(path, "cpu", engine)(image) for engine in known]
+    assert (outputs[0] - outputs[-1]).abs().max() < 1e-5
     assert (outputs[0] - image).abs().max() > 0.05

@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 from n2n_core import scratch, tiling
 from n2n_core.errors import ConfigError
 from n2n_core.modules import Network
-from n2n_core.networks import DEPTHS, FINAL_WITHOUT_SKIP, MODELS
+from n2n_core.networks import DEPTHS, FINAL_WITHOUT_SKIP, MODELS, UNet
 from n2n_core.tiling import Geometry
 
 SIZES = [(1, 1), (1, 40), (3, 7), (5, 5), (16, 16), (33, 65), (50, 31), (64, 64), (67, 90)]
@@ -45,6 +45,18 @@ def test_tiles_equal_the_whole_image(name: str, size: tuple[int, int], window: i
     )
 
 
+@pytest.mark.parametrize("name", [name for name, known in MODELS.items() if isinstance(known, UNet)])
+@pytest.mark.parametrize("size", [(217, 170), (296, 40)])
+def test_wide_context_is_exact_too(name: str, size: tuple[int, int]) -> None:
+    network = build(name)
+    shape = tiling.geometry(network)
+    window = 2 * shape.halo + 2 * shape.period
+    images = torch.rand(1, 3, *size, generator=Generator().manual_seed(1))
+    torch.testing.assert_close(
+        tiled(network, images, shape, window), whole(network, images, shape), atol=2e-6, rtol=0
+    )
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_the_smallest_window_is_enough(name: str) -> None:
     network = build(name)
@@ -59,9 +71,10 @@ def test_the_smallest_window_is_enough(name: str) -> None:
 def test_a_smaller_halo_would_not_do(name: str) -> None:
     network = build(name)
     shape = tiling.geometry(network)
-    short = Geometry(shape.period, shape.halo - shape.period, shape.minimum)
-    images = torch.rand(1, 3, 64, 64, generator=Generator().manual_seed(1))
-    difference = tiled(network, images, short, 24) - whole(network, images, shape)
+    short = Geometry(shape.period, shape.halo // 2 // shape.period * shape.period, shape.minimum)
+    side = 4 * shape.halo + 48
+    images = torch.rand(1, 3, side, side, generator=Generator().manual_seed(1))
+    difference = tiled(network, images, short, shape.halo + 24) - whole(network, images, shape)
     assert difference.abs().max() > 1e-4
 
 

@@ -19,7 +19,8 @@ SMALL: dict[str, Architecture] = {
     "deep": networks.AutoEncoder((4, 5, 6, 5, 4, 3)),
 }
 EACH = pytest.mark.parametrize("architecture", SMALL.values(), ids=SMALL)
-WHOLE = pytest.mark.parametrize("architecture", networks.MODELS.values(), ids=networks.MODELS)
+BY_HAND = {name: known for name, known in networks.MODELS.items() if "scratch" in networks.engines(known)}
+WHOLE = pytest.mark.parametrize("architecture", BY_HAND.values(), ids=BY_HAND)
 
 
 def ours(architecture: Architecture, seed: int = 0) -> Module:
@@ -35,9 +36,7 @@ def theirs(architecture: Architecture, seed: int = 0) -> nn.Module:
 
 
 def test_they_have_the_reports_tensors() -> None:
-    shapes = [
-        [tuple(pair[0].shape) for pair in ours(network).param()] for network in networks.MODELS.values()
-    ]
+    shapes = [[tuple(pair[0].shape) for pair in ours(network).param()] for network in BY_HAND.values()]
     assert shapes == [
         [(100, 3, 3, 3), (100,), (100, 100, 3, 3), (100,), (100, 100, 3, 3), (100,), (200, 3, 3, 3), (3,)],
         [(100, 3, 2, 2), (100,), (100, 100, 2, 2), (100,), (100, 100, 3, 3), (100,), (3, 100, 3, 3), (3,)],

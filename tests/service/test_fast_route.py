@@ -2,11 +2,14 @@
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from PIL import Image
 
 from service import fast_route
+from service.registry import ServedModel
 from service.routes import denoise
+from service.routes.order import Order
+from service.routes.state import State
 from tests.pictures import drawn, file
 
 pytestmark = pytest.mark.anyio
@@ -20,6 +23,7 @@ CASES: dict[str, tuple[bytes, dict[str, str], str]] = {
     "another type": (file(drawn("LA"), "tiff"), {"Content-Type": "image/tiff"}, "?model=scratch"),
     "accept": (PNG, {**IMAGE, "Accept": "image/bmp"}, "?model=scratch"),
     "nothing acceptable": (PNG, {**IMAGE, "Accept": "text/html"}, "?model=scratch"),
+    "auto": (PNG, IMAGE, "?model=auto"),
     "an unknown model": (PNG, IMAGE, "?model=best"),
     "a model of no name": (PNG, IMAGE, "?model="),
     "an unknown format": (PNG, IMAGE, "?format=gif"),
@@ -64,14 +68,15 @@ async def test_small_raw_pictures_pass_by_the_framework(
     seen: list[bytes] = []
     respond = denoise.respond
 
-    async def spied(state: object, served: object, data: bytes, *rest: object) -> object:
-        seen.append(data)
-        return await respond(state, served, data, *rest)  # type: ignore[arg-type]
+    async def spied(state: State, served: ServedModel | None, order: Order) -> Response:
+        seen.append(order.data)
+        return await respond(state, served, order)
 
     monkeypatch.setattr(fast_route, "respond", spied)
     await post(client, PNG, IMAGE, "?model=scratch")
     await client.post("/denoise", files={"file": PNG})
-    await post(client, PNG, IMAGE, "?timeout=9")
+    for query in ("?timeout=9", "?model=auto", "?strength=1", "?self_ensemble=false", "?report=json"):
+        assert (await post(client, PNG, IMAGE, query)).status_code == 200
     assert seen == [PNG]
     metrics = (await client.get("/metrics")).text
     assert 'n2n_requests_total{method="POST",route="/denoise",status="200"}' in metrics

@@ -88,7 +88,7 @@ async def test_what_is_no_model_is_refused(client: httpx.AsyncClient, tmp_path: 
         response = await upload(client, content)
         problems.check(response, 422, "bad_model", "mine.safetensors")
         assert "/datasets" not in response.text
-    for name in ("Mine", "default", "a@1"):
+    for name in ("Mine", "default", "auto", "a@1"):
         problems.check(await upload(client, good, name), 422, "bad_model", repr(name))
     problems.check(await upload(client, bytes(3_000_000)), 413, "body_too_large")
     problems.check(await client.get("/models/mine"), 404, "unknown_model")

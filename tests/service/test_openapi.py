@@ -91,10 +91,22 @@ def test_uploads_and_answers_are_binary(document: dict[str, Any]) -> None:
     assert set(MEDIA_TYPES.values()) < set(operation["requestBody"]["content"])
     answers = operation["responses"]["200"]["content"]
     assert next(iter(answers)) == "application/octet-stream"  # the first is what generators take
-    assert set(answers) == {"application/octet-stream", *MEDIA_TYPES.values()}
-    assert {"N2N-Model", "N2N-Weights-SHA256", "Server-Timing"} == set(
+    reports = {"multipart/form-data", "application/json"}
+    assert set(answers) == {"application/octet-stream", *MEDIA_TYPES.values(), *reports}
+    assert answers["application/json"]["schema"] == {"$ref": "#/components/schemas/DenoiseReport"}
+    assert {"N2N-Model", "N2N-Weights-SHA256", "N2N-Noise-Level", "Server-Timing"} == set(
         operation["responses"]["200"]["headers"]
     )
+
+
+@pytest.mark.anyio
+async def test_a_report_fits_its_schema(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
+    schema = document["components"]["schemas"]["DenoiseReport"]
+    own = file(drawn())
+    for params in ({}, {"self_ensemble": "true"}):
+        files = {"file": own, "reference": own}
+        answer = await client.post("/denoise", files=files, params={"report": "json", **params})
+        validate(document, schema, answer.json())
 
 
 def test_references_resolve(document: dict[str, Any]) -> None:

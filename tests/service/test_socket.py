@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from n2n_core.client import Client
 from tests.pictures import drawn, file, opened
 from tests.service import problems
 
@@ -85,6 +86,22 @@ def test_a_picture_goes_in_and_comes_out(client: httpx.Client, model: str) -> No
     assert opened(response.content).size == (150, 140)
 
 
+def test_the_typed_client_reads_a_report_with_its_pictures(client: httpx.Client) -> None:
+    noisy, clean = file(drawn("RGB", 64, 48, seed=1)), file(drawn("RGB", 64, 48))
+    with Client(str(client.base_url)) as n2n:
+        plain = n2n.denoise(noisy, "scratch", self_ensemble=True)
+        found = n2n.denoise_reported(noisy, "scratch", self_ensemble=True, uncertainty=True, reference=clean)
+    assert found.image == plain
+    assert opened(found.uncertainty or b"").size == (64, 48)
+    report = found.report
+    assert (report.model, report.version, report.device, report.format) == ("scratch", 1, "cpu", "png")
+    assert report.noise["after"] < report.noise["before"]
+    assert report.reference
+    assert (report.reference["ssim_after"] or 0) > 0.5
+    assert report.self_ensemble
+    assert 0 < report.self_ensemble["spread_mean"] < report.self_ensemble["spread_p95"]
+
+
 def test_it_is_ready_once_it_listens(client: httpx.Client) -> None:
     assert client.get("/readyz").json()["status"] == "ready"
 
@@ -130,6 +147,27 @@ def test_a_client_that_hangs_up_harms_nobody_and_is_counted(client: httpx.Client
             break
         time.sleep(0.1)
     assert disconnects(client) == before + 1
+
+
+def waiting(client: httpx.Client) -> float:
+    found = re.search(r"^n2n_pixels_waiting (\S+)", client.get("/metrics").text, re.MULTILINE)
+    assert found
+    return float(found[1])
+
+
+def test_a_hang_up_in_a_self_ensemble_drops_all_its_turns(client: httpx.Client) -> None:
+    body = file(drawn("RGB", 512, 512), "jpeg")
+    query = "/denoise?self_ensemble=true&model=torch"
+    head = f"POST {query} HTTP/1.1", "Host: n2n", "Content-Type: image/jpeg", f"Content-Length: {len(body)}"
+    with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as connection:
+        connection.sendall("\r\n".join([*head, "", ""]).encode() + body)
+        while waiting(client) < 4 * 512**2:
+            time.sleep(0.01)
+    hung_up = time.monotonic()
+    while waiting(client):
+        assert time.monotonic() < hung_up + 30
+        time.sleep(0.01)
+    assert 'n2n_dropped_total{model="torch",reason="cancelled"}' in client.get("/metrics").text
 
 
 def test_sigterm_ends_it_cleanly() -> None:

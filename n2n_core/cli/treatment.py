@@ -1,0 +1,124 @@
+"""What ``n2n denoise`` does to one picture, and the record of it."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from functools import cache
+from math import isfinite
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+
+from n2n_core import weights
+from n2n_core.auto_model import AUTO, choose
+from n2n_core.blend import blend
+from n2n_core.cli.command import model_path
+from n2n_core.ensemble import self_ensemble
+from n2n_core.image import Picture, Pixels
+from n2n_core.inference import Denoiser
+from n2n_core.metrics import to_bytes
+from n2n_core.noise_level import noise_level
+from n2n_core.similarity import SIDE, psnr, ssim
+
+
+@dataclass(frozen=True)
+class Model:
+    """One that is ready to run, with its file's hash."""
+
+    name: str
+    sha256: str
+    denoiser: Denoiser
+
+
+@dataclass(frozen=True)
+class Treated:
+    """The result for one picture.
+
+    Args:
+        spread: ``(1, H, W)``, of the self-ensemble; None without one.
+        record: where the result comes from, ready for JSON; levels and spreads in [0, 1]. What takes
+            time to measure is there only if there is to be a report.
+    """
+
+    picture: Picture
+    spread: Pixels | None
+    record: dict[str, Any]
+
+
+class Treatment:
+    """The same for every picture of a command: the options, and the models, each loaded once.
+
+    Args:
+        reference: the clean picture, ``(C, H, W)`` in [0, 1].
+    """
+
+    def __init__(self, options: argparse.Namespace, reference: Pixels | None = None) -> None:
+        self.options, self.reference = options, reference
+        self.load = cache(self._load)
+        if options.model != AUTO:
+            self.load(options.model)  # what is wrong with it ends the command before a picture is read
+
+    def _name(self, colour: Pixels) -> str:
+        """The model's for a picture ``(C, H, W)``."""
+        name: str = self.options.model
+        return (
+            name
+            if name != AUTO
+            else choose(noise_level(colour), list(weights.read_index(self.options.weights)))
+        )
+
+    def _load(self, name: str) -> Model:
+        path: Path = model_path(name, self.options.weights)
+        denoiser = Denoiser.load(path, self.options.device, self.options.engine)
+        return Model(name, weights.sha256(path), denoiser)
+
+    def __call__(self, picture: Picture) -> Treated:
+        """Denoise ``picture``.
+
+        Raises:
+            ShapeError: the reference has another shape.
+        """
+        model = self.load(self._name(picture.colour))
+        began = perf_counter()
+        colour, spread = self._run(model.denoiser, picture.colour)
+        seconds = perf_counter() - began
+        record = {
+            "model": model.name, "sha256": model.sha256, "device": str(model.denoiser.device),
+            "window": model.denoiser.window, "halo": model.denoiser.geometry.halo,
+            "strength": self.options.strength, "self_ensemble": self.options.self_ensemble,
+            "seconds": round(seconds, 4), **_summary(spread),
+        }  # fmt: skip
+        if self.options.report:
+            record |= self._measured(picture.colour, "input_") | self._measured(colour, "output_")
+        return Treated(picture.with_colour(colour), spread, record)
+
+    def _run(self, denoiser: Denoiser, colour: Pixels) -> tuple[Pixels, Pixels | None]:
+        """The result, and the self-ensemble's spread if there is one."""
+        noisy = torch.from_numpy(colour[None])
+        if not self.options.self_ensemble:
+            return blend(colour, denoiser(noisy)[0].cpu().numpy(), self.options.strength), None
+        ensemble = self_ensemble(denoiser, noisy)
+        image, spread = ensemble.image[0].cpu().numpy(), ensemble.spread[0].cpu().numpy()
+        return blend(colour, image, self.options.strength), spread
+
+    def _measured(self, colour: Pixels, prefix: str) -> dict[str, float | None]:
+        """The noise level, and PSNR and SSIM if there is a reference; of 8 bits, as a saved file has."""
+        pixels = to_bytes(torch.from_numpy(colour)).numpy()
+        level = noise_level(pixels.astype(np.float32) / np.float32(255))
+        found: dict[str, float | None] = {"noise": level * 255}
+        if self.reference is not None:
+            clean = to_bytes(torch.from_numpy(self.reference)).numpy()
+            ratio = psnr(pixels, clean)
+            found["psnr"] = ratio if isfinite(ratio) else None  # JSON has no infinity
+            found["ssim"] = ssim(pixels, clean) if min(clean.shape[1:]) >= SIDE else None
+        return {prefix + name: value for name, value in found.items()}
+
+
+def _summary(spread: Pixels | None) -> dict[str, float]:
+    if spread is None:
+        return {}
+    return {"spread_mean": 255 * float(spread.mean()), "spread_p95": 255 * float(np.percentile(spread, 95))}

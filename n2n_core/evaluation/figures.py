@@ -1,0 +1,73 @@
+"""How close one method comes to the clean pictures, and how long it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import inf, log10
+
+from torch import Tensor
+
+from n2n_core.metrics import squared_errors
+from n2n_core.similarity import SIDE, ssim
+
+
+@dataclass
+class Figures:
+    """Of one method; the lists have an entry for each picture.
+
+    Args:
+        errors: mean squared errors of 8-bit values.
+        ssims: structural similarities; None where the picture is too small.
+        pixels: how many the picture has.
+        seconds: that the method took, in all.
+    """
+
+    errors: list[float] = field(default_factory=list)
+    ssims: list[float | None] = field(default_factory=list)
+    pixels: list[int] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def add(self, output: Tensor, clean: Tensor) -> None:
+        """Measure uint8 pictures, ``(N, C, H, W)`` each."""
+        height, width = clean.shape[-2:]
+        large = min(height, width) >= SIDE
+        self.errors += squared_errors(output, clean).tolist()
+        pairs = zip(output.numpy(), clean.numpy(), strict=True)
+        self.ssims += [ssim(one, other) if large else None for one, other in pairs]
+        self.pixels += [height * width] * len(clean)
+
+    @property
+    def psnrs(self) -> list[float]:
+        """Each picture's, in dB."""
+        return [decibels(error) for error in self.errors]
+
+    @property
+    def psnr(self) -> float:
+        """The mean of the pictures' own."""
+        return sum(self.psnrs) / len(self.errors)
+
+    @property
+    def pooled(self) -> float:
+        """PSNR of one mean squared error over all pixels."""
+        squares = (error * pixels for error, pixels in zip(self.errors, self.pixels, strict=True))
+        return decibels(sum(squares) / sum(self.pixels))
+
+    @property
+    def ssim(self) -> float | None:
+        """The mean over the pictures that are large enough."""
+        known = [value for value in self.ssims if value is not None]
+        return sum(known) / len(known) if known else None
+
+    @property
+    def seconds_per_megapixel(self) -> float:
+        """Of the method alone: without reading, rounding and measuring."""
+        return self.seconds / sum(self.pixels) * 1e6
+
+
+def decibels(error: float) -> float:
+    """PSNR of 8-bit values with a mean squared ``error``; infinity without one.
+
+    >>> decibels(25.5**2)
+    20.0
+    """
+    return 10 * log10(255**2 / error) if error else inf

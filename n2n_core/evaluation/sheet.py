@@ -1,0 +1,127 @@
+"""A contact sheet: a row a picture, a column a method, cut where there is detail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from n2n_core.evaluation.batches import Batch
+from n2n_core.evaluation.compare import Outputs
+from n2n_core.evaluation.figures import decibels
+from n2n_core.metrics import squared_errors
+
+CROP = 128
+"""Side of a cut in pixels; of smaller pictures, their shorter side."""
+
+CELL = 256
+"""Side of a cut on the sheet, enlarged by a whole number."""
+
+GAP, HEAD, LABEL = 12, 44, 30
+ROWS = 6
+INK, FAINT, BEST = (34, 34, 34), (120, 120, 120), (0, 110, 60)
+CLEAN = "clean"
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cut, ``(side, side, 3)``, and the PSNR of the whole picture; None is the clean one's."""
+
+    cut: Pixels
+    psnr: float | None
+
+
+@dataclass
+class Sheet:
+    """Collects the first ``ROWS`` pictures: see ``compare``."""
+
+    columns: list[str] = field(default_factory=list)
+    rows: list[tuple[str, list[Cell]]] = field(default_factory=list)
+
+    def see(self, batch: Batch, outputs: Outputs) -> None:
+        """Take cuts of the batch's pictures, while there is room."""
+        self.columns = [*outputs, CLEAN]
+        for index, name in enumerate(batch.names[: ROWS - len(self.rows)]):
+            clean = batch.clean[index]
+            place = detail(clean.numpy())
+            cells = []
+            for output in outputs.values():
+                error = squared_errors(output[index : index + 1], clean[None]).item()
+                cells.append(Cell(_cut(output[index].numpy(), place), decibels(error)))
+            self.rows.append((name, [*cells, Cell(_cut(clean.numpy(), place), None)]))
+
+    def png(self) -> bytes:
+        """The sheet as a file. The best PSNR of each row is in green."""
+        size = (GAP + len(self.columns) * (CELL + GAP), HEAD + len(self.rows) * (CELL + LABEL + GAP))
+        paper = Image.new("RGB", size, "white")
+        draw = ImageDraw.Draw(paper)
+        for column, name in enumerate(self.columns):
+            middle = GAP + column * (CELL + GAP) + CELL // 2
+            draw.text((middle, HEAD // 2), _short(name), INK, _font(20), "mm")
+        for row, (name, cells) in enumerate(self.rows):
+            _draw(paper, HEAD + row * (CELL + LABEL + GAP), name, cells)
+        buffer = BytesIO()
+        paper.save(buffer, "PNG")
+        return buffer.getvalue()
+
+
+def _draw(paper: Image.Image, top: int, name: str, cells: Sequence[Cell]) -> None:
+    """A row: the cuts, and under each its PSNR, under the clean one the picture's name."""
+    draw, best = ImageDraw.Draw(paper), max(cell.psnr for cell in cells if cell.psnr is not None)
+    for column, cell in enumerate(cells):
+        left = GAP + column * (CELL + GAP)
+        paper.paste(_enlarged(cell.cut), (left, top))
+        text = name if cell.psnr is None else f"{cell.psnr:.2f} dB"
+        ink = FAINT if cell.psnr is None else BEST if cell.psnr == best else INK
+        draw.text((left + CELL // 2, top + CELL + LABEL // 2), _short(text), ink, _font(17), "mm")
+
+
+def detail(clean: Pixels) -> tuple[slice, slice]:
+    """Where in a picture ``(C, H, W)`` to look: the square in which the strength of edges varies most.
+
+    It has strong ones and calm parts: texture alone would hide what a method does to plain areas.
+    """
+    side = min(CROP, *clean.shape[1:])
+    grey = clean.mean(0)
+    edges = np.hypot(*np.gradient(grey)) if min(grey.shape) > 1 else np.zeros_like(grey)
+    places = [
+        (slice(top, top + side), slice(left, left + side))
+        for top in _steps(grey.shape[0], side)
+        for left in _steps(grey.shape[1], side)
+    ]
+    return max(places, key=lambda place: float(edges[place].std()))
+
+
+def _steps(length: int, side: int) -> list[int]:
+    """Where squares begin, the last one at the end."""
+    return [*range(0, length - side, max(1, side // 4)), length - side]
+
+
+def _cut(picture: Pixels, place: tuple[slice, slice]) -> Pixels:
+    """``(C, H, W)`` to ``(side, side, 3)``, grey as three equal channels."""
+    cut = picture[:, *place].transpose(1, 2, 0)
+    return np.ascontiguousarray(np.broadcast_to(cut, (*cut.shape[:2], 3)))
+
+
+def _enlarged(cut: Pixels) -> Image.Image:
+    """By a whole number and in the middle of its cell: each pixel is seen as it is."""
+    times = CELL // len(cut)
+    large = Image.fromarray(cut.repeat(times, 0).repeat(times, 1))
+    cell = Image.new("RGB", (CELL, CELL), "white")
+    margin = (CELL - large.width) // 2
+    cell.paste(large, (margin, margin))
+    return cell
+
+
+def _short(text: str, most: int = 26) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)

@@ -1,0 +1,74 @@
+"""Recipes as files: what a model was trained on, and how, so that one command makes it again.
+
+A file in TOML has a table ``train``, the fields of ``TrainConfig``, and a table ``data``, which
+says how photos become training data: ``kind`` is ``course`` (pairs by the course's rule, the other
+keys those of ``n2n data``) or ``clean`` (pictures that noise is added to).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from n2n_core.errors import ConfigError
+from n2n_core.recipe import TrainConfig
+
+TABLES = ("train", "data")
+COURSE = dict.fromkeys(("pairs", "validation", "size", "min_block", "short_side", "seed"), "int")
+DATA = {"course": {"kind": "str", **COURSE, "held_out": "float"}, "clean": {"kind": "str"}}
+"""The kinds of data that photos can become, and the types of what can be said of each."""
+
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "int": int,
+    "float": (int, float),
+    "bool": bool,
+    "str": str,
+    "dict": dict,
+}
+EXPECTED = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe's two tables; ``data`` is empty where the data are given as they are."""
+
+    train: Mapping[str, Any]
+    data: Mapping[str, Any]
+
+
+def load(path: Path) -> Recipe:
+    """The recipe in ``path``.
+
+    Raises:
+        ConfigError: no such file, not TOML, a key that no recipe has, or a value of another type.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}), expected a recipe") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: not TOML ({error})") from error
+    _check(path, "table", tables, dict.fromkeys(TABLES, "dict"))
+    train, data = tables.get("train", {}), tables.get("data", {})
+    known = {field.name: str(field.type) for field in fields(TrainConfig) if field.name != "initial"}
+    _check(path, "train", train, known)
+    if data and data.get("kind") not in DATA:
+        raise ConfigError(f"{path}: data.kind is {data.get('kind')!r}, expected one of: {', '.join(DATA)}")
+    if data:
+        _check(path, "data", data, DATA[data["kind"]])
+    return Recipe(train, data)
+
+
+def _check(path: Path, table: str, found: Mapping[str, Any], known: Mapping[str, str]) -> None:
+    """Raise unless every key is ``known``, and its value of the type that is noted there."""
+    for name, value in found.items():
+        if name not in known:
+            raise ConfigError(f"{path}: {table} has no {name!r}, expected one of: {', '.join(known)}")
+        kind = known[name].partition(" ")[0].partition("[")[0]  # of "int | None", "dict[str, Any]"
+        fits = isinstance(value, TYPES[kind]) and (kind == "bool") == isinstance(value, bool)
+        if not fits:
+            where = name if table in ("table", "train") else f"{table}.{name}"
+            raise ConfigError(f"{path}: {where} is {value!r}, expected {EXPECTED.get(kind, 'a table')}")

@@ -1,0 +1,69 @@
+"""How close one picture is to its reference, without torch; ``metrics`` has the means over sets."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from n2n_core.errors import ShapeError
+
+Array = NDArray[Any]
+
+SIDE = 7
+K1, K2 = 0.01, 0.03
+
+
+def psnr(image: Array, clean: Array, data_range: float = 255.0) -> float:
+    """Peak signal-to-noise ratio, ``10 log10(data_range^2 / MSE)``, in dB; infinity if they are equal.
+
+    >>> psnr(np.zeros((1, 2, 2)), np.full((1, 2, 2), 25.5))
+    20.0
+    """
+    _check("psnr", image, clean)
+    error = float(np.square(image.astype(np.float64) - clean).mean())
+    return float(10 * np.log10(data_range**2 / error)) if error else float("inf")
+
+
+def ssim(image: Array, clean: Array, data_range: float = 255.0) -> float:
+    """Structural similarity of ``(C, H, W)`` pictures: at most 1, which is equality.
+
+    Of means, variances and the covariance in every 7x7 window that lies inside the picture,
+    ``(2 m1 m2 + c1) (2 v12 + c2) / ((m1^2 + m2^2 + c1) (v1 + v2 + c2))`` with ``c = (K data_range)^2``;
+    the mean over windows and channels. This is scikit-image's ``structural_similarity`` with its defaults.
+
+    Source: Wang et al., "Image quality assessment: from error visibility to structural similarity" (2004).
+
+    Raises:
+        ShapeError: the shapes differ, or a side is below 7.
+    """
+    _check("ssim", image, clean)
+    if image.ndim != 3 or min(image.shape[1:]) < SIDE:
+        raise ShapeError("ssim", "the image's shape", image.shape, f"(C, H, W), sides of at least {SIDE}")
+    pairs = zip(image.astype(np.float64), clean.astype(np.float64), strict=True)
+    return float(np.mean([_similarity(a, b, data_range) for a, b in pairs]))
+
+
+def _similarity(a: Array, b: Array, data_range: float) -> float:
+    """Of one channel, ``(H, W)`` each."""
+    mean_a, mean_b = _means(a), _means(b)
+    unbiased = SIDE**2 / (SIDE**2 - 1)
+    variances = unbiased * (_means(a * a) + _means(b * b) - mean_a**2 - mean_b**2)
+    covariance = unbiased * (_means(a * b) - mean_a * mean_b)
+    c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
+    above = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
+    return float((above / ((mean_a**2 + mean_b**2 + c1) * (variances + c2))).mean())
+
+
+def _means(values: Array) -> Array:
+    """Over every window: ``(H - 6, W - 6)``."""
+    height, width = values.shape[0] - SIDE + 1, values.shape[1] - SIDE + 1
+    rows = reduce(np.add, (values[i : i + height] for i in range(SIDE)))
+    return reduce(np.add, (rows[:, i : i + width] for i in range(SIDE))) / SIDE**2
+
+
+def _check(name: str, image: Array, clean: Array) -> None:
+    if image.shape != clean.shape or not image.size:
+        raise ShapeError(name, "the image's shape", image.shape, f"{clean.shape}, that of its reference")

@@ -1,0 +1,45 @@
+"""What is measured of a picture on request; seconds of a core for a large one, so never on the event loop."""
+
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+
+from n2n_core.image import Pixels, rounded
+from n2n_core.noise_level import noise_level
+from n2n_core.similarity import SIDE, psnr, ssim
+
+LEVELS = 255
+"""Grey levels: what noise and spread are told in."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Of one picture, rounded to 8 bits as a file would be.
+
+    Args:
+        noise: its level, in grey levels of 0 to 255.
+        psnr: in dB against the reference; None without one, and where it is infinite.
+        ssim: None without a reference, and where the picture has a side below 7.
+    """
+
+    noise: float
+    psnr: float | None = None
+    ssim: float | None = None
+
+
+def quality(colour: Pixels, clean: Pixels | None) -> Quality:
+    """Of ``(C, H, W)`` in [0, 1], against a reference of the same shape."""
+    pixels = rounded(colour, LEVELS)
+    noise = noise_level(pixels / np.float32(LEVELS)) * LEVELS
+    if clean is None:
+        return Quality(noise)
+    reference = rounded(clean, LEVELS)
+    ratio = psnr(pixels, reference)
+    similarity = ssim(pixels, reference) if min(colour.shape[1:]) >= SIDE else None
+    return Quality(noise, ratio if isfinite(ratio) else None, similarity)
+
+
+def spread_figures(spread: Pixels) -> tuple[float, float]:
+    """The mean, and what 95 of 100 pixels are below, in grey levels."""
+    return float(spread.mean()) * LEVELS, float(np.percentile(spread, 95)) * LEVELS

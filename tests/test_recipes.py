@@ -1,0 +1,30 @@
+"""The recipes of the shipped models can be followed."""
+
+from pathlib import Path
+
+import pytest
+
+from n2n_core import networks, recipe_file, weights
+from n2n_core.recipe import TrainConfig
+
+RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*.toml"))
+
+
+def test_every_model_has_its_recipe() -> None:
+    assert {path.stem for path in RECIPES} == set(networks.MODELS)
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_is_complete_and_says_its_command(path: Path) -> None:
+    recipe = recipe_file.load(path)
+    assert TrainConfig(**recipe.train).model == path.stem
+    assert recipe.data
+    command = f"n2n train photos/bsds photos/imagenet -o runs/{path.stem} --recipe recipes/{path.name}"
+    assert command in path.read_text()
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_the_shipped_weights_were_made_by_it(path: Path) -> None:
+    _, card = weights.read(weights.find(path.stem).path)
+    for name, value in recipe_file.load(path).train.items():
+        assert card.recipe[name] == value, name
