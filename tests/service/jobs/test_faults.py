@@ -167,7 +167,7 @@ def test_a_killed_trainer_is_resumed_twice_and_then_the_job_fails(place: Place) 
     for attempt in (1, 2, 3):
         steps.append(place.wait_checkpoint(job_id, attempt).step)
         place.kill(job_id)
-    assert steps[0] < steps[1] < steps[2]
+    assert steps == sorted(steps)  # a trainer may be killed before it has come any further
     job = place.wait_end(job_id)
     assert (job.state, job.error_code, job.attempt) == ("failed", "crashed", 3)
     assert job.error_detail
