@@ -1,4 +1,4 @@
-"""What a network costs: its parameters, and the multiplications it takes for a pixel."""
+"""What a network costs: the multiplications that it takes for a pixel."""
 
 from __future__ import annotations
 
@@ -8,11 +8,6 @@ from math import prod
 from typing import Any
 
 from n2n_core.modules import Network
-
-
-def count_parameters(network: Network) -> int:
-    """All numbers that the network has learnt."""
-    return sum(tensor.numel() for tensor in network.state_dict().values())
 
 
 def macs_per_pixel(network: Network) -> float:

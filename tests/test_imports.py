@@ -14,7 +14,7 @@ LEVELS = [
     {"modules", "report", "noise_level", "auto_model", "similarity", "baselines"},
     {"image", "networks", "samples", "events", "checkpoints", "fast_training", "cost"},
     {"data", "tiling", "averaging", "weights", "learners", "fast_path", "plots"},
-    {"recipe", "datasets", "onnx_file", "precision", "cuda_graphs", "ensemble", "blend"},
+    {"recipe", "datasets", "onnx_file", "precision", "cuda_graphs", "ensemble", "blend", "quality"},
     {"sampling", "cuda_path", "recipe_file"},
     {"validation"},
     {"inference", "train"},

@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from functools import cache
-from math import isfinite
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 import torch
 
 from n2n_core import weights
@@ -20,9 +18,8 @@ from n2n_core.cli.command import model_path
 from n2n_core.ensemble import self_ensemble
 from n2n_core.image import Picture, Pixels
 from n2n_core.inference import Denoiser
-from n2n_core.metrics import to_bytes
 from n2n_core.noise_level import noise_level
-from n2n_core.similarity import SIDE, psnr, ssim
+from n2n_core.quality import quality, spread_figures
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class Treated:
 
     Args:
         spread: ``(1, H, W)``, of the self-ensemble; None without one.
-        record: where the result comes from, ready for JSON; levels and spreads in [0, 1]. What takes
+        record: where the result comes from, ready for JSON; levels and spreads in grey levels. What takes
             time to measure is there only if there is to be a report.
     """
 
@@ -107,18 +104,13 @@ class Treatment:
 
     def _measured(self, colour: Pixels, prefix: str) -> dict[str, float | None]:
         """The noise level, and PSNR and SSIM if there is a reference; of 8 bits, as a saved file has."""
-        pixels = to_bytes(torch.from_numpy(colour)).numpy()
-        level = noise_level(pixels.astype(np.float32) / np.float32(255))
-        found: dict[str, float | None] = {"noise": level * 255}
-        if self.reference is not None:
-            clean = to_bytes(torch.from_numpy(self.reference)).numpy()
-            ratio = psnr(pixels, clean)
-            found["psnr"] = ratio if isfinite(ratio) else None  # JSON has no infinity
-            found["ssim"] = ssim(pixels, clean) if min(clean.shape[1:]) >= SIDE else None
-        return {prefix + name: value for name, value in found.items()}
+        found = vars(quality(colour, self.reference))
+        names = ("noise", "psnr", "ssim") if self.reference is not None else ("noise",)
+        return {prefix + name: found[name] for name in names}
 
 
 def _summary(spread: Pixels | None) -> dict[str, float]:
     if spread is None:
         return {}
-    return {"spread_mean": 255 * float(spread.mean()), "spread_p95": 255 * float(np.percentile(spread, 95))}
+    mean, p95 = spread_figures(spread)
+    return {"spread_mean": mean, "spread_p95": p95}

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from n2n_core import weights
 from n2n_core.baselines import Baseline
-from n2n_core.cost import count_parameters, macs_per_pixel
+from n2n_core.cost import macs_per_pixel
 from n2n_core.inference import Denoiser
+from n2n_core.weights import count_parameters
 
 
 @dataclass(frozen=True)

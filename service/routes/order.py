@@ -6,9 +6,9 @@ from n2n_core.auto_model import AUTO, choose
 from n2n_core.ensemble import SYMMETRIES
 from n2n_core.image import MEDIA_TYPES, SUFFIXES, Picture
 from n2n_core.noise_level import noise_level
+from n2n_core.quality import LEVELS
 from service.errors import ProblemError
 from service.negotiation import Answer, negotiate
-from service.quality import LEVELS
 from service.registry import ServedModel
 from service.routes.state import State
 from service.schemas import FieldError

@@ -7,8 +7,8 @@ from fastapi import Response
 from n2n_core.ensemble import spread_picture
 from n2n_core.errors import ImageError, UnknownModelError
 from n2n_core.image import Picture
+from n2n_core.quality import Quality, quality, spread_figures
 from service.form import Part, write
-from service.quality import Quality, quality, spread_figures
 from service.registry import ServedModel
 from service.routes.order import Order, Outcome, denoised, headers, written
 from service.routes.state import State

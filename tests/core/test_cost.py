@@ -5,8 +5,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from n2n_core.cost import count_parameters, macs_per_pixel
+from n2n_core.cost import macs_per_pixel
 from n2n_core.networks import MODELS, AutoEncoder, model
+from n2n_core.weights import count_parameters
 
 
 def counted(network: nn.Module, side: int) -> float:

@@ -63,8 +63,9 @@ def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
 def test_noisy_pairs_alone_teach_to_denoise(model: str, engine: str, tmp_path: Path) -> None:
     assert fit(replace(SMALL, model=model, engine=engine, epochs=30), tmp_path)
     last = log(tmp_path)[-1]
-    assert last["psnr"] > last["noisy_psnr"] + 1.2
-    assert last["psnr_pooled"] > last["noisy_psnr_pooled"] + 1.2
+    least = 1.2 if model == "unet" else 1.5  # at its lowest level, 8x8 pictures are of 2x2 pixels
+    assert last["psnr"] > last["noisy_psnr"] + least
+    assert last["psnr_pooled"] > last["noisy_psnr_pooled"] + least
 
 
 @EACH

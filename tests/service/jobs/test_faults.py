@@ -176,6 +176,7 @@ def test_a_killed_trainer_is_resumed_twice_and_then_the_job_fails(place: Place) 
     assert f"attempt 3 of 3 at job {job_id}" in job.log_tail
     starts = [event for event in log(place, job_id) if event["event"] == "start"]
     assert [start["step"] > 0 for start in starts] == [False, True, True]
+    assert all(start["step"] >= step for start, step in zip(starts[1:], steps, strict=False))
     assert place.catalogue.list_served() == []
     assert checkpoints.load(place.folder.job(job_id))
 

@@ -1,4 +1,4 @@
-"""What is measured of a picture on request; seconds of a core for a large one, so never on the event loop."""
+"""What is measured of a picture on request, without torch; seconds of a core for a large one."""
 
 from dataclasses import dataclass
 from math import isfinite
