@@ -24,10 +24,15 @@ class Average:
 
     def update(self, step: int) -> None:
         """Take in the weights after training step ``step``, the first of which is 1."""
-        share, own = 1 - min(self.decay, step / (step + 9)), self._own()
+        if not self.mean:
+            return
+        own = self._own()
         with torch.no_grad():
-            for name, mean in self.mean.items():
-                mean.lerp_(own[name], share)
+            torch._foreach_lerp_(
+                list(self.mean.values()),
+                [own[name] for name in self.mean],
+                1 - min(self.decay, step / (step + 9)),
+            )
 
     @contextmanager
     def applied(self) -> Iterator[None]:

@@ -19,7 +19,8 @@ from n2n_core.inference import Denoiser
 from n2n_core.learners import make_learner
 from n2n_core.modules import Network
 from n2n_core.recipe import MIN_CROP, TrainConfig
-from n2n_core.sampling import Sampler, TensorScenes
+from n2n_core.sampling import Sampler
+from n2n_core.scenes import TensorScenes
 from n2n_core.train import learning_rate
 
 

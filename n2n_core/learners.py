@@ -10,6 +10,7 @@ from n2n_core import scratch
 from n2n_core.errors import ConfigError
 from n2n_core.fast_training import Forward, training_form
 from n2n_core.modules import Network
+from n2n_core.step_graph import StepGraph
 
 CHARBONNIER = 1e-3
 """Errors well below it count as squared, well above it as absolute."""
@@ -82,21 +83,30 @@ class TorchLearner:
     ) -> None:
         self.network: nn.Module = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         params, fused = self.network.parameters(), device.type in ("cpu", "cuda")
+        graph = device.type == "cuda" and optimizer == "adam"
+        self.lr = torch.zeros((), device=device) if graph else 0.0  # what is recorded reads it on the device
         self.optimizer = (
-            torch.optim.Adam(params, fused=fused)
+            torch.optim.Adam(params, lr=self.lr, fused=fused, capturable=graph)
             if optimizer == "adam"
-            else torch.optim.SGD(params, momentum=momentum, fused=fused)
+            else torch.optim.SGD(params, lr=self.lr, momentum=momentum, fused=fused)
         )
         self.loss = LOSSES[loss]
         self.device, self.reduced = device, precision == "bfloat16"
         self.form = self.network if self.reduced else training_form(self.network, device)
+        self.graph = StepGraph(self._step, device) if graph else None
 
     def step(
         self, noisy: Tensor, target: Tensor, lr: float, expected: Tensor | None = None, gamma: float = 0.0
     ) -> Tensor:
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
+        self._set_lr(lr)
         self.network.train()
+        if self.graph and expected is None:
+            return self.graph(noisy, target)
+        return self._step(noisy, target, expected, gamma)
+
+    def _step(
+        self, noisy: Tensor, target: Tensor, expected: Tensor | None = None, gamma: float = 0.0
+    ) -> Tensor:
         with torch.enable_grad():
             output = self._forward(self.form, noisy)
             loss = self.loss(output, target)
@@ -114,16 +124,30 @@ class TorchLearner:
 
     def _forward(self, form: Forward, noisy: Tensor) -> Tensor:
         noisy = noisy.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced):
+        # A cache of reduced weights would outlive the recording of a step that it was filled in.
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced, cache_enabled=False):
             output: Tensor = form(noisy)
         return output.float()
+
+    def _set_lr(self, lr: float) -> None:
+        if isinstance(self.lr, Tensor):
+            self.lr.fill_(lr)
+            return
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
 
     def state_dict(self) -> dict[str, Any]:
         return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        # Of the optimiser its memory alone: how it works is this device's, not that of the run before.
+        own = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict(state["optimizer"] | {"param_groups": own})
+        for group in self.optimizer.param_groups:  # it was copied
+            group["lr"] = self.lr
+        if self.graph:
+            self.graph.forget()
 
 
 class ScratchLearner:

@@ -12,8 +12,7 @@ result is on the image's. torch is imported where noise is drawn: to check a des
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from math import exp, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from n2n_core.errors import ConfigError, ShapeError
 
@@ -193,14 +192,15 @@ class PoissonGaussian:
 class Camera:
     r"""What is left of a sensor's noise in a developed photo: ``y = x + sqrt(x / lam + sigma^2) (g * n)``.
 
-    Photon and read noise, blurred as demosaicing and compression do: ``g`` is a Gaussian kernel of
-    5x5 pixels and unit energy, so that the variance is that of ``PoissonGaussian``; photon noise is
-    taken as Gaussian.
+    Photon and read noise, blurred and mixed over the channels as demosaicing, colour correction and
+    compression do: ``g`` is a Gaussian kernel of 5x5 pixels and unit energy, and ``n`` has unit variance,
+    so that the variance is that of ``PoissonGaussian``; photon noise is taken as Gaussian.
 
     Args:
         lam: photons that a pixel of value 1 receives on average, above 0.
         sigma: standard deviation of the read noise in the image's units, at least 0.
-        blur: standard deviation of ``g`` in pixels; 0 for white noise.
+        blur: standard deviation of ``g`` in pixels; 0 for noise that is white in space.
+        correlation: of the noise of any two channels, in [0, 1].
 
     Mean ``x``, variance ``max(x, 0) / lam + sigma^2``.
     """
@@ -208,44 +208,66 @@ class Camera:
     lam: float = 100.0
     sigma: float = 0.02
     blur: float = 0.7
+    correlation: float = 0.5
 
     def __post_init__(self) -> None:
         _require(self, "lam", self.lam > 0, "above 0")
         _require(self, "sigma", self.sigma >= 0, "at least 0")
         _require(self, "blur", 0 <= self.blur <= 2, "in [0, 2]")
+        _require(self, "correlation", 0 <= self.correlation <= 1, "in [0, 1]")
 
     def __call__(self, image: Tensor, generator: Generator) -> Tensor:
         """One noisy copy of ``image``."""
         import torch
 
-        *lead, height, width = image.shape
-        shape = (*lead, height + 4, width + 4)
-        n = torch.randn(shape, generator=generator, dtype=image.dtype, device=generator.device)
-        n = self._blurred(self._blurred(n.to(image.device), -2), -1)
-        return image + (image.clamp(min=0) / self.lam + self.sigma**2).sqrt() * n
+        values = torch.tensor([1 / self.lam, self.sigma, self.blur, self.correlation], device=image.device)
+        return Sensor(*values)(image, generator)
 
     def clean(self, image: Tensor) -> Tensor:
         """The image itself."""
         return image
 
-    def _blurred(self, n: Tensor, axis: int) -> Tensor:
-        """``n`` along ``axis``, shorter by 4."""
-        if self.blur == 0:
-            return n.narrow(axis, 2, n.shape[axis] - 4)
-        taps = [exp(-0.5 * (offset / self.blur) ** 2) for offset in range(-2, 3)]
-        energy = sqrt(sum(tap**2 for tap in taps))
-        length = n.shape[axis] - 4
-        parts = (n.narrow(axis, i, length) * (tap / energy) for i, tap in enumerate(taps))
-        return sum(parts, start=n.new_zeros(()))
+
+class Sensor(NamedTuple):
+    """``Camera`` with its own values for each image of a batch, ``(..., 1, 1, 1)``; ``gain`` is 1 / lam."""
+
+    gain: Tensor
+    sigma: Tensor
+    blur: Tensor
+    correlation: Tensor
+
+    def __call__(self, image: Tensor, generator: Generator) -> Tensor:
+        """One noisy copy of ``image``."""
+        own, common = self._normal(image, image.shape[-3], generator), self._normal(image, 1, generator)
+        n = own * (1 - self.correlation).sqrt() + common * self.correlation.sqrt()
+        taps = [(-0.5 * (offset / self.blur.clamp(min=1e-3)).square()).exp() for offset in range(-2, 3)]
+        energy = sum(tap.square() for tap in taps)  # of one axis, squared
+        for axis in (-2, -1):
+            length = n.shape[axis] - 4
+            n = sum(n.narrow(axis, i, length) * tap for i, tap in enumerate(taps))  # type: ignore[assignment]
+        return image + (image.clamp(min=0) * self.gain + self.sigma.square()).sqrt() * (n / energy)
+
+    def clean(self, image: Tensor) -> Tensor:
+        """The image itself."""
+        return image
+
+    def _normal(self, image: Tensor, channels: int, generator: Generator) -> Tensor:
+        """Standard normal, 2 pixels wider than ``image`` on each side."""
+        import torch
+
+        *lead, _, height, width = image.shape
+        shape = (*lead, channels, height + 4, width + 4)
+        n = torch.randn(shape, generator=generator, dtype=image.dtype, device=generator.device)
+        return n.to(image.device)
 
 
 @dataclass(frozen=True)
 class Blind:
-    r"""Noise of a kind and level that nobody knows: each call draws its own, to train blind denoisers.
+    r"""Noise of a kind and level that nobody knows, another for each image: to train blind denoisers.
 
     Half of the images get ``Gaussian`` noise of a sigma that is uniform in [0, ``sigma``]. The others
-    get ``Camera`` noise: ``lam`` log-uniform from 30 to 10,000, its sigma uniform in [0, ``sigma`` / 2],
-    ``blur`` uniform in [0, 1].
+    get ``Camera`` noise: ``lam`` log-uniform from 100 to 20,000, its sigma ``sigma / 4`` times the square
+    of a number that is uniform in [0, 1], ``blur`` uniform in [0, 1.5] and ``correlation`` in [0, 0.9].
 
     Args:
         sigma: the largest standard deviation of the Gaussian noise in the image's units.
@@ -260,16 +282,22 @@ class Blind:
 
     def __call__(self, image: Tensor, generator: Generator) -> Tensor:
         """One noisy copy of ``image``."""
-        return self.draw(generator)(image, generator)
+        return self.draw(image, generator)(image, generator)
 
-    def draw(self, generator: Generator) -> Corruption:
-        """A noise of one kind and level: for copies that have both in common."""
+    def draw(self, image: Tensor, generator: Generator) -> Sensor:
+        """A noise of one kind and level for each image: for copies that have both in common."""
         import torch
 
-        kind, level, light, blur = torch.rand(4, generator=generator, device=generator.device).tolist()
-        if kind < 0.5:
-            return Gaussian(level * self.sigma)
-        return Camera(lam=30 * (10_000 / 30) ** light, sigma=level * self.sigma / 2, blur=blur)
+        shape = (5, *image.shape[:-3], 1, 1, 1)
+        drawn = torch.rand(shape, generator=generator, device=generator.device).to(image.device)
+        kind, level, light, blur, correlation = drawn
+        camera = (kind >= 0.5).to(drawn.dtype)
+        return Sensor(
+            gain=camera * 200 ** (-light) / 100,
+            sigma=self.sigma * torch.lerp(level, level.square() / 4, camera),
+            blur=1.5 * camera * blur,
+            correlation=0.9 * camera * correlation,
+        )
 
     def clean(self, image: Tensor) -> Tensor:
         """The image itself."""

@@ -2,7 +2,8 @@
 
 A file in TOML has a table ``train``, the fields of ``TrainConfig``, and a table ``data``, which
 says how photos become training data: ``kind`` is ``course`` (pairs by the course's rule, the other
-keys those of ``n2n data``) or ``clean`` (pictures that noise is added to).
+keys those of ``n2n data``; or ``fresh``: no fixed pairs, but new ones for each step) or ``clean``
+(pictures that noise is added to).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from n2n_core.recipe import TrainConfig
 
 TABLES = ("train", "data")
 COURSE = dict.fromkeys(("pairs", "validation", "size", "min_block", "short_side", "seed"), "int")
-DATA = {"course": {"kind": "str", **COURSE, "held_out": "float"}, "clean": {"kind": "str"}}
+DATA = {"course": {"kind": "str", **COURSE, "held_out": "float", "fresh": "bool"}, "clean": {"kind": "str"}}
 """The kinds of data that photos can become, and the types of what can be said of each."""
 
 TYPES: dict[str, type | tuple[type, ...]] = {

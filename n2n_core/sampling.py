@@ -9,108 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from math import prod
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
-from n2n_core import recipe, tiling, weights
-from n2n_core.data import Pairs
+from n2n_core import recipe, tiling
+from n2n_core.album import Album, below
+from n2n_core.course_scenes import CourseScenes
 from n2n_core.errors import ConfigError, DataError
-from n2n_core.metrics import to_bytes
 from n2n_core.neighbours import Neighbours
-from n2n_core.noise import Blind, Corruption, PointSampling
-from n2n_core.recipe import TrainConfig
-
-SHOTS = {"pairs": 2, "bursts": 2, "single": 1, "clean": 1}
-"""The kinds of data, and how many shots a scene must have at least."""
+from n2n_core.noise import Corruption, PointSampling
+from n2n_core.noisy_copies import NoisyCopies
+from n2n_core.recipe import MAX_SEED, TrainConfig
+from n2n_core.scenes import SHOTS, Scenes, TensorScenes
 
 CROPS_PER_EPOCH = (1_000, 20_000)
 """Fewest and most, where pictures are cropped and the recipe does not say how many."""
 
-
-class Scenes(Protocol):
-    """A dataset: scenes, each in one or more shots of the same size."""
-
-    @property
-    def kind(self) -> str:
-        """A key of ``SHOTS``."""
-        ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Another one for other data."""
-        ...
-
-    @property
-    def corruption(self) -> dict[str, Any] | None:
-        """For clean pictures: a noise's name, and its parameters."""
-        ...
-
-    def __len__(self) -> int:
-        """How many scenes there are."""
-        ...
-
-    def shots(self, scene: int) -> int:
-        """How many shots of a scene there are."""
-        ...
-
-    def shape(self, scene: int) -> tuple[int, int, int]:
-        """``(C, H, W)``."""
-        ...
-
-    def read(self, scene: int, shot: int, rows: slice, columns: slice) -> Tensor:
-        """A window of a shot, ``(3, h, w)`` float32, nominally in [0, 1], never clipped."""
-        ...
-
-
-class TensorScenes:
-    """Scenes of one size in memory.
-
-    Args:
-        kind: a key of ``SHOTS``.
-        pictures: a tensor ``(N, 3, H, W)`` for each shot.
-        corruption: for clean pictures.
-        peak: the value that becomes 1.
-    """
-
-    def __init__(
-        self, kind: str, *pictures: Tensor, corruption: dict[str, Any] | None = None, peak: float = 1.0
-    ) -> None:
-        self.kind, self.pictures, self.corruption, self.peak = kind, pictures, corruption, peak
-
-    @classmethod
-    def of(cls, pairs: Pairs) -> TensorScenes:
-        """Pairs with values from 0 to 255."""
-        return cls("pairs", *pairs, peak=255.0)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """A hash of all pictures."""
-        return weights.fingerprint(*self.pictures)
-
-    def __len__(self) -> int:
-        return len(self.pictures[0])
-
-    def shots(self, scene: int) -> int:
-        """The same for all scenes."""
-        return len(self.pictures)
-
-    def shape(self, scene: int) -> tuple[int, int, int]:
-        """The same for all scenes."""
-        c, h, w = self.pictures[0].shape[1:]
-        return c, h, w
-
-    def read(self, scene: int, shot: int, rows: slice, columns: slice) -> Tensor:
-        """A window of a shot, ``(3, h, w)``."""
-        return self.pictures[shot][scene, :, rows, columns].float() / self.peak
-
-    def stack(self, scenes: Sequence[int], shot: int, device: torch.device) -> Tensor:
-        """Whole shots of many scenes, ``(n, 3, H, W)``: what ``read`` gives, in a few operations."""
-        pictures = self.pictures[shot]
-        index = torch.tensor(scenes, device=pictures.device)
-        return pictures[index].to(device).float() / self.peak
+SHARE = 1 / 4
+"""Of the free memory of a CUDA device that pictures may take."""
 
 
 class Batch(NamedTuple):
@@ -172,7 +91,8 @@ class Views:
         if scenes.kind not in SHOTS:
             raise DataError(f"the data's kind is {scenes.kind!r}, expected one of: {', '.join(SHOTS)}")
         self.scenes, self.kind = scenes, scenes.kind
-        self.corruption, self.config = _corruption(scenes, config), config
+        self.corruption = _corruption(scenes, config)
+        self.copies = NoisyCopies.of(config, self.corruption) if self.corruption else None
         for scene in range(len(scenes)):
             if scenes.shots(scene) < SHOTS[self.kind]:
                 got = f"scene {scene} has {scenes.shots(scene)} shots"
@@ -184,31 +104,12 @@ class Views:
         return Windows(crop, block, multiple=2 if self.kind == "single" else block)
 
     def draw(self, scene: int, rows: slice, columns: slice, generator: Generator) -> tuple[Tensor, Tensor]:
-        """A noisy picture and its target, ``(3, h, w)``; of a single picture, that picture twice."""
+        """A noisy picture and its target, ``(3, h, w)``; of a single or a clean one, that picture twice."""
         if self.kind in ("pairs", "bursts"):
             first, second = self._shots(scene, generator)
             return self._read(scene, first, rows, columns), self._read(scene, second, rows, columns)
         picture = self._read(scene, 0, rows, columns)
-        if self.corruption is None:
-            return picture, picture
-        return self._corrupted(picture, self.corruption, generator)
-
-    def _corrupted(
-        self, picture: Tensor, corruption: Corruption, generator: Generator
-    ) -> tuple[Tensor, Tensor]:
-        """A noisy copy of a clean picture, and its target."""
-        grey = self._happens(self.config.grey, generator)
-        picture = picture.mean(0, keepdim=True) if grey else picture
-        level = corruption.draw(generator) if isinstance(corruption, Blind) else corruption
-        noisy = level(picture, generator)
-        target = level(picture, generator) if self.config.targets == "noisy" else level.clean(picture)
-        if self._happens(self.config.rounded, generator):
-            noisy = to_bytes(noisy).float() / 255
-        return (noisy.expand(3, -1, -1), target.expand(3, -1, -1)) if grey else (noisy, target)
-
-    def _happens(self, share: float, generator: Generator) -> bool:
-        """True with probability ``share``; nothing is drawn where that is 0."""
-        return share > 0 and bool(torch.rand((), generator=generator) < share)
+        return picture, picture
 
     def _shots(self, scene: int, generator: Generator) -> tuple[int, int]:
         if self.kind == "pairs":
@@ -228,6 +129,8 @@ class Sampler:
     bursts once for every two shots. Else scenes have shares by their pixels, and the crops are
     those that it takes to cover all pictures once, but ``CROPS_PER_EPOCH``, unless the recipe says
     how many.
+
+    On a CUDA device all is drawn there, and clean pictures that fit are kept there.
     """
 
     def __init__(
@@ -249,6 +152,7 @@ class Sampler:
         own = len(self.items) if self.whole else min(max(len(self.items), fewest), most)
         self.crops = config.crops_per_epoch or own
         self.batches_per_epoch = -(-self.crops // config.batch_size)
+        self.album = self._kept()
 
     @property
     def pixels(self) -> int:
@@ -271,8 +175,11 @@ class Sampler:
             yield self.batch(index.tolist(), generator)
 
     def batch(self, scenes: Sequence[int], generator: Generator) -> Batch:
-        """A crop of each scene, swapped and augmented as the recipe says, padded to fit."""
+        """A crop of each scene, made noisy, swapped and augmented as the recipe says, padded to fit."""
+        generator = self._on_device(generator)
         noisy, target = self._draw(scenes, generator)
+        if self.views.copies:
+            noisy, target = self.views.copies(noisy, generator)
         if self.config.swap and self.scenes.kind == "pairs":
             noisy, target = swap(noisy, target, generator)
         if self.config.augment:
@@ -287,9 +194,41 @@ class Sampler:
         if isinstance(self.scenes, TensorScenes) and self.scenes.kind == "pairs" and self.whole:
             noisy, target = (self.scenes.stack(scenes, shot, self.device) for shot in (0, 1))
             return noisy, target
+        if isinstance(self.scenes, CourseScenes):
+            return self.scenes.draw(scenes, generator, self.device)
+        if self.album:
+            clean = self._windows(self.album, torch.tensor(scenes, device=self.device), generator)
+            return clean, clean
         pairs = [self._crop(scene, generator) for scene in scenes]
         noisy, target = (_collate(pictures).to(self.device) for pictures in zip(*pairs, strict=True))
         return noisy, target
+
+    def _on_device(self, generator: Generator) -> Generator:
+        """One for this batch alone, on the device if that is CUDA: what a run keeps is on the host."""
+        if self.device.type != "cuda":
+            return generator
+        return Generator(self.device).manual_seed(randint(MAX_SEED, generator))
+
+    def _kept(self) -> Album | None:
+        """Clean pictures on the CUDA device, if all have room for a whole crop and there is memory."""
+        if self.device.type != "cuda" or self.scenes.kind != "clean":
+            return None
+        shapes = [self.scenes.shape(scene) for scene in range(len(self.scenes))]
+        free, _ = torch.cuda.mem_get_info(self.device)
+        side = self.windows.crop * self.windows.block
+        if min(min(shape[1:]) for shape in shapes) < side or sum(map(prod, shapes)) * 4 > free * SHARE:
+            return None
+        everything = slice(None)
+        pictures = (self.scenes.read(scene, 0, everything, everything) for scene in range(len(shapes)))
+        return Album(pictures).to(self.device)
+
+    def _windows(self, album: Album, scenes: Tensor, generator: Generator) -> Tensor:
+        """A random window of each scene, ``(N, 3, side, side)``."""
+        side = self.windows.crop * self.windows.block
+        steps = torch.arange(side, device=self.device)
+        lengths = album.heights[scenes], album.widths[scenes]
+        top, left = (below(length - side + 1, generator).view(-1, 1, 1) for length in lengths)
+        return album.read(scenes, top + steps.view(1, -1, 1), left + steps.view(1, 1, -1))
 
     def _crop(self, scene: int, generator: Generator) -> tuple[Tensor, Tensor]:
         _, height, width = self.scenes.shape(scene)
@@ -338,12 +277,13 @@ def augment(noisy: Tensor, target: Tensor, generator: Generator) -> tuple[Tensor
 
 def randint(count: int, generator: Generator) -> int:
     """Uniform in ``0 .. count - 1``."""
-    return int(torch.randint(count, (), generator=generator))
+    return int(torch.randint(count, (), generator=generator, device=generator.device))
 
 
 def _coins(batch: Tensor, generator: Generator) -> Tensor:
     """One fair coin an image, ``(N, 1, 1, 1)``."""
-    return (torch.rand(len(batch), 1, 1, 1, generator=generator) < 0.5).to(batch.device)
+    drawn = torch.rand(len(batch), 1, 1, 1, generator=generator, device=generator.device)
+    return (drawn < 0.5).to(batch.device)
 
 
 def _collate(pictures: Sequence[Tensor]) -> Tensor:

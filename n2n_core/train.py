@@ -34,7 +34,8 @@ from n2n_core.learners import Learner, make_learner
 from n2n_core.networks import Architecture
 from n2n_core.pace import Pace
 from n2n_core.recipe import TrainConfig as TrainConfig
-from n2n_core.sampling import Batch, Sampler, Scenes, TensorScenes, split
+from n2n_core.sampling import Batch, Sampler, split
+from n2n_core.scenes import Scenes, TensorScenes
 from n2n_core.schedule import SCHEDULES
 from n2n_core.validation import Metrics, Validation, score
 

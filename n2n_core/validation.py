@@ -30,7 +30,8 @@ from n2n_core.data import Pairs
 from n2n_core.metrics import psnr, to_bytes
 from n2n_core.neighbours import Neighbours
 from n2n_core.recipe import TrainConfig
-from n2n_core.sampling import Scenes, Views
+from n2n_core.sampling import Views
+from n2n_core.scenes import Scenes
 
 SIDE = 256
 """Side in pixels of what is seen of a picture: the window in its middle."""
@@ -77,8 +78,8 @@ class Validation:
             _, height, width = scenes.shape(scene)
             pairs.append(views.draw(scene, windows.middle(height), windows.middle(width), generator))
         noisy, target = (torch.stack(images) for images in zip(*pairs, strict=True))
-        if scenes.kind == "clean":
-            return cls(noisy, target, clean=True)
+        if views.copies:
+            return cls(*views.copies(noisy, generator), clean=True)
         if scenes.kind == "single":
             return cls(*Neighbours.draw(noisy, generator)(noisy), clean=False)
         variance = _mse(noisy, target) / 2

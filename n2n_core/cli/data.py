@@ -50,35 +50,47 @@ def make_data(options: argparse.Namespace) -> None:
     write_data(options.photos, options.output, rule, **{name: getattr(options, name) for name in names})
 
 
+def divided(folders: list[Path], held_out: float, seed: int) -> tuple[list[Path], list[Path], Generator]:
+    """The photos to train on, those to validate on, and the generator that goes on from there."""
+    if not 0 <= seed <= MAX_SEED:
+        raise ConfigError(f"seed is {seed}, expected 0 to {MAX_SEED}")
+    generator = Generator().manual_seed(seed)
+    return *data.split_photos(data.find_photos(folders), held_out, generator), generator
+
+
 def write_data(
     folders: list[Path],
     output: Path,
     rule: data.CourseRule = data.CourseRule(),  # noqa: B008 (it is frozen)
     *,
-    pairs: int = 50_000,
+    pairs: int | None = 50_000,
     validation: int = 1_000,
     held_out: float = 0.1,
     seed: int = 0,
     clean: bool = False,
 ) -> None:
-    """Write train_data.pkl, val_data.pkl and data.json; if ``clean``, clean_data.pkl too."""
+    """Write train_data.pkl (unless ``pairs`` is None), val_data.pkl and data.json.
+
+    If ``clean``, clean_data.pkl too.
+    """
     for name, value in (("pairs", pairs), ("validation", validation)):
-        if value < 1:
+        if value is not None and value < 1:
             raise ConfigError(f"{name} is {value}, expected at least 1")
-    if not 0 <= seed <= MAX_SEED:
-        raise ConfigError(f"seed is {seed}, expected 0 to {MAX_SEED}")
-    generator = Generator().manual_seed(seed)
-    photos = data.find_photos(folders)
-    chosen, others = data.split_photos(photos, held_out, generator)
+    chosen, others, generator = divided(folders, held_out, seed)
     stacks = {}
-    for name, split, count, shots in ((VALIDATION, others, validation, 1), (TRAINING, chosen, pairs, 2)):
+    plan = [(VALIDATION, others, validation, 1)]
+    if pairs is not None:
+        plan.append((TRAINING, chosen, pairs, 2))
+    for name, split, count, shots in plan:
         made = data.sample_scenes(split, count, rule, generator, shots)
         bar = tqdm(made, total=count, desc=name, unit="pair", disable=not sys.stderr.isatty())
         with limit_threads(1):
             stacks[name] = data.shuffled(bar, generator)
-    first, second, truth = stacks[TRAINING]
-    files = {VALIDATION: Pairs(*stacks[VALIDATION]), TRAINING: Pairs(first, second)}
-    for name, file in (files | ({CLEAN: Pairs(first, truth)} if clean else {})).items():
+    files = {VALIDATION: Pairs(*stacks[VALIDATION])}
+    if pairs is not None:
+        first, second, truth = stacks[TRAINING]
+        files |= {TRAINING: Pairs(first, second)} | ({CLEAN: Pairs(first, truth)} if clean else {})
+    for name, file in files.items():
         data.save_pairs(output / name, file)  # all are made first: of two splits they would share photos
     description = {
         "corruption": "point-sampling", **asdict(rule), "seed": seed,
@@ -88,7 +100,7 @@ def write_data(
     }  # fmt: skip
     with atomic_path(output / DESCRIPTION) as temporary:
         temporary.write_text(json.dumps(description, indent=2) + "\n")
-    print(f"{output}: {pairs} training and {validation} validation pairs")
+    print(f"{output}: {pairs or 'fresh'} training and {validation} validation pairs")
 
 
 def describe(folder: Path) -> dict[str, Any]:

@@ -12,17 +12,18 @@ from tqdm import tqdm
 
 from n2n_core import data, plots, recipe_file, train
 from n2n_core.cli.command import Commands, add_command
-from n2n_core.cli.data import TRAINING, VALIDATION, describe, write_data
+from n2n_core.cli.data import DESCRIPTION, TRAINING, VALIDATION, describe, divided, write_data
 from n2n_core.cli.interrupt import StopOnInterrupt
 from n2n_core.cli.progress import show
 from n2n_core.cli.recipe import add_recipe
+from n2n_core.course_scenes import CourseScenes
 from n2n_core.data import CourseRule, Pairs
 from n2n_core.datasets import MANIFEST, Dataset, import_dataset
 from n2n_core.device import set_threads
 from n2n_core.errors import ConfigError
 from n2n_core.recipe import TrainConfig
 from n2n_core.recipe_file import Recipe
-from n2n_core.sampling import Scenes
+from n2n_core.scenes import Scenes
 
 
 def add(commands: Commands) -> None:
@@ -44,8 +45,12 @@ def add(commands: Commands) -> None:
     command.add_argument("--threads", type=int, help="CPU threads; torch's default if not given")
 
 
-def _data(folder: Path, other: Path | None) -> tuple[Scenes | Pairs, Scenes | Pairs | None, dict[str, Any]]:
-    """What to train on, what to validate on if it is not a share of that, and what is known of it."""
+Data = tuple[Scenes | Pairs, Scenes | Pairs | None, dict[str, Any]]
+"""What to train on, what to validate on if it is not a share of that, and what is known of it."""
+
+
+def _data(folder: Path, other: Path | None) -> Data:
+    """Those of a dataset, or of files."""
     if (folder / MANIFEST).exists():
         scenes, held_out = Dataset.open(folder), Dataset.open(other) if other else None
         return (
@@ -60,6 +65,22 @@ def _data(folder: Path, other: Path | None) -> tuple[Scenes | Pairs, Scenes | Pa
 
 
 RULE = tuple(field.name for field in fields(CourseRule))
+SPLIT = ("pairs", "validation", "held_out", "seed")
+
+
+def _rule(recipe: Recipe) -> CourseRule:
+    return CourseRule(**{name: recipe.data[name] for name in RULE if name in recipe.data})
+
+
+def _fresh(sources: list[Path], folder: Path, recipe: Recipe) -> Data:
+    """Pairs that are made as they are asked for, of those photos that ``folder`` does not validate on."""
+    chosen, _, _ = divided(sources, recipe.data.get("held_out", 0.1), recipe.data.get("seed", 0))
+    scenes = CourseScenes.of(chosen, _rule(recipe))
+    return (
+        scenes,
+        data.load_pairs(folder / VALIDATION),
+        describe(folder) | {"fingerprint": scenes.fingerprint},
+    )
 
 
 def _prepared(sources: list[Path], recipe: Recipe, config: TrainConfig, output: Path) -> Path:
@@ -69,10 +90,11 @@ def _prepared(sources: list[Path], recipe: Recipe, config: TrainConfig, output: 
         if recipe.data["kind"] == "clean" and not (folder / MANIFEST).exists():
             name = ", ".join(source.name for source in sources)
             import_dataset(sources, "clean", folder, name=name, corruption=config.corruption)
-        elif recipe.data["kind"] == "course" and not (folder / TRAINING).exists():
-            rule = CourseRule(**{name: recipe.data[name] for name in RULE if name in recipe.data})
-            rest = {name: value for name, value in recipe.data.items() if name not in ("kind", *RULE)}
-            write_data(sources, folder, rule, **rest)
+        elif recipe.data["kind"] == "course" and not (folder / DESCRIPTION).exists():
+            rest = {name: value for name, value in recipe.data.items() if name in SPLIT}
+            if recipe.data.get("fresh"):
+                rest["pairs"] = None
+            write_data(sources, folder, _rule(recipe), **rest)
         return folder
     if len(sources) > 1:
         raise ConfigError(
@@ -90,7 +112,10 @@ def run_training(options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in names if hasattr(options, name)}
     config = TrainConfig(**{**recipe.train, **given})
     folder = _prepared(options.data, recipe, config, options.output)
-    scenes, validation, card = _data(folder, options.validation_data)
+    fresh = recipe.data.get("fresh")
+    scenes, validation, card = (
+        _fresh(options.data, folder, recipe) if fresh else _data(folder, options.validation_data)
+    )
     with StopOnInterrupt() as stop, tqdm(unit="step", disable=not sys.stderr.isatty()) as bar:
         complete = train.fit(
             config,

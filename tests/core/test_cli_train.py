@@ -76,6 +76,20 @@ def test_photos_get_noise_as_the_recipe_says(photos: Path, tmp_path: Path) -> No
     assert {"psnr", "noisy_psnr"} <= card.metrics.keys()
 
 
+def test_fresh_pairs_are_made_as_they_are_asked_for(photos: Path, tmp_path: Path) -> None:
+    text = COURSE.replace("pairs = 40", "fresh = true").replace(
+        "epochs = 2", "epochs = 2\ncrops_per_epoch = 24"
+    )
+    out = tmp_path / "run"
+    assert n2n("train", photos, "-o", out, "--recipe", recipe(tmp_path, text)) == 0
+    assert sorted(path.name for path in (out / "data").iterdir()) == ["data.json", "val_data.pkl"]
+    _, card = weights.read(out / "model.safetensors")
+    assert (card.data["pairs"], card.data["photos"], card.recipe["steps"]) == (None, 2, 6)
+    assert n2n("train", photos, "-o", out, "--recipe", tmp_path / "recipe.toml", "--resume") == 0
+    (photos / "coffee.png").unlink()
+    assert n2n("train", photos, "-o", out, "--recipe", tmp_path / "recipe.toml", "--resume") == 2
+
+
 def test_options_go_before_the_recipe(course_data: Path, tmp_path: Path) -> None:
     out, path = tmp_path / "run", recipe(tmp_path, "[train]\nepochs = 5\nbatch_size = 10\n")
     assert n2n("train", course_data, "-o", out, "--recipe", path, "--epochs", 1, "--model", "scratch") == 0

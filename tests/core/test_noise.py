@@ -41,7 +41,7 @@ DOCUMENTED: list[tuple[Corruption, Callable[[Tensor], Tensor]]] = [
     (Poisson(0.5), lambda x: x / 0.5),
     (PoissonGaussian(5.0, 0.2), lambda x: x / 5 + 0.04),
     (Camera(5.0, 0.2, blur=0.0), lambda x: x / 5 + 0.04),
-    (Camera(5.0, 0.2, blur=0.9), lambda x: x / 5 + 0.04),
+    (Camera(5.0, 0.2, blur=0.9, correlation=0.8), lambda x: x / 5 + 0.04),
     (Bernoulli(0.3), lambda x: x**2 * 0.3 / 0.7),
     (Bernoulli(0.0), torch.zeros_like),
     (PointSampling(2), blocks_variance(2)),
@@ -116,6 +116,30 @@ def test_all_channels_go_together(corruption: Corruption) -> None:
     noisy = copies(corruption, torch.cat([grey, 2 * grey, 4 * grey]), count=20)
     torch.testing.assert_close(noisy[:, 1:2], 2 * noisy[:, :1])
     torch.testing.assert_close(noisy[:, 2:3], 4 * noisy[:, :1])
+
+
+def test_a_cameras_noise_is_common_to_channels_and_neighbours_as_it_says() -> None:
+    flat = torch.full((3, 32, 32), 0.5)
+    noise = copies(Camera(50.0, 0.05, blur=0.8, correlation=0.6), flat, count=200) - flat
+    channels = torch.corrcoef(noise.transpose(0, 1).flatten(1))
+    assert channels[0, 1].item() == pytest.approx(0.6, abs=0.02)
+    assert channels[1, 2].item() == pytest.approx(0.6, abs=0.02)
+    taps = torch.exp(-0.5 * (torch.arange(-2, 3) / 0.8) ** 2)
+    expected = (taps[1:] * taps[:-1]).sum() / taps.square().sum()
+    for shifted in (noise[..., 1:, :] * noise[..., :-1, :], noise[..., 1:] * noise[..., :-1]):
+        assert (shifted.mean() / noise.var()).item() == pytest.approx(expected.item(), abs=0.02)
+
+
+def test_blind_noise_is_of_all_levels_and_half_of_it_is_white() -> None:
+    flat = torch.full((3, 32, 32), 0.5)
+    noise = copies(Blind(0.2), flat, count=400) - flat
+    levels = noise.flatten(1).std(1)
+    neighbours = (noise[..., 1:] * noise[..., :-1]).flatten(1).mean(1) / levels.square()
+    white = neighbours.abs() < 0.05
+    assert 0.4 < white.float().mean() < 0.65
+    assert levels[white].min() < 0.02
+    assert 0.18 < levels[white].max() < 0.21
+    assert levels[~white].median() < 0.06
 
 
 def test_point_sampling_takes_every_pixel_of_its_own_block_and_no_other() -> None:

@@ -15,15 +15,13 @@ from n2n_core.metrics import to_bytes
 from n2n_core.recipe import TrainConfig
 from n2n_core.sampling import (
     CROPS_PER_EPOCH,
-    SHOTS,
     Batch,
     Sampler,
-    Scenes,
-    TensorScenes,
     augment,
     split,
     swap,
 )
+from n2n_core.scenes import SHOTS, Scenes, TensorScenes
 from n2n_core.tiling import Geometry
 from tests.pictures import course_pairs
 from tests.scenes import SIGMA, MixedScenes, noisy, scenes, smooth

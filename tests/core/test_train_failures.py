@@ -15,7 +15,7 @@ from torch import Tensor
 from n2n_core import checkpoints, events, train, weights
 from n2n_core.errors import DivergedError, StorageError
 from n2n_core.recipe import TrainConfig
-from n2n_core.sampling import TensorScenes
+from n2n_core.scenes import TensorScenes
 from tests.scenes import noisy, scenes, smooth
 
 CONFIG = TrainConfig(model="scratch", epochs=3, batch_size=4, crop=16)

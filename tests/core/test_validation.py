@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 
 from n2n_core.metrics import psnr, to_bytes
 from n2n_core.recipe import TrainConfig
-from n2n_core.sampling import TensorScenes
+from n2n_core.scenes import TensorScenes
 from n2n_core.validation import PIXELS, SIDE, Validation, decibels, score
 from tests.pictures import course_pairs
 from tests.scenes import SIGMA, MixedScenes, noisy, scenes, smooth
