@@ -107,7 +107,7 @@ def test_bad_denoise_commands_are_one_line(
     pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     a, out = pictures / "a.png", tmp_path / "out"
-    assert "'best'; known models: scratch, torch, unet" in refusal(
+    assert "'best'; known models: photo, scratch, torch, unet" in refusal(
         capsys, "denoise", a, "-o", out, "--model", "best"
     )
     assert "no such file or folder" in refusal(capsys, "denoise", tmp_path / "none.png", "-o", out)

@@ -145,7 +145,7 @@ async def test_a_published_model_is_served_without_a_restart(
         assert response.headers["n2n-model"] == "new"
         assert state(app).registry.models["scratch"] is before
         assert {model["id"] for model in (await client.get("/models")).json()["models"]} == {
-            "scratch", "torch", "unet", "new",
+            "photo", "scratch", "torch", "unet", "new",
         }  # fmt: skip
         (folder / "new.safetensors").write_bytes(b"damaged")
         (folder / "index.json").write_text((folder / "index.json").read_text() + " ")

@@ -168,7 +168,7 @@ async def test_a_dataset_is_enough(idle: httpx.AsyncClient, dataset: str) -> Non
         ({"epochs": True}, "bad_request", "body/epochs", "True"),
         ({"epochs": 10**30}, "bad_request", "body/epochs", "less than"),
         ({"crop": 3}, "bad_request", "body/crop", "greater than or equal to 8"),
-        ({"model": "best"}, "bad_request", "body/model", "'torch', 'scratch' or 'unet'"),
+        ({"model": "best"}, "bad_request", "body/model", "'torch', 'scratch', 'unet' or 'photo'"),
         ({"optimizer": "lion"}, "bad_request", "body/optimizer", "'lion'"),
         ({"lr": -1}, "bad_recipe", "body/lr", "lr is -1.0, expected a number above 0"),
         ({"corruption": {"name": "dust"}}, "bad_recipe", "body/corruption", "dust"),
