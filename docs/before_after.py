@@ -1,7 +1,9 @@
-"""Makes ``before_after.png``, the README's picture: ``python docs/before_after.py``.
+"""Makes ``photo.png`` and ``before_after.png``, the README's pictures: ``python docs/before_after.py``.
 
-A photo that scikit-image ships (NASA's portrait of Eileen Collins, in the public domain) is
-point-sampled, as a renderer would at one sample per pixel, and denoised by the shipped models.
+Photos that scikit-image ships are made noisy and denoised by the shipped models: with white noise and
+a camera's, rounded to 8 bits as files are, by ``photo``; and point-sampled, as a renderer would at one
+sample per pixel, by the others. They are NASA's portrait of Eileen Collins, in the public domain,
+Rachel Michetti's cup of coffee and Stefan van der Walt's cat Chelsea, both CC0.
 """
 
 from collections.abc import Sequence
@@ -16,7 +18,7 @@ from torch import Generator, Tensor
 from n2n_core import weights
 from n2n_core.inference import Denoiser
 from n2n_core.metrics import psnr, to_bytes
-from n2n_core.noise import PointSampling
+from n2n_core.noise import Camera, Gaussian, PointSampling
 
 Crop = tuple[slice, slice]
 CAPTION, GAP = 28, 6
@@ -24,8 +26,19 @@ FOLDER = Path(__file__).parent
 
 
 def main() -> None:
-    """Write the picture."""
+    """Write the pictures."""
     portrait, generator = floats(data.astronaut()), Generator().manual_seed(0)
+    scenes = [
+        (data.astronaut(), Gaussian(25 / 255), (slice(20, 220), slice(110, 350))),
+        (data.coffee(), Gaussian(50 / 255), (slice(60, 260), slice(100, 340))),
+        (data.chelsea(), Camera(lam=150, sigma=0.03, blur=0.6), (slice(30, 230), slice(60, 300))),
+    ]
+    rows = []
+    for photo, corruption, part in scenes:
+        noisy = to_bytes(corruption(floats(photo), generator))
+        rows.append(row(noisy, to_bytes(floats(photo)), ("photo",), part, zoom=1))
+    write("photo.png", rows)
+    generator.manual_seed(0)
     sampling = PointSampling(4)
     noisy, clean = to_bytes(sampling(portrait, generator)), to_bytes(sampling.clean(portrait))
     face = slice(0, 96), slice(8, 104)

@@ -80,6 +80,7 @@ class TorchLearner:
         precision: str,
         device: torch.device,
         loss: str = "mse",
+        max_norm: float | None = None,
     ) -> None:
         self.network: nn.Module = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         params, fused = self.network.parameters(), device.type in ("cpu", "cuda")
@@ -91,7 +92,7 @@ class TorchLearner:
             else torch.optim.SGD(params, lr=self.lr, momentum=momentum, fused=fused)
         )
         self.loss = LOSSES[loss]
-        self.device, self.reduced = device, precision == "bfloat16"
+        self.device, self.reduced, self.max_norm = device, precision == "bfloat16", max_norm
         self.form = self.network if self.reduced else training_form(self.network, device)
         self.graph = StepGraph(self._step, device) if graph else None
 
@@ -114,6 +115,8 @@ class TorchLearner:
                 loss = loss + gamma * nn.functional.mse_loss(output, target + expected)
             self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
+        if self.max_norm is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.max_norm)
         self.optimizer.step()
         return loss.detach()
 
@@ -207,8 +210,9 @@ def make_learner(
     precision: str,
     device: torch.device,
     loss: str = "mse",
+    max_norm: float | None = None,
 ) -> Learner:
     """The learner for the engine that ``network`` is built on; ``loss`` is one of ``LOSSES``."""
     if isinstance(network, scratch.Module):
         return ScratchLearner(network, optimizer, momentum, precision, device, loss)
-    return TorchLearner(network, optimizer, momentum, precision, device, loss)
+    return TorchLearner(network, optimizer, momentum, precision, device, loss, max_norm)

@@ -12,6 +12,7 @@ result is on the image's. torch is imported where noise is drawn: to check a des
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from n2n_core.errors import ConfigError, ShapeError
@@ -246,6 +247,10 @@ class Sensor(NamedTuple):
             length = n.shape[axis] - 4
             n = sum(n.narrow(axis, i, length) * tap for i, tap in enumerate(taps))  # type: ignore[assignment]
         return image + (image.clamp(min=0) * self.gain + self.sigma.square()).sqrt() * (n / energy)
+
+    def mean_of(self, count: int) -> Sensor:
+        """The noise of the mean of ``count`` copies, which is of the same kind."""
+        return self._replace(gain=self.gain / count, sigma=self.sigma / sqrt(count))
 
     def clean(self, image: Tensor) -> Tensor:
         """The image itself."""

@@ -27,7 +27,15 @@ CHOICES = {
     "loss": LOSSES,
     "targets": TARGETS,
 }
-LEAST = {"epochs": 1, "batch_size": 1, "seed": 0, "crop": MIN_CROP, "crops_per_epoch": 1, "patience": 1}
+LEAST = {
+    "epochs": 1,
+    "batch_size": 1,
+    "seed": 0,
+    "crop": MIN_CROP,
+    "crops_per_epoch": 1,
+    "patience": 1,
+    "target_copies": 1,
+}
 """The whole numbers, and the smallest that each may be; some may be None."""
 
 
@@ -61,11 +69,15 @@ class TrainConfig:
             None for the dataset's own.
         targets: of clean pictures, whether a noisy copy has the ``clean`` picture for its target, or
             another ``noisy`` copy (Noise2Noise), with noise of the same kind and level.
+        target_copies: of bursts, and of clean pictures with noisy targets, how many shots a target is the
+            mean of, at most: it is still noisy, but training settles sooner.
         rounded: of clean pictures, the share of inputs that are clipped and rounded to 8 bits, as files
             are; targets never are, so that their mean is the clean picture.
         grey: of clean pictures, the share of crops that are made grey before noise is added.
         ema: decay, such as 0.999, of a running mean of the weights, which is then what is validated
             and saved. 0 for none.
+        max_norm: gradients of a larger norm, over all weights together, are shortened to it, so that no
+            step goes astray; for torch.nn. None for no bound.
         initial: a weights file to start from, or None for random weights.
     """
 
@@ -90,9 +102,11 @@ class TrainConfig:
     gamma: float = 2.0
     corruption: dict[str, Any] | None = None
     targets: str = "clean"
+    target_copies: int = 1
     rounded: float = 0.0
     grey: float = 0.0
     ema: float = 0.0
+    max_norm: float | None = None
     initial: str | None = None
 
     def __post_init__(self) -> None:
@@ -111,6 +125,8 @@ class TrainConfig:
         for name in ("rounded", "grey"):
             self._require(name, 0 <= getattr(self, name) <= 1, "a share from 0 to 1")
         self._require("gamma", 0 <= self.gamma < inf, "a number of at least 0")
+        norm = 1 if self.max_norm is None else self.max_norm
+        self._require("max_norm", 0 < norm < inf, "a number above 0, or none")
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise ConfigError(f"{name} is {getattr(self, name)!r}, expected one of: {', '.join(known)}")
@@ -120,7 +136,7 @@ class TrainConfig:
         if engine not in (known := networks.engines(networks.model(self.model))):
             raise ConfigError(f"engine is {engine!r}, expected {known[0]!r} for model {self.model!r}")
         if engine == "scratch":
-            for name, only in (("precision", "float32"), ("loss", "mse")):
+            for name, only in (("precision", "float32"), ("loss", "mse"), ("max_norm", None)):
                 self._require(name, getattr(self, name) == only, f"{only!r} for a scratch network")
 
     def _require(self, name: str, holds: bool, expected: str) -> None:

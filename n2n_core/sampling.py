@@ -91,7 +91,7 @@ class Views:
         if scenes.kind not in SHOTS:
             raise DataError(f"the data's kind is {scenes.kind!r}, expected one of: {', '.join(SHOTS)}")
         self.scenes, self.kind = scenes, scenes.kind
-        self.corruption = _corruption(scenes, config)
+        self.corruption, self.target_copies = _corruption(scenes, config), config.target_copies
         self.copies = NoisyCopies.of(config, self.corruption) if self.corruption else None
         for scene in range(len(scenes)):
             if scenes.shots(scene) < SHOTS[self.kind]:
@@ -105,21 +105,30 @@ class Views:
 
     def draw(self, scene: int, rows: slice, columns: slice, generator: Generator) -> tuple[Tensor, Tensor]:
         """A noisy picture and its target, ``(3, h, w)``; of a single or a clean one, that picture twice."""
-        if self.kind in ("pairs", "bursts"):
-            first, second = self._shots(scene, generator)
-            return self._read(scene, first, rows, columns), self._read(scene, second, rows, columns)
-        picture = self._read(scene, 0, rows, columns)
-        return picture, picture
+        first, *others = (
+            self.scenes.read(scene, shot, rows, columns) for shot in self._shots(scene, generator)
+        )
+        if not others:
+            return first, first
+        return first, others[0] if len(others) == 1 else torch.stack(others).mean(0)
 
-    def _shots(self, scene: int, generator: Generator) -> tuple[int, int]:
-        if self.kind == "pairs":
-            return 0, 1
+    def averaged(self, scene: int) -> int:
+        """How many shots a target is the mean of."""
+        return min(self.target_copies, self.scenes.shots(scene) - 1) if self.kind == "bursts" else 1
+
+    def _shots(self, scene: int, generator: Generator) -> list[int]:
+        """The input's, and those that the target is the mean of, if there are others."""
+        if self.kind != "bursts":
+            return list(range(SHOTS[self.kind]))
         count = self.scenes.shots(scene)
         first = randint(count, generator)
-        return first, (first + 1 + randint(count - 1, generator)) % count
-
-    def _read(self, scene: int, shot: int, rows: slice, columns: slice) -> Tensor:
-        return self.scenes.read(scene, shot, rows, columns)
+        if (averaged := self.averaged(scene)) == 1:
+            steps = [randint(count - 1, generator)]
+        else:
+            steps = torch.randperm(count - 1, generator=generator, device=generator.device)[
+                :averaged
+            ].tolist()
+        return [first, *((first + 1 + step) % count for step in steps)]
 
 
 class Sampler:

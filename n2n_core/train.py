@@ -123,7 +123,13 @@ class _Run:
         self.architecture = architecture
         network = self.architecture.build(Generator().manual_seed(config.seed), config.engine)
         self.learner: Learner = make_learner(
-            network, config.optimizer, config.momentum, config.precision, device, config.loss
+            network,
+            config.optimizer,
+            config.momentum,
+            config.precision,
+            device,
+            config.loss,
+            config.max_norm,
         )
         self.average = Average(self.learner.network, config.ema)
         self.shape = tiling.geometry(network)

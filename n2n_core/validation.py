@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf, isfinite, log10
+from statistics import fmean
 
 import torch
 from torch import Generator, Tensor
@@ -69,7 +70,8 @@ class Validation:
     @classmethod
     def drawn(cls, scenes: Scenes, chosen: Sequence[int], config: TrainConfig) -> Validation:
         """Windows of the ``chosen`` scenes, the same and with the same noise each time."""
-        views, generator = Views(scenes, replace(config, targets="clean")), Generator().manual_seed(0)
+        views, generator = Views(scenes, replace(config, targets="clean", target_copies=1)), Generator()
+        generator.manual_seed(0)
         windows = views.windows(SIDE)
         height, width = (min(scenes.shape(scene)[axis] for scene in chosen) for axis in (1, 2))
         windows = views.windows(min(SIDE, max(1, min(height, width) // windows.block)))
@@ -82,8 +84,9 @@ class Validation:
             return cls(*views.copies(noisy, generator), clean=True)
         if scenes.kind == "single":
             return cls(*Neighbours.draw(noisy, generator)(noisy), clean=False)
-        variance = _mse(noisy, target) / 2
-        return cls(noisy, target, clean=False, variance=variance, noise_floor=variance)
+        variance, learnt = _mse(noisy, target) / 2, Views(scenes, config)
+        shares = [1 / learnt.averaged(scene) for scene in chosen]  # of the variance, in a target
+        return cls(noisy, target, clean=False, variance=variance, noise_floor=variance * fmean(shares))
 
     def before(self) -> Metrics:
         """The noisy pictures' own figures."""

@@ -7,6 +7,7 @@ first. It leads a session of its own, so that Ctrl-C is for the service alone, a
 
 from __future__ import annotations
 
+import os
 import pickle
 import socket
 import subprocess
@@ -20,10 +21,13 @@ from typing import Any, ParamSpec, TypeVar
 
 from n2n_core.device import set_threads
 from n2n_core.errors import N2NError
-from service.jobs.limits import limit_memory, yield_to_others
+from service.jobs.limits import limit_memory
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+NICE = 10
+"""A tenth of a core that others want, too: somebody waits for the answer, however busy the machine is."""
 
 IDLE_SECONDS = 30.0
 """To start it again takes a second or two, most of it for torch."""
@@ -147,7 +151,7 @@ def _answer(function: Callable[..., Any], arguments: tuple[Any, ...], options: d
 
 def main(descriptor: int, memory: int) -> None:
     """Answer calls until the service hangs up."""
-    yield_to_others()
+    os.nice(NICE)
     if memory:
         limit_memory(memory)
     set_threads(1)

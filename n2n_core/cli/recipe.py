@@ -43,10 +43,16 @@ def add_recipe(command: argparse.ArgumentParser, *, defaults: bool = True) -> li
     add("swap", "exchange the pair's images", action=flag)
     add("corruption", "for clean pictures", type=corruption, metavar="NOISE[,KEY=VALUE]")
     add("targets", "of clean pictures", choices=TARGETS)
+    add(
+        "target_copies",
+        "a target is the mean of so many noisy shots: of bursts, or of clean pictures made noisy",
+        type=int,
+    )
     add("rounded", "share of clean pictures' noisy inputs that are rounded to 8 bits", type=float)
     add("grey", "share of clean pictures that are made grey", type=float)
     add("gamma", "Neighbor2Neighbor's, for single pictures", type=float)
     add("ema", "decay of a running mean of the weights; 0 for none", type=float)
+    add("max_norm", "bound of the gradients' norm; none if not given", type=float)
     add("precision", "of arithmetic", choices=PRECISIONS)
     add("seed", "of weights, order, augmentation", type=int)
     return names

@@ -146,6 +146,16 @@ def test_bfloat16_is_for_torch_alone() -> None:
     assert {tensor.dtype for tensor in (*losses, weights(student), student.predict(noisy))} == {torch.float32}
 
 
+def test_no_step_is_longer_than_the_bound_of_the_gradients_norm() -> None:
+    lr, bound = 0.5, 1e-3
+    student = make_learner(
+        ENGINES["torch"].build(Generator().manual_seed(0)), "sgd", 0.0, "float32", CPU, max_norm=bound
+    )
+    before = weights(student).clone()
+    student.step(*next(batches(0, 1)), lr)
+    assert (weights(student) - before).norm().item() == pytest.approx(lr * bound, rel=1e-3)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @LEARNERS
 def test_cuda_agrees_with_the_cpu(engine: str, optimizer: str, momentum: float) -> None:

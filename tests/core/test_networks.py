@@ -208,7 +208,9 @@ def test_an_unknown_engine_lists_the_known_ones() -> None:
 
 
 def test_an_unknown_model_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownModelError, match="unknown model 'resnet'; known models: photo, scratch, torch, unet"):
+    with pytest.raises(
+        UnknownModelError, match="unknown model 'resnet'; known models: photo, scratch, torch, unet"
+    ):
         model("resnet")
 
 

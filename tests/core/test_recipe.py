@@ -51,7 +51,9 @@ def test_bad_recipes_are_refused(values: dict[str, Any], message: str) -> None:
 
 
 def test_an_unknown_model_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownModelError, match="unknown model 'best'; known models: photo, scratch, torch, unet"):
+    with pytest.raises(
+        UnknownModelError, match="unknown model 'best'; known models: photo, scratch, torch, unet"
+    ):
         TrainConfig(model="best")
 
 

@@ -138,6 +138,17 @@ def test_bursts_use_every_two_shots_in_both_orders_equally() -> None:
     assert sampler(TensorScenes("bursts", *shots)).crops == 2
 
 
+def test_a_bursts_target_can_be_the_mean_of_its_other_shots() -> None:
+    shots = [torch.full((1, 3, 8, 8), float(2**shot)) for shot in range(4)]
+    for copies, others in ((2, 2), (3, 3), (9, 3)):
+        config = replace(PLAIN, crops_per_epoch=200, target_copies=copies)
+        noisy, target = stacked(epoch(TensorScenes("bursts", *shots), config))
+        for first, mean in zip(noisy[:, 0, 0, 0].tolist(), target[:, 0, 0, 0].tolist(), strict=True):
+            rest = round(mean * others)
+            assert rest.bit_count() == others
+            assert not rest & int(first)
+
+
 def test_clean_pictures_get_new_noise_for_each_crop() -> None:
     data = scenes("clean", 1, 8, 8)
     noisy, target = stacked(epoch(data, replace(PLAIN, crops_per_epoch=200)))
@@ -158,6 +169,26 @@ def test_noisy_targets_have_the_same_noise_level_and_their_own_noise() -> None:
     assert levels[0].std() > 0.03
     assert (first * second).mean().abs() < 0.02 * first.var()
     assert second.mean().abs() < 2e-3
+
+
+@pytest.mark.parametrize("name", ["blind", "gaussian", "bernoulli"])
+def test_a_target_can_be_the_mean_of_many_copies(name: str) -> None:
+    clean = torch.full((1, 3, 16, 16), 0.5)
+    variances = []
+    for copies in (1, 16):
+        config = replace(
+            PLAIN,
+            targets="noisy",
+            target_copies=copies,
+            crops_per_epoch=300,
+            crop=16,
+            corruption={"name": name},
+        )
+        noisy, target = stacked(epoch(TensorScenes("clean", clean), config))
+        variances.append(target.var())
+        assert (target - clean).mean().abs() < 5e-3
+        assert ((noisy - clean) * (target - clean)).mean().abs() < 0.02 * noisy.var()
+    assert (variances[0] / variances[1]).item() == pytest.approx(16, rel=0.15)
 
 
 def test_inputs_alone_are_rounded() -> None:
