@@ -12,7 +12,15 @@ from typing import Any
 ACCEPTED: dict[str, str] = {}
 """Advisories that do not concern us, by id, each with the reason."""
 
-COMMAND = ("pip_audit", "--format=json", "--progress-spinner=off", "--skip-editable", "--timeout=10")
+COMMAND = (
+    "pip_audit",
+    "--format=json",
+    "--progress-spinner=off",
+    "--aliases=on",
+    "--desc=off",
+    "--skip-editable",
+    "--timeout=10",
+)
 
 
 def verdict(dependencies: list[dict[str, Any]]) -> tuple[int, list[str]]:
