@@ -1,8 +1,8 @@
 """API keys in the database: made, listed, removed. Nobody can read one from there.
 
 A key is 256 random bits, so its plain SHA-256 is kept: it cannot be guessed, with or without salt and
-slow hashing, which protect what people make up (NIST SP 800-63B, section 5.1.2.2, asks for no more of
-secrets of 112 random bits). Its prefix lets people, and scanners of leaked secrets, see what it is.
+slow hashing, which protect what people make up. NIST SP 800-63B (2017), section 5.1.2.2, asks for no more
+of secrets of 112 random bits. Its prefix lets people, and scanners of leaked secrets, see what it is.
 """
 
 import re

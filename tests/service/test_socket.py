@@ -18,6 +18,7 @@ import pytest
 from n2n_core import cli
 from n2n_core.client import Client
 from service.cli import MORE
+from service.main import is_loopback, listen
 from tests.pictures import drawn, file, opened
 from tests.service import problems
 from tests.service.test_access import bearer
@@ -244,6 +245,24 @@ def test_it_does_not_listen_to_others_without_a_key_unless_told_so(data: Path) -
     with serve(*everywhere, N2N_DEVICE="cpu", N2N_INSECURE="true") as process:
         assert httpx.get(f"{_address(process)}/models").status_code == 200
         process.terminate()
+
+
+@pytest.mark.parametrize(
+    ("host", "alone"),
+    [
+        ("127.0.0.1", True),
+        ("localhost", True),
+        ("127.9.9.9", True),
+        ("0.0.0.0", False),
+        ("::1", True),
+        ("::", False),
+    ],
+)
+def test_it_knows_who_reaches_an_address(host: str, alone: bool) -> None:
+    if ":" in host and not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with listen(host, 0) as listener:
+        assert is_loopback(listener) == alone
 
 
 def test_the_option_says_what_the_setting_does(monkeypatch: pytest.MonkeyPatch) -> None:
