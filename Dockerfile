@@ -26,4 +26,5 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s CMD ["python", "-c", \
   "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz')"]
 STOPSIGNAL SIGTERM
+# It starts with an API key in /data (docs/access.md), or with N2N_INSECURE=true.
 CMD ["n2n", "serve", "--host", "0.0.0.0", "--port", "8000"]

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: help serve test test-slow lint format bench bench-serving clean
+.PHONY: help serve test test-slow lint format audit bench bench-serving clean
 
 help:
 	@echo "make serve      serve on http://$(HOST):$(PORT) (set HOST, PORT to change)"
@@ -13,6 +13,7 @@ help:
 	@echo "make test-slow  the slow tests"
 	@echo "make lint       ruff and strict mypy"
 	@echo "make format     rewrite the sources in ruff's format"
+	@echo "make audit      are any of the installed packages known to be vulnerable?"
 	@echo "make bench      the benchmarks"
 	@echo "make bench-serving  the service against other servers, under load"
 	@echo "make clean      remove the virtual environment and caches"
@@ -25,6 +26,10 @@ $(VENV)/.base: pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.base
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+$(VENV)/.audit: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[audit]'
 	touch $@
 
 serve: $(VENV)/.base
@@ -44,6 +49,9 @@ lint: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+audit: $(VENV)/.audit
+	$(BIN)/python .ci/audit.py
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.scratch

@@ -9,17 +9,23 @@ from typing import Any
 
 import anyio
 from fastapi import FastAPI
-from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from opentelemetry.trace import TracerProvider
 
 import n2n_core
 from n2n_core.device import device_names
 from service import errors
+from service.access.description import describe
+from service.access.keyring import Keyring
+from service.access.keys import ApiKeys
+from service.access.quota import Quotas
+from service.access.scopes import ASSETS
 from service.aside import Aside
 from service.batching import Scheduler
+from service.browser import Browser, cors
 from service.device_process import DeviceProcess
 from service.fast_route import FastRoute
+from service.gate import Gate
 from service.jobs.catalogue import Catalogue
 from service.jobs.database import Database
 from service.jobs.datasets import DatasetStore
@@ -30,7 +36,7 @@ from service.jobs.runner import Supervisor
 from service.jobs.store import JobStore
 from service.middleware import BodyLimit, Head, Observe, RequestId
 from service.registry import Registry
-from service.routes import datasets, denoise, denoise_batch, health, models, train_jobs
+from service.routes import datasets, denoise, denoise_batch, docs, health, models, train_jobs
 from service.routes.state import State
 from service.schemas import MAX_JSON, Problem
 from service.settings import Settings
@@ -68,6 +74,8 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
         version=n2n_core.__version__,
         description=DESCRIPTION,
         license_info={"name": "MIT", "identifier": "MIT"},
+        docs_url=None,  # ours needs no other site
+        redoc_url=None,
         lifespan=_lifespan,
         generate_unique_id_function=_operation_id,
         telemetry={
@@ -84,11 +92,12 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
     worker = Worker(settings.max_pixels, scheduler, telemetry)
     state = app.state.n2n = State(
         settings, registry, worker, telemetry, store, DatasetStore(database), catalogue,
-        IdempotencyKeys(database), folder, Supervisor(settings, store), aside, imports,
+        IdempotencyKeys(database), Keyring(ApiKeys(database)), folder, Supervisor(settings, store), aside,
+        imports,
     )  # fmt: skip
-    for module in (denoise, denoise_batch, models, datasets, train_jobs, health):
+    for module in (denoise, denoise_batch, models, datasets, train_jobs, health, docs):
         app.include_router(module.router)
-    app.add_api_route("/", _docs, include_in_schema=False)
+    app.mount(ASSETS, docs.files)
     app.add_middleware(FastRoute, state=state)
     app.add_middleware(
         BodyLimit,
@@ -100,10 +109,16 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
         },
     )
     app.add_middleware(Head)
+    app.add_middleware(
+        Gate, keyring=state.keyring, quotas=Quotas(settings.key_rate, settings.key_concurrency)
+    )
+    if settings.cors_origins:
+        app.add_middleware(cors, origins=settings.cors_origins)
+    app.add_middleware(Browser, origins=settings.cors_origins)
     app.add_middleware(Observe, telemetry=telemetry)
     app.add_middleware(RequestId)  # added last, so it comes first
     errors.add_handlers(app)
-    _describe_problems(app)
+    _complete_document(app)
     return app
 
 
@@ -124,15 +139,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def _open(state: State) -> None:
     state.jobs.database.migrate()
+    state.keyring.look()
     state.folder.make()
     state.registry.open()
     state.aside.rest()  # what it was started for is over
     if state.settings.train_concurrency:
         state.supervisor.start()
-
-
-async def _docs() -> RedirectResponse:
-    return RedirectResponse("/docs")
 
 
 def _can_export() -> bool:
@@ -147,8 +159,8 @@ def _operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def _describe_problems(app: FastAPI) -> None:
-    """Add the Problem schemas, which no endpoint returns by its type, to the OpenAPI document."""
+def _complete_document(app: FastAPI) -> None:
+    """Add to the OpenAPI document what no endpoint has by its types: problems, and the keys it asks for."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -156,6 +168,8 @@ def _describe_problems(app: FastAPI) -> None:
         schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         inner = schema.pop("$defs")
         document["components"]["schemas"] |= {**inner, "Problem": schema}
+        refusals = errors.responses(401, 403, 429)
+        describe(document, {str(status): response for status, response in refusals.items()})
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

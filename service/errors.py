@@ -34,6 +34,8 @@ from service.schemas import FieldError, Problem
 
 MEDIA_TYPE = "application/problem+json"
 REQUEST_ID = "X-Request-ID"
+NO_SNIFFING = {"X-Content-Type-Options": "nosniff"}
+"""An answer is of the type that it says; of all answers, the server's last resort for errors included."""
 MAX_DETAIL, MAX_ERRORS = 2000, 100
 """Characters, and errors, that a problem tells of what was sent."""
 CLIENT_CLOSED_REQUEST = 499  # nginx's: there is nobody left to answer
@@ -127,7 +129,8 @@ def problem(
             for error in islice(errors, MAX_ERRORS)
         ],
     )
-    return JSONResponse(body.model_dump(), status, {REQUEST_ID: request_id, **(headers or {})}, MEDIA_TYPE)
+    told = {REQUEST_ID: request_id, **NO_SNIFFING, **(headers or {})}
+    return JSONResponse(body.model_dump(), status, told, MEDIA_TYPE)
 
 
 def _told(text: str) -> str:

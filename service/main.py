@@ -3,6 +3,7 @@
 import gc
 import logging
 import socket
+from ipaddress import ip_address
 from math import ceil
 from types import FrameType
 from typing import Any
@@ -11,22 +12,29 @@ import uvicorn
 
 from n2n_core.errors import ConfigError
 from service import logs
+from service.access.keyring import Keyring
 from service.app import create_app
 from service.settings import read_settings
 
 log = logging.getLogger("n2n.service")
 
 
-def run(host: str, port: int) -> None:
+def run(host: str, port: int, insecure: bool = False) -> None:
     """Serve until SIGINT or SIGTERM.
 
+    Args:
+        insecure: let in whoever reaches the address, if there is no API key; as the setting does.
+
     Raises:
-        ConfigError: a setting is bad, or the address cannot be listened on.
+        ConfigError: a setting is bad, the address cannot be listened on, or others can reach it and
+            there is no API key.
     """
     with listen(host, port) as listener:
         settings = read_settings()
         app = create_app(settings)
         app.state.n2n.jobs.database.migrate()  # here, where what is wrong with it is told in a line
+        if not (insecure or settings.insecure or is_loopback(listener)):
+            require_keys(app.state.n2n.keyring, host)
         config = uvicorn.Config(
             app,
             log_config=logs.configuration(settings.log_format),
@@ -34,6 +42,26 @@ def run(host: str, port: int) -> None:
             timeout_graceful_shutdown=ceil(settings.grace),
         )
         Server(config).run(sockets=[listener])
+
+
+def is_loopback(listener: socket.socket) -> bool:
+    """Whether only programs of this machine reach the socket."""
+    return ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
+
+
+def require_keys(keyring: Keyring, host: str) -> None:
+    """Ask for keys from now on, if there is any.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    keyring.look()
+    if not keyring.required:
+        raise ConfigError(
+            f"{host} can be reached from other machines, and there is no API key: make one"
+            " (n2n keys add NAME --scopes denoise,train,admin), or let everybody in (--insecure,"
+            " or N2N_INSECURE=true)"
+        )
 
 
 class Server(uvicorn.Server):

@@ -86,6 +86,7 @@ class Observe:
             "bytes_in": exchange.bytes_in,
             "bytes_out": bytes_out,
             "model": scope["state"].get("model"),
+            "key": scope["state"].get("key"),
             "client": (scope.get("client") or [None])[0],
         }
         log.info("answered", extra={name: value for name, value in fields.items() if value is not None})

@@ -192,5 +192,5 @@ class Readiness(BaseModel):
     """The models are loaded and warm."""
 
     status: Literal["ready"] = "ready"
-    models: list[str]
-    device: str
+    models: list[str] | None = Field(default=None, description="null where keys are asked for, see /models")
+    device: str | None = Field(default=None, description="null where keys are asked for")

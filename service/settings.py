@@ -1,10 +1,12 @@
 """The service's settings, from ``N2N_*`` environment variables."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import NoDecode
 
 from n2n_core.device import MAX_THREADS
 from n2n_core.errors import ConfigError
@@ -14,6 +16,9 @@ from service.jobs.settings import PREFIX, JobSettings
 
 BYTES_A_PIXEL = 36
 """What a waiting picture holds: as decoded, as padded, and its output, each of three floats."""
+
+
+ORIGIN = re.compile(r"\*|https?://[^\s/?#@,]+")
 
 
 def default_waiting_pixels() -> int:
@@ -53,6 +58,31 @@ class Settings(JobSettings):
     log_format: Annotated[
         Literal["text", "json"], Field(description="the log's lines: for people or for programs")
     ] = "text"
+    insecure: Annotated[bool, Field(description="listen beyond this machine though there is no API key")] = (
+        False
+    )
+    key_rate: Annotated[int | None, Field(ge=1, description="requests a minute of each API key")] = None
+    key_concurrency: Annotated[int | None, Field(ge=1, description="requests of each API key at a time")] = (
+        None
+    )
+    cors_origins: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        Field(description="origins whose pages may use the service from a browser, with commas; * for all"),
+    ] = ()
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, text: object) -> object:
+        return [part.strip() for part in text.split(",") if part.strip()] if isinstance(text, str) else text
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no origin, expected as https://example.org, or *")
+        return origins
 
 
 def read_settings() -> Settings:

@@ -21,8 +21,9 @@ import n2n_core
 from n2n_core import cli, networks, train, weights
 from n2n_core.cli.command import Parser
 from n2n_core.cli.jobs import URL_VARIABLE
+from n2n_core.client import KEY_VARIABLE
 from service.app import create_app
-from service.cli import add as add_serve
+from service.cli import MORE
 from service.jobs.settings import PREFIX
 from service.settings import Settings
 
@@ -34,7 +35,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
 def commands() -> dict[str, Parser]:
-    parser = cli.parser({"serve": add_serve, **cli.core()})
+    parser = cli.parser({**MORE, **cli.core()})
     choices: dict[str, Parser] = parser._subparsers._group_actions[0].choices  # type: ignore
     return choices
 
@@ -69,7 +70,7 @@ def test_every_setting_is_in_the_docs(name: str) -> None:
 
 
 def test_every_setting_of_the_docs_and_the_compose_file_exists() -> None:
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | {URL_VARIABLE}
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {URL_VARIABLE, KEY_VARIABLE}
     used = {name for service in COMPOSE["services"].values() for name in service["environment"]}
     assert set(re.findall(r"N2N_[A-Z_]+", DOCS)) | used <= known
 
@@ -190,8 +191,33 @@ def test_every_direct_dependency_is_pinned() -> None:
     assert {name for name in names if not name.startswith("types-")} <= set(pins())
 
 
-def test_ci_runs_make_test_and_nothing_else() -> None:
+def test_ci_runs_the_tests_and_the_audit_and_nothing_else() -> None:
     script = (ROOT / ".ci" / "run").read_text().splitlines()
     lines = [line for line in script if line and not line.startswith("#")]
-    assert lines == ["set -euo pipefail", 'cd "$(dirname "$0")/.."', "exec make test"]
+    assert lines == ["set -euo pipefail", 'cd "$(dirname "$0")/.."', "make test", "exec make audit"]
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+FINE: dict[str, Any] = {"name": "a", "version": "1", "vulns": []}
+SKIPPED = {"name": "b", "skip_reason": "not found on PyPI"}
+ADVISORY = {"id": "PYSEC-1", "aliases": ["CVE-1"], "fix_versions": ["2"], "description": "bad"}
+VULNERABLE = {"name": "c", "version": "1", "vulns": [ADVISORY]}
+
+
+@pytest.mark.parametrize(
+    ("found", "code", "last"),
+    [
+        ([FINE, SKIPPED], 0, "1 packages audited, 0 advisories"),
+        ([FINE, VULNERABLE], 1, "2 packages audited, 1 advisories"),
+        ([SKIPPED], 0, "NOT AUDITED: no advisory database knows any of the 1 packages from here"),
+    ],
+)
+def test_the_audit_fails_for_what_is_vulnerable_alone(
+    found: list[dict[str, Any]], code: int, last: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit = runpy.run_path(str(ROOT / ".ci" / "audit.py"))
+    status, lines = audit["verdict"](found)
+    assert (status, lines[-1]) == (code, last)
+    assert any("c 1: PYSEC-1, fixed in 2" in line for line in lines) == (VULNERABLE in found)
+    monkeypatch.setitem(audit["ACCEPTED"], "CVE-1", "we do not use that part")
+    assert audit["verdict"](found)[0] == 0

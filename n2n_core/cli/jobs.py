@@ -15,7 +15,7 @@ from n2n_core import datasets
 from n2n_core.cli.command import Commands, add_command
 from n2n_core.cli.progress import show
 from n2n_core.cli.recipe import add_recipe
-from n2n_core.client import URL, Client, Dataset, Event, Job, Report
+from n2n_core.client import KEY_VARIABLE, URL, Client, Dataset, Event, Job, Report
 from n2n_core.errors import ConfigError
 
 URL_VARIABLE = "N2N_URL"
@@ -43,11 +43,13 @@ def add(commands: Commands) -> None:
 
 def _add(commands: Commands, name: str, run: Run, help: str) -> argparse.ArgumentParser:
     def connected(options: argparse.Namespace) -> int | None:
-        with Client(options.url) as client:
+        with Client(options.url, key=options.key) as client:
             return run(client, options)
 
     command = add_command(commands, name, connected, help)
     command.add_argument("--url", default=os.environ.get(URL_VARIABLE) or URL, help="of the service")
+    # Without the variable as its default, which --help would tell.
+    command.add_argument("--key", help=f"API key; better in {KEY_VARIABLE}, as others see arguments")
     return command
 
 
@@ -135,7 +137,7 @@ def show_job(client: Client, options: argparse.Namespace) -> None:
     if job.error and job.error.log_tail:
         print(job.error.log_tail)
     if job.done:
-        print(_outcome(job, client.url))
+        print(_outcome(job, client))
 
 
 def watch(client: Client, options: argparse.Namespace) -> int:
@@ -179,7 +181,7 @@ def _follow(client: Client, id: str) -> int:
         )
         return 130
     assert job is not None  # the last news is the job, done
-    print(_outcome(job, client.url), file=sys.stdout if job.result else sys.stderr)
+    print(_outcome(job, client), file=sys.stdout if job.result else sys.stderr)
     return 0 if job.result else 1
 
 
@@ -191,11 +193,12 @@ def _show_job(job: Job, bar: tqdm[NoReturn], before: Job | None) -> None:
         print(f"{job.id}: {job.state}", file=sys.stderr)
 
 
-def _outcome(job: Job, url: str) -> str:
+def _outcome(job: Job, client: Client) -> str:
     """What came of a job that is done."""
     if job.result:
-        where = f"'{url}/denoise?model={job.result.model}'"
-        curl = f"curl --data-binary @noisy.png -H 'Content-Type: image/png' {where} -o clean.png"
+        where = f"'{client.url}/denoise?model={job.result.model}'"
+        key = f' -H "Authorization: Bearer ${KEY_VARIABLE}"' if client.key else ""
+        curl = f"curl --data-binary @noisy.png -H 'Content-Type: image/png'{key} {where} -o clean.png"
         return f"model {job.result.model}, version {job.result.version}\n    {curl}"
     reason = f" ({job.error.code}): {job.error.detail}" if job.error else ""
     return f"job {job.id} {job.state}{reason}"

@@ -14,8 +14,9 @@ from n2n_core.client.answers import (
     Result,
 )
 from n2n_core.client.client import URL, Client
+from n2n_core.client.transport import KEY_VARIABLE
 
 __all__ = [
-    "URL", "Check", "Client", "Dataset", "DenoiseReport", "Denoised", "Event", "Failure", "Job", "Model",
-    "Progress", "Report", "Result",
+    "KEY_VARIABLE", "URL", "Check", "Client", "Dataset", "DenoiseReport", "Denoised", "Event", "Failure",
+    "Job", "Model", "Progress", "Report", "Result",
 ]  # fmt: skip

@@ -44,16 +44,19 @@ class Client:
         timeout: seconds that one attempt may wait for the network.
         retries: attempts after the first one.
         pause: seconds before the first retry; it doubles with each.
+        key: API key, if the service asks for one; the variable ``N2N_API_KEY`` if None.
 
     Raises:
         ServiceError: from every method: the service refuses, or cannot be reached.
     """
 
     def __init__(
-        self, url: str = URL, timeout: float = 60.0, *, retries: int = 6, pause: float = 0.5
-    ) -> None:
+        self, url: str = URL, timeout: float = 60.0, *, retries: int = 6, pause: float = 0.5,
+        key: str | None = None,
+    ) -> None:  # fmt: skip
         self.url = url.rstrip("/")
-        self._transport = Transport(self.url, timeout, retries, pause)
+        self._transport = Transport(self.url, timeout, retries, pause, key)
+        self.key = self._transport.key
 
     def __enter__(self) -> Self:
         return self
@@ -78,10 +81,8 @@ class Client:
             strength: 0 gives the picture as it is, 1 the network's result.
             self_ensemble: the mean over eight flips and turns: better, and eight times as slow.
         """
-        params, headers = (
-            _wishes(model, strength, self_ensemble),
-            {"Content-Type": "application/octet-stream"},
-        )
+        params = _wishes(model, strength, self_ensemble)
+        headers = {"Content-Type": "application/octet-stream"}
         return self._transport.send(
             "POST", "/denoise", harmless=True, params=params, headers=headers, content=_content(picture)
         ).content

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from itertools import count
 from random import uniform
@@ -25,6 +27,8 @@ NOT_NOW = frozenset({429, 503})
 GATEWAY = frozenset({502, 504})
 """Said by something in front of the service: nobody knows whether the request arrived."""
 
+KEY_VARIABLE, KEY = "N2N_API_KEY", re.compile(r"[A-Za-z0-9._~+/-]+=*")
+
 LONGEST_PAUSE, LONGEST_RETRY_AFTER = 8.0, 60.0
 SILENCE_SECONDS = 45.0
 """A stream of events that is silent for so long is dead, or held back: the service beats every 15 s."""
@@ -38,15 +42,22 @@ class Transport:
         timeout: seconds that one attempt may wait for the network.
         retries: attempts after the first one.
         pause: seconds before the first retry; it doubles with each, up to 8.
+        key: API key, sent with every request; that of the environment if None, none if empty.
+
+    Raises:
+        ConfigError: the URL, or the key, cannot be one.
     """
 
-    def __init__(self, url: str, timeout: float, retries: int, pause: float) -> None:
+    def __init__(self, url: str, timeout: float, retries: int, pause: float, key: str | None = None) -> None:
         if not url.startswith(("http://", "https://")):
             raise ConfigError(f"url is {url!r}, expected as http://localhost:8000")
         self.timeout, self.retries, self.pause = timeout, retries, pause
-        agent = f"n2n/{n2n_core.__version__}"
+        headers = {"User-Agent": f"n2n/{n2n_core.__version__}"}
+        self.key = os.environ.get(KEY_VARIABLE) if key is None else key
+        if self.key:
+            headers["Authorization"] = f"Bearer {_checked(self.key)}"
         try:
-            self.http = httpx.Client(base_url=url, timeout=timeout, headers={"User-Agent": agent})
+            self.http = httpx.Client(base_url=url, timeout=timeout, headers=headers)
         except httpx.InvalidURL as error:
             raise ConfigError(f"url is {url!r}: {error}, expected as http://localhost:8000") from error
 
@@ -105,6 +116,13 @@ class Transport:
         reason = str(error) or type(error).__name__
         detail = f"{error.request.method} {error.request.url}: no answer ({reason})"
         return ServiceError(detail, "unreachable")
+
+
+def _checked(key: str) -> str:
+    """The key, if a header can hold it (RFC 6750, section 2.1); the error does not tell it."""
+    if not KEY.fullmatch(key):
+        raise ConfigError("the API key has characters that none has, expected one that n2n keys add has made")
+    return key
 
 
 def refusal(response: httpx.Response) -> ServiceError:

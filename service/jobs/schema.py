@@ -141,6 +141,15 @@ idempotency_keys = Table(
     Column("created_at", Double, nullable=False, index=True),
 )
 
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("sha256", Text, nullable=False),  # of the key, which is nowhere
+    Column("scopes", JSON, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
 
 class now(FunctionElement[float]):  # noqa: N801, reads as the function that it is
     """The database's clock, in seconds since 1970."""

@@ -25,6 +25,8 @@ async def get_readiness(state: StateDep) -> Readiness:
     if not state.registry.ready:
         raise ProblemError(503, "not_ready", "the models are not warm yet, try again in a second")
     await state.registry.refresh()
+    if state.keyring.required:  # whoever asks has shown no key
+        return Readiness()
     return Readiness(
         models=sorted(state.registry.models),
         device=",".join(device.name for device in state.registry.devices),

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from service.access.keyring import Keyring
 from service.aside import Aside
 from service.jobs.catalogue import Catalogue
 from service.jobs.datasets import DatasetStore
@@ -30,6 +31,7 @@ class State:
     datasets: DatasetStore
     catalogue: Catalogue
     keys: IdempotencyKeys
+    keyring: Keyring
     folder: DataFolder
     supervisor: Supervisor
     aside: Aside

@@ -69,6 +69,24 @@ def test_a_dataset_is_trained_on_again(service: Contract, capsys: pytest.Capture
     )
 
 
+def test_the_key_is_sent_and_not_shown(
+    service: Contract, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.streams.append(ended("succeeded"))
+    assert jobs("submit", "--dataset", "d1", "--key", "n2n_secret") == 0
+    out, err = capsys.readouterr()
+    assert '-H "Authorization: Bearer $N2N_API_KEY"' in out
+    assert "n2n_secret" not in out + err
+    assert {headers.get("authorization") for _, _, headers, _ in service.requests} == {"Bearer n2n_secret"}
+    monkeypatch.setenv("N2N_API_KEY", "n2n_secret")
+    assert jobs("list") == 0
+    assert service.requests[-1][2]["authorization"] == "Bearer n2n_secret"
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        jobs("list", "--help")
+    assert "n2n_secret" not in capsys.readouterr().out
+
+
 def test_the_noise_of_clean_pictures_is_their_datasets(service: Contract, tmp_path: Path) -> None:
     (tmp_path / "a.b.png").write_bytes(b"")
     noise = ("--corruption", "gaussian,sigma=0.1")

@@ -76,6 +76,34 @@ def test_an_answer_without_the_parts_is_not_understood(client: Client, service: 
         client.denoise_reported(b"noisy")
 
 
+def test_the_key_goes_with_every_request(service: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sent() -> str | None:
+        return service.requests[-1][2].get("authorization")
+
+    monkeypatch.setenv("N2N_API_KEY", "n2n_environment")
+    for own, expected in ((None, "Bearer n2n_environment"), ("n2n_own", "Bearer n2n_own"), ("", None)):
+        with Client(service.url, key=own) as client:
+            client.models()
+            assert sent() == expected
+    monkeypatch.delenv("N2N_API_KEY")
+    with Client(service.url) as client:
+        client.models()
+        assert sent() is None
+    with Client(service.url, key="n2n_own") as client:
+        submitted = client.submit("d1")
+        service.streams.append([event("state", **job(submitted.id, "succeeded"))])
+        list(client.watch(submitted.id))
+        assert service.requests[-1][1].endswith("/events")
+        assert sent() == "Bearer n2n_own"
+
+
+@pytest.mark.parametrize("key", ["a b", "n2n_x\n", "schlüssel", "Bearer x"])
+def test_what_cannot_be_a_key_is_refused_and_not_told(key: str) -> None:
+    with pytest.raises(ConfigError, match="the API key has characters that none has") as refused:
+        Client(key=key)
+    assert key not in str(refused.value)
+
+
 def test_models_and_datasets_are_read_without_what_is_not_known(client: Client) -> None:
     (model,) = client.models()
     assert (model.id, model.default, model.parameters) == ("torch", True, 7)

@@ -20,3 +20,16 @@ async def serving(**settings: Any) -> AsyncIterator[tuple[httpx.AsyncClient, Sta
         httpx.AsyncClient(transport=transport, base_url="http://n2n") as client,
     ):
         yield client, app.state.n2n
+
+
+@asynccontextmanager
+async def unstarted(**settings: Any) -> AsyncIterator[tuple[httpx.AsyncClient, State]]:
+    """The app with its database, and without models and devices, which take seconds to start."""
+    app = create_app(Settings(device="cpu", train_concurrency=0, **settings))
+    state: State = app.state.n2n
+    state.jobs.database.migrate()
+    state.folder.make()
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://n2n") as client:
+        yield client, state
+    state.jobs.database.close()

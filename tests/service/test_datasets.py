@@ -22,6 +22,7 @@ from n2n_core.datasets.dataset import Dataset
 from n2n_core.image import Picture
 from service import schemas
 from service.routes.state import State
+from tests.core.test_data import Touch
 from tests.pictures import opened
 from tests.service import problems
 from tests.service.serving import serving
@@ -124,6 +125,15 @@ async def test_several_files_and_options(client: httpx.AsyncClient) -> None:
     smooth = [(f"{scene}.png", noisy(0, scene)) for scene in range(3)]
     made = (await send(client, *smooth, kind="clean", corruption=json.dumps(noise))).json()
     assert made["options"]["corruption"] == noise
+
+
+async def test_a_file_that_carries_code_is_refused_and_the_code_not_run(
+    client: httpx.AsyncClient, tmp_path: Path, untouched: None
+) -> None:
+    torch.save((Touch(tmp_path / "touched"), Touch(tmp_path / "touched")), tmp_path / "shots.pkl")
+    answer = await send(client, ("shots.pkl", (tmp_path / "shots.pkl").read_bytes()))
+    problems.check(answer, 422, "bad_dataset", "shots.pkl")
+    assert not (tmp_path / "touched").exists()
 
 
 async def test_what_its_checks_refuse_is_kept_with_the_reason(client: httpx.AsyncClient) -> None:

@@ -15,9 +15,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from n2n_core import cli
 from n2n_core.client import Client
+from service.cli import MORE
+from service.main import is_loopback, listen
 from tests.pictures import drawn, file, opened
 from tests.service import problems
+from tests.service.test_access import bearer
 
 N2N = Path(sys.executable).with_name("n2n")
 
@@ -231,3 +235,64 @@ def test_what_keeps_it_from_serving_is_told_in_a_line() -> None:
     assert "cannot listen on" in refusal("--host", "a" * 70 + ".com")
     assert "/proc/no/n2n.db: cannot be written" in refusal("--port", "0", N2N_DATA="/proc/no")
     assert "'best', expected one of" in refusal("--port", "0", N2N_DEFAULT_MODEL="best")
+
+
+def test_it_does_not_listen_to_others_without_a_key_unless_told_so(data: Path) -> None:
+    everywhere = ("--port", "0", "--host", "0.0.0.0")
+    refused = refusal(*everywhere)
+    assert "0.0.0.0 can be reached from other machines, and there is no API key" in refused
+    assert "n2n keys add NAME" in refused
+    with serve(*everywhere, N2N_DEVICE="cpu", N2N_INSECURE="true") as process:
+        assert httpx.get(f"{_address(process)}/models").status_code == 200
+        process.terminate()
+
+
+@pytest.mark.parametrize(
+    ("host", "alone"),
+    [
+        ("127.0.0.1", True),
+        ("localhost", True),
+        ("127.9.9.9", True),
+        ("0.0.0.0", False),
+        ("::1", True),
+        ("::", False),
+    ],
+)
+def test_it_knows_who_reaches_an_address(host: str, alone: bool) -> None:
+    if ":" in host and not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with listen(host, 0) as listener:
+        assert is_loopback(listener) == alone
+
+
+def test_the_option_says_what_the_setting_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+    monkeypatch.setattr("service.main.run", lambda *arguments: seen.append(arguments))
+    for more in ([], ["--insecure"]):
+        assert cli.main(["serve", *more], MORE) == 0
+    assert seen == [("127.0.0.1", 8000, False), ("127.0.0.1", 8000, True)]
+
+
+def test_with_a_key_it_listens_to_others_and_asks_for_it(data: Path) -> None:
+    made = subprocess.run([N2N, "keys", "add", "me", "--scopes", "denoise"], capture_output=True, text=True)
+    secret = made.stdout.strip()
+    with serve("--port", "0", "--host", "0.0.0.0", N2N_DEVICE="cpu") as process:
+        url = _address(process)
+        problems.check(httpx.get(f"{url}/models"), 401, "key_missing")
+        with Client(url, key=secret) as n2n:
+            assert {model.id for model in n2n.models()} >= {"scratch", "torch"}
+        subprocess.run([N2N, "keys", "remove", "me"], capture_output=True, check=True)
+        deadline = time.monotonic() + 20
+        while httpx.get(f"{url}/models", headers=bearer(secret)).status_code == 200:  # until the next look
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        problems.check(httpx.get(f"{url}/models", headers=bearer(secret)), 401, "key_unknown")
+        process.terminate()
+
+
+def _address(process: subprocess.Popen[str]) -> str:
+    """Where a service that was just started listens, as this machine reaches it."""
+    assert process.stderr is not None
+    while not (found := re.search(r"http://0\.0\.0\.0(:[1-9]\d*)", process.stderr.readline())):
+        assert process.poll() is None
+    return f"http://127.0.0.1{found[1]}"

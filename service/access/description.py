@@ -1,0 +1,46 @@
+"""What the OpenAPI document says of keys: a security scheme, and each operation's scope and refusals."""
+
+from typing import Any
+
+from service.access.quota import POLICY, STATE
+from service.access.scopes import MEANINGS, needed
+
+Document = dict[str, Any]
+SCHEME = "apiKey"
+
+_QUOTA = {
+    POLICY: "what a key may ask for, if that is limited",
+    STATE: "what is left of it",
+    "Retry-After": "seconds",
+}
+_HEADERS: dict[str, dict[str, str]] = {
+    "401": {"WWW-Authenticate": "RFC 6750's challenge"},
+    "403": {"WWW-Authenticate": "RFC 6750's challenge, with the scope that is missing"},
+    "429": _QUOTA,
+}
+
+
+def describe(document: Document, refusals: Document) -> None:
+    """Add it to an OpenAPI document.
+
+    Args:
+        refusals: the responses to requests that are not let in, by status.
+    """
+    told = "; ".join(f"`{scope}`: {meaning}" for scope, meaning in MEANINGS.items())
+    document["components"].setdefault("securitySchemes", {})[SCHEME] = {
+        "type": "http",
+        "scheme": "bearer",
+        "description": f"A key that `n2n keys add` made; needed if the service has any. Scopes: {told}.",
+    }
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            scope = needed(method.upper(), path)
+            if scope is not None:
+                operation["security"] = [{SCHEME: [scope]}, {}]  # the second: a service without keys
+                for status, response in refusals.items():
+                    operation["responses"].setdefault(status, _with_headers(response, _HEADERS[status]))
+
+
+def _with_headers(response: Document, headers: dict[str, str]) -> Document:
+    described = {name: {"description": text, "schema": {"type": "string"}} for name, text in headers.items()}
+    return {**response, "headers": described}

@@ -1,0 +1,82 @@
+"""API keys in the database: made, listed, removed. Nobody can read one from there.
+
+A key is 256 random bits, so its plain SHA-256 is kept: it cannot be guessed, with or without salt and
+slow hashing, which protect what people make up. NIST SP 800-63B (2017), section 5.1.2.2, asks for no more
+of secrets of 112 random bits. Its prefix lets people, and scanners of leaked secrets, see what it is.
+"""
+
+import re
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from hashlib import sha256
+
+from sqlalchemy import delete, insert, select
+
+from n2n_core.errors import ConfigError
+from service.access.scopes import SCOPES, Scope
+from service.jobs.database import Database
+from service.jobs.schema import api_keys, now
+
+PREFIX, BYTES = "n2n_", 32
+NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+@dataclass(frozen=True)
+class Key:
+    """What is known of a key; ``created_at`` in seconds since 1970."""
+
+    name: str
+    sha256: str
+    scopes: frozenset[Scope]
+    created_at: float
+
+
+def fingerprint(secret: str) -> str:
+    """What is kept of a key, in hexadecimal digits."""
+    return sha256(secret.encode()).hexdigest()
+
+
+class ApiKeys:
+    """The keys of all processes that share the database. Thread-safe."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def add(self, name: str, scopes: Collection[Scope]) -> str:
+        """Make a key; this is the only time that it can be seen.
+
+        Raises:
+            ConfigError: the name is taken or cannot be one, or there is no such scope, or none at all.
+        """
+        if not NAME.fullmatch(name):
+            raise ConfigError(f"{name!r} is no name for a key, expected 1 to 64 of A-Z a-z 0-9 . _ -")
+        known = [scope for scope in SCOPES if scope in scopes]
+        if not scopes or len(known) != len(set(scopes)):
+            raise ConfigError(f"scopes are {','.join(scopes)!r}, expected some of: {', '.join(SCOPES)}")
+        secret = PREFIX + secrets.token_urlsafe(BYTES)
+        values = {"name": name, "sha256": fingerprint(secret), "scopes": known, "created_at": now()}
+        with self.database.write() as connection:
+            self.database.serialise(connection)
+            if connection.scalar(select(api_keys.c.name).where(api_keys.c.name == name)):
+                raise ConfigError(f"there is a key {name!r} already, expected a new name, or remove it first")
+            connection.execute(insert(api_keys).values(values))
+        return secret
+
+    def list(self) -> tuple[Key, ...]:
+        """All keys, by name."""
+        with self.database.read() as connection:
+            rows = connection.execute(select(api_keys).order_by(api_keys.c.name)).all()
+        return tuple(Key(row.name, row.sha256, frozenset(row.scopes), row.created_at) for row in rows)
+
+    def remove(self, name: str) -> None:
+        """Let a key open nothing any more.
+
+        Raises:
+            ConfigError: there is no such key.
+        """
+        with self.database.write() as connection:
+            found = connection.execute(delete(api_keys).where(api_keys.c.name == name)).rowcount
+        if not found:
+            names = ", ".join(key.name for key in self.list()) or "none"
+            raise ConfigError(f"there is no key {name!r}; known keys: {names}")

@@ -1,0 +1,50 @@
+"""The documentation to try out, at ``/docs``; its files come from a package, so no other site is asked."""
+
+import re
+from base64 import b64encode
+from hashlib import sha256
+
+from fastapi import APIRouter, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.staticfiles import StaticFiles
+
+from service.access.scopes import ASSETS
+
+files = StaticFiles(packages=[("fastapi_swagger", "resources")])
+"""Swagger UI as its makers build it."""
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def root() -> RedirectResponse:
+    """There is no page yet."""
+    return RedirectResponse("/docs")
+
+
+@router.get("/docs")
+async def docs(request: Request) -> HTMLResponse:
+    """Swagger UI on the app's own document."""
+    page = get_swagger_ui_html(
+        openapi_url=request.app.openapi_url,
+        title=f"{request.app.title}: the REST API",
+        swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
+        swagger_css_url=f"{ASSETS}/swagger-ui.css",
+        swagger_favicon_url=f"{ASSETS}/favicon-32x32.png",
+    )
+    page.headers["Content-Security-Policy"] = _policy(bytes(page.body).decode())
+    return page
+
+
+def _policy(html: str) -> str:
+    """Only this page's own script, known by its hash, and our files; Swagger UI sets styles of elements."""
+    scripts = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    hashes = " ".join(
+        f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts
+    )
+    return (
+        f"default-src 'none'; script-src 'self' {hashes}; style-src 'self' 'unsafe-inline';"
+        " img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none';"
+        " frame-ancestors 'none'"
+    )
