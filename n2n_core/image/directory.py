@@ -45,10 +45,9 @@ class Field:
             return cls(type, values)
         return cls(type, np.asarray(list(values), "<" + _TYPES[type]).tobytes())
 
-    @property
-    def values(self) -> tuple[Any, ...]:
-        """Its numbers; of rationals, quotients, infinite or NaN where a denominator is zero."""
-        numbers = np.frombuffer(self.data, "<" + _TYPES[self.type])
+    def values(self, most: int) -> tuple[Any, ...]:
+        """Its first numbers; of rationals, quotients, infinite or NaN where a denominator is zero."""
+        numbers = np.frombuffer(self.data[: most * _size(self.type)], "<" + _TYPES[self.type])
         if self.type in _PAIRS:
             with np.errstate(all="ignore"):
                 numbers = numbers[::2] / numbers[1::2]
@@ -63,15 +62,15 @@ class Field:
 class Directory(dict[int, "Field | Directory"]):
     """Fields by their tags; nested directories are directories."""
 
-    def numbers(self, tag: int, default: tuple[Any, ...] = ()) -> tuple[Any, ...]:
-        """The values of a field."""
+    def numbers(self, tag: int, default: tuple[Any, ...] = (), most: int = 16) -> tuple[Any, ...]:
+        """The values of a field, as a tuple; no more than ``most``, for a hostile one has millions."""
         field = self.get(tag)
-        return field.values if isinstance(field, Field) else default
+        return field.values(most) if isinstance(field, Field) else default
 
     def number(self, tag: int, default: int) -> int:
         """The first value of a field of integers."""
         field = self.get(tag)
-        values = field.values if isinstance(field, Field) and field.type in _INTEGERS else ()
+        values = field.values(1) if isinstance(field, Field) and field.type in _INTEGERS else ()
         return int(values[0]) if values else default
 
     def without(self, *tags: int) -> Directory:
@@ -139,7 +138,7 @@ class Reader:
     def _nested(self, field: Field, depth: int) -> Directory:
         """Its directory, empty if it is damaged: it describes the picture, which is not."""
         try:
-            return self._read(int(field.values[0]), depth - 1)[0]
+            return self._read(int(field.values(1)[0]), depth - 1)[0]
         except (ValueError, IndexError, struct.error):
             return Directory()
 

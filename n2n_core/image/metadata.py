@@ -60,7 +60,7 @@ _DROPPED = STRUCTURE - {SUBFILE, WHITE_POINT, PRIMARIES} | _PLACES | {ORIENTATIO
 
 def of_file(file: ImageFile) -> tuple[dict[str, Any], int]:
     """The metadata of a file that Pillow has loaded, and its orientation, 1 to 8."""
-    exif, xmp, orientation = _raw_exif(file.info), file.info.get("xmp") or b"", 1
+    exif, xmp, orientation = _raw_exif(file.info), _raw_xmp(file.info), 1
     if exif:
         directory = _exif(exif)
         orientation = _orientation(directory)
@@ -146,6 +146,14 @@ def _raw_exif(info: dict[Any, Any]) -> bytes:
         except ValueError:
             return b""
     return _EXIF_PREFIX + raw.removeprefix(_EXIF_PREFIX) if raw else b""
+
+
+def _raw_xmp(info: dict[Any, Any]) -> bytes:
+    """XMP data; libvips writes PNGs that have them in a text of another kind."""
+    raw: bytes = info.get("xmp") or b""
+    if not raw and (text := info.get("XML:com.adobe.xmp")):
+        return str(text).encode("latin-1", "ignore")
+    return raw
 
 
 def _exif(raw: bytes) -> Directory:

@@ -20,7 +20,9 @@ from n2n_core.image.directory import Directory, Reader
 from n2n_core.image.picture import MAX_PAGES, MAX_PIXELS, MEDIA_TYPES, Decoded, Picture, Samples
 
 # What decoders raise on damaged files.
-DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, TypeError)
+DECODE_ERRORS = (
+    OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, TypeError, OverflowError,
+)  # fmt: skip
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _SINGLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 _SHALLOW_KEYS = {"L;2": 85, "L;4": 17}

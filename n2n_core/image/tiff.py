@@ -27,11 +27,16 @@ DIFFERENCES, FLOAT_DIFFERENCES = 2, 3
 SMALL_TILE = 2**18
 """Pixels that a tile may have whatever the picture's limit: tiles reach beyond small pictures."""
 
+MOST_CHANNELS = 8
+MOST_PARTS = 2**18
+"""Strips or tiles of a page: the tiles of the largest picture, if they are 16 x 16."""
+
 # What decoding a page takes beside its pixels.
-_NEEDED = (
-    *(WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, CHANNELS, ROWS, PLANAR, PREDICTOR),
-    *(TILE_WIDTH, TILE_HEIGHT, EXTRA, FORMAT, 292, 293, 320, 332, 347, 529, 530, 531, 532),
+_NUMBERS = (
+    *(WIDTH, HEIGHT, COMPRESSION, PHOTOMETRIC, FILL_ORDER, CHANNELS, ROWS, PLANAR, PREDICTOR),
+    *(TILE_WIDTH, TILE_HEIGHT),
 )
+_LISTS = (BITS, EXTRA, FORMAT, 292, 293, 320, 347, 529, 530, 531, 532)
 
 
 def is_tiff(data: bytes) -> bool:
@@ -60,6 +65,8 @@ def check_size(page: Directory, max_pixels: int) -> int:
     width, height = page.number(WIDTH, 0), page.number(HEIGHT, 0)
     if not width * height:
         raise ImageError(f"the image is {width} x {height}, expected at least one pixel")
+    if page.number(CHANNELS, 1) > MOST_CHANNELS:
+        raise ImageError(f"the image has {page.number(CHANNELS, 1)} channels, expected 1 to 4")
     if width * height > max_pixels:
         raise ImageTooLargeError(f"the image is {width} x {height}, expected at most {max_pixels} pixels")
     across, down = page.number(TILE_WIDTH, 1), page.number(TILE_HEIGHT, 1)
@@ -79,19 +86,23 @@ def alone(reader: Reader, page: Directory, changes: Directory, plane: int = 0, p
     """
     tiled = TILES in page or TILE_WIDTH in page
     places_tag, sizes_tag = (TILES, TILE_SIZES) if tiled else (STRIPS, STRIP_SIZES)
-    places, sizes = page.numbers(places_tag), page.numbers(sizes_tag)
-    parts = _parts(page, tiled)
     separate = page.number(PLANAR, 1) == 2
+    parts = _parts(page, tiled)
+    whole = parts * (page.number(CHANNELS, 1) if separate else 1)
+    if whole > MOST_PARTS:
+        raise ImageTooLargeError(f"the image has {whole} strips or tiles, expected at most {MOST_PARTS}")
+    places, sizes = (page.numbers(tag, most=whole) for tag in (places_tag, sizes_tag))
     if not sizes and page.number(COMPRESSION, UNCOMPRESSED) == UNCOMPRESSED and not tiled:
         sizes = _strip_sizes(page, parts, separate)
-    whole = parts * (page.number(CHANNELS, 1) if separate else 1)
-    if len(places) != whole or len(sizes) != whole:
+    if len(places) < whole or len(sizes) < whole:
         raise ImageError(f"the image has {len(places)} strips or tiles, expected {whole}: it is damaged")
     if sum(sizes) > len(reader.data):
         raise ImageError("the image's strips or tiles are longer than the file: it is damaged")
     chosen = slice(plane * whole // planes, (plane + 1) * whole // planes)
     content, starts = _joined(reader.data, places[chosen], sizes[chosen])
-    fields = Directory({tag: page[tag] for tag in _NEEDED if tag in page}) | changes
+    fields = {tag: page[tag] for tag in _LISTS if tag in page}
+    fields |= {tag: Field.of(LONG, (page.number(tag, 0),)) for tag in _NUMBERS if tag in page}
+    fields |= changes
     fields[places_tag], fields[sizes_tag] = Field.of(LONG, starts), Field.of(LONG, sizes[chosen])
     return content + write(Directory(fields), len(content))
 
