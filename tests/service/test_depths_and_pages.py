@@ -2,6 +2,7 @@
 
 import asyncio
 from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -13,11 +14,14 @@ import torch
 from n2n_core import image, weights
 from n2n_core.image.picture import samples
 from n2n_core.inference import Denoiser
+from service.batching import RefusedError, Scheduler
+from service.telemetry import Telemetry
+from service.worker import Timing, Worker
 from tests.core.image.corpus import by_libvips, pixels, vips
 from tests.pictures import drawn, file
 from tests.service import problems
 from tests.service.conftest import MAX_PIXELS
-from tests.service.serving import serving
+from tests.service.test_batching import Gated
 
 pytestmark = pytest.mark.anyio
 MODEL = "scratch"
@@ -131,12 +135,22 @@ async def test_a_report_tells_the_bits(client: httpx.AsyncClient) -> None:
 
 
 async def test_pages_that_wait_for_their_turn_count_among_those_that_wait() -> None:
-    page = smooth("uint16", 1, 32, 32)[..., 0]
-    async with serving(max_waiting_pixels=6 * 32 * 32) as (other, state):
-        answers = await asyncio.gather(*(post(other, stack(*[page] * 4)) for _ in range(3)))
-        refused = [answer for answer in answers if answer.status_code != 200]
-        assert len(refused) == 2
-        for answer in refused:
-            problems.check(answer, 503, "overloaded")
-        assert state.worker.scheduler.pixels == 0
-        assert (await post(other, stack(*[page] * 4))).status_code == 200
+    scheduler, denoiser = Scheduler(1, 6 * 32 * 32), Gated()
+    worker = Worker(MAX_PIXELS, scheduler, Telemetry("1", "2"))
+    denoiser.process = SimpleNamespace(name="cpu")  # type: ignore[attr-defined]
+    served: Any = SimpleNamespace(entry=SimpleNamespace(id="m"), denoisers=[denoiser])
+    pages = [image.Picture(np.zeros((3, 32, 32), np.float32))] * 4
+    first = asyncio.create_task(worker.denoise_pages(served, pages, Timing(), 30))
+    await denoiser.entered.wait()
+    assert scheduler.pixels == 3 * 32 * 32  # the fourth one runs
+    with pytest.raises(RefusedError, match="3072 pixels wait, expected at most 6144"):
+        await worker.denoise_pages(served, [*pages, pages[0]], Timing(), 30)
+    second = asyncio.create_task(worker.denoise_pages(served, pages[:3], Timing(), 30))
+    await asyncio.sleep(0)
+    assert scheduler.pixels == 6 * 32 * 32
+    second.cancel()
+    await asyncio.wait([second])
+    denoiser.open()
+    assert len(await first) == 4
+    await scheduler.close()
+    assert scheduler.pixels == 0
