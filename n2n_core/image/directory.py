@@ -1,7 +1,7 @@
 """Directories of tags, as TIFF files and EXIF data have them.
 
-Read within the bytes that there are: entries that together announce more than the whole file holds,
-as those of a bomb do, are refused before they are copied.
+Read within the bytes that there are: entries that together announce several times what the whole file
+holds, as those of a bomb do, are refused before they are copied.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ EXIF, GPS, INTEROPERABILITY = NESTED = (0x8769, 0x8825, 0xA005)
 
 MOST_ENTRIES = 4096
 """Of one directory; those of cameras and microscopes have dozens."""
+
+OFTEN = 4
+"""How many times a file's bytes may be read as values: pages may share some, as a profile."""
 
 _MOST_NESTED = 3
 _TYPES = {
@@ -94,41 +97,48 @@ class Reader:
         if version not in (42, 43):
             raise ValueError(f"TIFF version is {version}, expected 42 or 43")
         self.big = version == 43
+        self._pointer = "Q" if self.big else "I"
         self.first: int = self._unpack("Q", 8)[0] if self.big else self._unpack("I", 4)[0]
-        self._left = len(data)
+        self._left = OFTEN * len(data)
 
-    def read(self, offset: int) -> tuple[Directory, int]:
-        """The directory at ``offset``, and the place of the next one, 0 if there is none.
+    def read(self, offset: int) -> Directory:
+        """The directory at ``offset``.
 
         Raises:
-            ValueError, struct.error: it lies outside the file, or announces more than the file holds.
+            ValueError, struct.error: it lies outside the file, or announces, together with those read
+                before, several times what the file holds.
         """
-        self._left = len(self.data)
         return self._read(offset, _MOST_NESTED)
 
-    def _read(self, offset: int, depth: int) -> tuple[Directory, int]:
-        counter, entry, pointer = ("Q", "HHQ", "Q") if self.big else ("H", "HHI", "I")
-        (count,) = self._unpack(counter, offset)
-        start = offset + struct.calcsize("=" + counter)
-        width = struct.calcsize("=" + entry + pointer)
+    def following(self, offset: int) -> int:
+        """The place of the directory after the one at ``offset``, 0 if there is none."""
+        places = self._entries(offset)
+        following: int = self._unpack(self._pointer, places.stop)[0]
+        return following
+
+    def _entries(self, offset: int) -> range:
+        """Where the entries of a directory begin."""
+        (count,) = self._unpack("Q" if self.big else "H", offset)
+        start, width = (offset + 8, 20) if self.big else (offset + 2, 12)
         if count > MOST_ENTRIES or start + count * width > len(self.data):
             raise ValueError(f"a directory announces {count} entries")
-        directory = Directory()
-        for index in range(count):
-            at = start + index * width
-            tag, type, amount = self._unpack(entry, at)
-            if type in _TYPES:
-                value = self._value(type, amount, at + struct.calcsize("=" + entry), pointer)
-                directory[tag] = self._nested(value, depth) if tag in NESTED and depth else value
-        (following,) = self._unpack(pointer, start + count * width)
-        return directory, following
+        return range(start, start + count * width, width)
 
-    def _value(self, type: int, amount: int, at: int, pointer: str) -> Field:
+    def _read(self, offset: int, depth: int) -> Directory:
+        directory = Directory()
+        for place in self._entries(offset):
+            tag, type, amount = self._unpack("HHQ" if self.big else "HHI", place)
+            if type in _TYPES:
+                value = self._value(type, amount, place + (12 if self.big else 8))
+                directory[tag] = self._nested(value, depth) if tag in NESTED and depth else value
+        return directory
+
+    def _value(self, type: int, amount: int, at: int) -> Field:
         size = amount * _size(type)
         self._left -= size
         if self._left < 0:
-            raise ValueError(f"tags announce more than the file's {len(self.data)} bytes")
-        place = at if size <= struct.calcsize("=" + pointer) else self._unpack(pointer, at)[0]
+            raise ValueError(f"tags announce more than {OFTEN} times the file's {len(self.data)} bytes")
+        place = at if size <= (8 if self.big else 4) else self._unpack(self._pointer, at)[0]
         raw = self.data[place : place + size]
         if len(raw) < size:
             raise ValueError("a tag's value lies outside the file")
@@ -138,7 +148,7 @@ class Reader:
     def _nested(self, field: Field, depth: int) -> Directory:
         """Its directory, empty if it is damaged: it describes the picture, which is not."""
         try:
-            return self._read(int(field.values(1)[0]), depth - 1)[0]
+            return self._read(int(field.values(1)[0]), depth - 1)
         except (ValueError, IndexError, struct.error):
             return Directory()
 

@@ -61,14 +61,16 @@ _DROPPED = STRUCTURE - {SUBFILE, WHITE_POINT, PRIMARIES} | _PLACES | {ORIENTATIO
 def of_file(file: ImageFile) -> tuple[dict[str, Any], int]:
     """The metadata of a file that Pillow has loaded, and its orientation, 1 to 8."""
     exif, xmp, orientation = _raw_exif(file.info), _raw_xmp(file.info), 1
+    own = file.format not in ("JPEG", "MPO") or file.info.get("jfif_unit")  # else Pillow has half of EXIF's
+    dpi = _dpi(file.info["dpi"]) if own and "dpi" in file.info else None
     if exif:
         directory = _exif(exif)
+        dpi = dpi or _resolution(directory)
         orientation = _orientation(directory)
         exif = exif if directory else b""
         if orientation > 1:
             exif, xmp = exif_bytes(_turned(directory, orientation)), _XMP_ORIENTATION.sub(b"", xmp)
     found = {"icc_profile": file.info.get("icc_profile"), "exif": exif, "xmp": xmp}
-    dpi = _dpi(file.info["dpi"]) if "dpi" in file.info else None
     return _present(found, dpi, orientation), orientation
 
 
@@ -85,10 +87,7 @@ def of_page(directory: Directory) -> tuple[dict[str, Any], int]:
         "xmp": _XMP_ORIENTATION.sub(b"", xmp_data) if orientation > 1 else xmp_data,
         "tiff": kept,
     }
-    inches = _INCHES.get(directory.number(RESOLUTION_UNIT, 2))
-    values = directory.numbers(X_RESOLUTION)[:1] + directory.numbers(Y_RESOLUTION)[:1]
-    dpi = _dpi(tuple(value * inches for value in values)) if inches else None
-    return _present(found, dpi, orientation), orientation
+    return _present(found, _resolution(directory), orientation), orientation
 
 
 def for_page(metadata: dict[str, Any]) -> Directory:
@@ -129,6 +128,12 @@ def _present(found: dict[str, Any], dpi: tuple[float, float] | None, orientation
     return {key: value for key, value in found.items() if value}
 
 
+def _resolution(directory: Directory) -> tuple[float, float] | None:
+    inches = _INCHES.get(directory.number(RESOLUTION_UNIT, 2))
+    values = directory.numbers(X_RESOLUTION)[:1] + directory.numbers(Y_RESOLUTION)[:1]
+    return _dpi(tuple(value * inches for value in values)) if inches else None
+
+
 def _dpi(value: Any) -> tuple[float, float] | None:
     try:
         horizontal, vertical = (float(each) for each in value)
@@ -160,7 +165,7 @@ def _exif(raw: bytes) -> Directory:
     """The directory of EXIF data, empty if they are damaged: the picture is not."""
     try:
         reader = Reader(raw.removeprefix(_EXIF_PREFIX))
-        return reader.read(reader.first)[0]
+        return reader.read(reader.first)
     except (ValueError, struct.error):
         return Directory()
 

@@ -33,6 +33,9 @@ HEADER_END = 33
 COLOUR_SPACE = (b"cICP", b"mDCV", b"cLLI", b"gAMA", b"cHRM", b"sRGB")
 """Chunks that say what the colours mean, beside a profile; none is longer than 32 bytes."""
 
+MOST_CHUNKS = 64
+"""That are looked at for them."""
+
 fast = partial(isal_zlib.compress, level=LEVEL)
 small = partial(zlib.compress, level=6)
 
@@ -60,16 +63,17 @@ def read_deep(file: PngImageFile, data: bytes) -> NDArray[np.uint16]:
 
 def colour_space(data: bytes) -> bytes:
     """The chunks of ``COLOUR_SPACE`` as they stand in a file that Pillow has read."""
-    return b"".join(chunk for kind, chunk in _before_image(data) if kind in COLOUR_SPACE)
+    return b"".join(_colour_chunks(data))
 
 
-def _before_image(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _colour_chunks(data: bytes) -> Iterator[bytes]:
     at = len(SIGNATURE)
-    while len(data) >= at + 8:
+    for _ in range(MOST_CHUNKS):
         length, kind = struct.unpack_from(">I4s", data, at)
-        if kind == b"IDAT":
+        if kind in (b"PLTE", b"IDAT"):  # what they mean is said before
             return
-        yield kind, data[at : at + length + 12]
+        if kind in COLOUR_SPACE and length <= 32:
+            yield data[at : at + length + 12]
         at += length + 12
 
 
@@ -89,7 +93,7 @@ def write(
     header = struct.pack(">IIBBBBB", width, height, pixels.itemsize * 8, COLOUR_TYPES[channels], 0, 0, 0)
     image = deflate(_filtered(pixels))
     return b"".join(
-        [SIGNATURE, _chunk(b"IHDR", header), *_described(metadata), _chunk(b"IDAT", image), _chunk(b"IEND")]
+        [SIGNATURE, chunk(b"IHDR", header), *_described(metadata), chunk(b"IDAT", image), chunk(b"IEND")]
     )
 
 
@@ -111,17 +115,18 @@ def _filtered(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 def _described(metadata: dict[str, Any]) -> list[bytes]:
     chunks = [metadata.get("png", b"")]
     if profile := metadata.get("icc_profile"):
-        chunks.append(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile)))
+        chunks.append(chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile)))
     if dpi := metadata.get("dpi"):
         density = struct.pack(">IIB", *(int(value / INCHES + 0.5) for value in dpi), 1)
-        chunks.append(_chunk(b"pHYs", density))
+        chunks.append(chunk(b"pHYs", density))
     if exif := metadata.get("exif"):
-        chunks.append(_chunk(b"eXIf", exif.removeprefix(EXIF_PREFIX)))
+        chunks.append(chunk(b"eXIf", exif.removeprefix(EXIF_PREFIX)))
     if xmp := metadata.get("xmp"):
-        chunks.append(_chunk(b"iTXt", XMP + bytes(5) + xmp))
+        chunks.append(chunk(b"iTXt", XMP + bytes(5) + xmp))
     return chunks
 
 
-def _chunk(kind: bytes, content: bytes = b"") -> bytes:
+def chunk(kind: bytes, content: bytes = b"") -> bytes:
+    """A chunk of a PNG file."""
     check = zlib.crc32(content, zlib.crc32(kind))
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)

@@ -50,12 +50,13 @@ def read_samples(data: bytes, max_pixels: int = MAX_PIXELS, page: int | None = N
         if not tiff.is_tiff(data):
             return _single(data, max_pixels, page)
         reader = Reader(data)
-        found = next(islice(tiff.pages(reader), page or 0, None), None)
-        if found is None:
-            raise ImageError(f"the image has no page {page}, counted from 0")
-        directory, more = found
-        if page is None and more:
+        places = islice(tiff.pages(reader), page or 0, None)
+        place = next(places, None)
+        if place is None:
+            raise ImageError(f"the image has no page {page or 0}, counted from 0")
+        if page is None and next(places, None):
             raise ImageError("the image has several frames or pages, expected a single one")
+        directory = reader.read(place)
         tiff.check_size(directory, max_pixels)
         return _page(reader, directory)
 
@@ -76,9 +77,10 @@ def decode_pages(data: bytes, max_pixels: int = MAX_PIXELS, max_pages: int = MAX
         return [decode(data, max_pixels)]
     with _explained(data, max_pixels):
         reader, directories, left = Reader(data), list[Directory](), max_pixels
-        for directory, _ in tiff.pages(reader):
+        for place in tiff.pages(reader):
             if len(directories) == max_pages:
                 raise ImageTooLargeError(f"the image has more pages than the {max_pages} that are allowed")
+            directory = reader.read(place)
             left -= tiff.check_size(directory, max_pixels)
             if left < 0:
                 raise ImageTooLargeError(f"the image's pages have together more than {max_pixels} pixels")

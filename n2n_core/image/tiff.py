@@ -31,6 +31,9 @@ MOST_CHANNELS = 8
 MOST_PARTS = 2**18
 """Strips or tiles of a page: the tiles of the largest picture, if they are 16 x 16."""
 
+SLACK = 2**22
+"""Bytes that strips or tiles may have beyond those of pixels: tiles reach beyond small pictures."""
+
 # What decoding a page takes beside its pixels.
 _NUMBERS = (
     *(WIDTH, HEIGHT, COMPRESSION, PHOTOMETRIC, FILL_ORDER, CHANNELS, ROWS, PLANAR, PREDICTOR),
@@ -44,15 +47,15 @@ def is_tiff(data: bytes) -> bool:
     return data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def pages(reader: Reader) -> Iterator[tuple[Directory, bool]]:
-    """The directory of every page, and whether another one follows."""
+def pages(reader: Reader) -> Iterator[int]:
+    """Where the directory of every page is."""
     place, seen = reader.first, set[int]()
     while place:
         if place in seen:
             raise ImageError("the image is damaged: its pages follow each other in a circle")
         seen.add(place)
-        directory, place = reader.read(place)
-        yield directory, bool(place)
+        yield place
+        place = reader.following(place)
 
 
 def check_size(page: Directory, max_pixels: int) -> int:
@@ -96,8 +99,9 @@ def alone(reader: Reader, page: Directory, changes: Directory, plane: int = 0, p
         sizes = _strip_sizes(page, parts, separate)
     if len(places) < whole or len(sizes) < whole:
         raise ImageError(f"the image has {len(places)} strips or tiles, expected {whole}: it is damaged")
-    if sum(sizes) > len(reader.data):
-        raise ImageError("the image's strips or tiles are longer than the file: it is damaged")
+    most = 8 * page.number(WIDTH, 0) * page.number(HEIGHT, 0) * page.number(CHANNELS, 1) + SLACK
+    if sum(sizes) > min(most, len(reader.data)):
+        raise ImageError("the image's strips or tiles are longer than their pixels: it is damaged")
     chosen = slice(plane * whole // planes, (plane + 1) * whole // planes)
     content, starts = _joined(reader.data, places[chosen], sizes[chosen])
     fields = {tag: page[tag] for tag in _LISTS if tag in page}

@@ -119,7 +119,7 @@ def test_the_plain_page_is_read() -> None:
         ),
         ({"t322": 0, "t323": 16, "t324": 8, "t325": 64}, "tiles are 0 x 16"),
         ({"height": 60_000_000, "width": 1, "t278": 1}, "60000000 strips or tiles, expected at most"),
-        ({"t273": [8, 8, 8], "t279": [1000] * 3, "t278": 1, "height": 3}, "longer than the file"),
+        ({"t273": [8, 8, 8], "t279": [1000] * 3, "t278": 1, "height": 3}, "longer than their pixels"),
         ({"t273": 5000}, "outside the file"),
         ({"t278": 1}, "1 strips or tiles, expected 4"),
         ({"t277": 2**31}, "2147483648 channels, expected 1 to 4"),
@@ -153,8 +153,27 @@ def test_tags_that_announce_more_than_the_file_are_not_copied() -> None:
     place = len(content)
     content += struct.pack("<H", 2000) + many + bytes(4)
     struct.pack_into("<I", content, 4, place)
-    with pytest.raises(ImageError, match="tags announce more than the file's"):
+    with pytest.raises(ImageError, match="tags announce more than 4 times the file's"):
         image.decode(bytes(content))
+
+
+def test_pages_that_share_the_same_bytes_do_not_multiply_them() -> None:
+    content, count, size = bytearray(8 + 64 + 2**16), 100, 2**16
+    places = [len(content) + index * 150 for index in range(count)]
+    for place, following in zip(places, [*places[1:], 0], strict=True):
+        tags = sorted([*page(), PRIVATE])
+        content += struct.pack("<H", len(tags))
+        for tag in tags:
+            shared = tag == PRIVATE
+            number = 72 if shared else page().number(tag, 0)
+            content += struct.pack("<HHII", tag, 7 if shared else 4, size if shared else 1, number)
+        content += struct.pack("<I", following)
+        content += bytes(place + 150 - len(content))
+    struct.pack_into("<2sHI", content, 0, b"II", 42, places[0])
+    assert image.count_pages(bytes(content), 1000) == count
+    assert image.decode(bytes(content), page=99).colour.shape == (1, 4, 8)
+    with pytest.raises(ImageError, match="tags announce more than 4 times"):
+        image.decode_pages(bytes(content))
 
 
 @pytest.mark.parametrize(
@@ -174,8 +193,8 @@ def test_directories_are_written_as_they_are_read() -> None:
     exif.get_ifd(0x8825)[1] = "N"
     raw = exif.tobytes().removeprefix(b"Exif\0\0")
     reader = Reader(raw)
-    directory, following = reader.read(reader.first)
-    assert following == 0
+    directory = reader.read(reader.first)
+    assert reader.following(reader.first) == 0
     again = Image.Exif()
     again.load(b"Exif\0\0II*\0\x08\0\0\0" + write(directory, 8))
     assert again[0x010F] == "Maker"
