@@ -1,6 +1,7 @@
 """16 bits, floats and stacks through the whole service: to the device's process and back."""
 
 import asyncio
+import zipfile
 from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
@@ -102,6 +103,15 @@ async def test_a_stack_is_denoised_page_by_page(client: httpx.AsyncClient) -> No
             assert page.description == f"shot {index}"
             alone = image.decode((await post(client, stack(pages[index]))).content)
             assert np.array_equal(page.asarray(), samples(alone, alone.bits)[..., 0])
+
+
+async def test_a_batch_holds_stacks_and_deep_pictures(client: httpx.AsyncClient) -> None:
+    sent = {"stack.tif": stack(*[smooth("uint16", 1)[..., 0]] * 2), "deep.png": png(smooth("uint16", 3))}
+    files = [("file", item) for item in sent.items()]
+    response = await client.post("/denoise/batch", files=files, params={"model": MODEL})
+    with zipfile.ZipFile(BytesIO(response.content)) as archive:
+        for name, content in sent.items():
+            assert archive.read(name) == (await post(client, content)).content
 
 
 async def test_what_a_stack_cannot_be_is_refused(client: httpx.AsyncClient) -> None:
