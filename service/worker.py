@@ -14,7 +14,7 @@ from n2n_core import image
 from n2n_core.blend import blend
 from n2n_core.ensemble import SYMMETRIES, Ensemble, combine
 from n2n_core.errors import ImageTooLargeError
-from n2n_core.image import Compression, Picture, Pixels
+from n2n_core.image import MAX_PAGES, Compression, Picture, Pixels
 from service.batching import Scheduler
 from service.registry import ServedModel
 from service.telemetry import Telemetry
@@ -70,9 +70,15 @@ class Worker:
     """Codecs in threads of their own, away from the event loop, and the scheduler of tiles."""
 
     def __init__(
-        self, max_pixels: int, scheduler: Scheduler, telemetry: Telemetry, codec_threads: int = 4
+        self,
+        max_pixels: int,
+        scheduler: Scheduler,
+        telemetry: Telemetry,
+        codec_threads: int = 4,
+        max_pages: int = MAX_PAGES,
     ) -> None:
-        self.max_pixels, self.scheduler, self.telemetry = max_pixels, scheduler, telemetry
+        self.max_pixels, self.max_pages = max_pixels, max_pages
+        self.scheduler, self.telemetry = scheduler, telemetry
         self._codecs = ThreadPoolExecutor(codec_threads, thread_name_prefix="codec")
         self._measuring = ThreadPoolExecutor(1, thread_name_prefix="measure")
         telemetry.watch(lambda: scheduler.pixels)
@@ -81,10 +87,10 @@ class Worker:
         """Read an image file's pages, each of whose pixels counts ``times``; see ``image.decode_pages``."""
         began = perf_counter()
         most = self.max_pixels // times
-        pages = _decode_tiny(data, most) if len(data) <= TINY_BYTES else None
+        pages = _decode_tiny(data, most, self.max_pages) if len(data) <= TINY_BYTES else None
         try:
             if pages is None:
-                pages = await self._run(image.decode_pages, data, most)
+                pages = await self._run(image.decode_pages, data, most, self.max_pages)
         except ImageTooLargeError as error:
             more = f": each counts {times} times with self_ensemble" if times > 1 else ""
             raise ImageTooLargeError(f"{error}{more}") from error
@@ -206,10 +212,10 @@ class Worker:
         self._measuring.shutdown(cancel_futures=True)
 
 
-def _decode_tiny(data: bytes, most: int) -> list[Picture] | None:
+def _decode_tiny(data: bytes, most: int, most_pages: int) -> list[Picture] | None:
     """The pages, or None if they are large: a small file can hold such."""
     try:
-        return image.decode_pages(data, min(TINY_PIXELS, most), TINY_PAGES)
+        return image.decode_pages(data, min(TINY_PIXELS, most), min(TINY_PAGES, most_pages))
     except ImageTooLargeError:
         return None
 

@@ -66,7 +66,7 @@ class Picture:
         format: a key of ``MEDIA_TYPES``.
         bits: per channel: 8 or 16, or 32 for floats.
         metadata: what the file is saved with: see ``image.metadata``.
-        range: of floats, the values that 0 and 1 of ``colour`` stand for.
+        value_range: of floats, the values that 0 and 1 of ``colour`` stand for.
     """
 
     colour: Pixels
@@ -74,7 +74,7 @@ class Picture:
     format: str = "png"
     bits: Bits = 8
     metadata: dict[str, Any] = field(default_factory=dict)
-    range: tuple[float, float] = (0.0, 1.0)
+    value_range: tuple[float, float] = (0.0, 1.0)
 
     def with_colour(self, colour: Pixels) -> Picture:
         """The same picture with other colours."""
@@ -145,7 +145,7 @@ def rounded(values: Pixels, largest: int) -> Pixels:
 
 
 def _restored(picture: Picture) -> Pixels:
-    low, high = picture.range
+    low, high = picture.value_range
     if (low, high) == (0.0, 1.0):
         return picture.colour
     return picture.colour * np.float32(high - low) + np.float32(low)

@@ -135,7 +135,7 @@ def _single(data: bytes, max_pixels: int, page: int | None) -> Decoded:
             pixels = png.read_deep(file, data)
         else:
             file.load()
-            pixels = _pixels(file)
+            pixels = _pixels(file, "icc_profile" in file.info)
         kind = "jpeg" if previews else str(file.format).lower()
         described, orientation = metadata.of_file(file)
         if kind == "png":
@@ -151,7 +151,7 @@ def _page(reader: Reader, directory: Directory) -> Decoded:
     if isinstance(found, Image.Image):
         with found as file:
             file.load()
-            found = _pixels(file)
+            found = _pixels(file, metadata.ICC_PROFILE in directory)
     return _decoded(found, "tiff", *metadata.of_page(directory))
 
 
@@ -171,14 +171,14 @@ def _is_animated(file: ImageFile) -> bool:
     return True
 
 
-def _pixels(image: Image.Image) -> Samples:
+def _pixels(image: Image.Image, profiled: bool) -> Samples:
     """``(H, W, C)`` of what Pillow has loaded: grey or RGB, perhaps with alpha."""
     if image.mode.startswith("I;16"):
         return np.asarray(image)[..., None].astype(np.uint16)
     if image.mode == "1":
         image = image.convert("L")
     elif image.mode == "P":
-        image = image.convert(_unfolded(image))
+        image = image.convert(_unfolded(image, profiled))
     elif image.mode == "PA":
         image = image.convert("RGBA")
     if image.mode not in ("L", "LA", "RGB", "RGBA"):
@@ -186,10 +186,10 @@ def _pixels(image: Image.Image) -> Samples:
     return np.frombuffer(image.tobytes(), np.uint8).reshape(image.height, image.width, -1)
 
 
-def _unfolded(image: Image.Image) -> str:
+def _unfolded(image: Image.Image, profiled: bool) -> str:
     """The mode of a palette's colours: grey if all are, unless a profile says what colours mean."""
     grey = False
-    if "icc_profile" not in image.info:
+    if not profiled:
         colours = np.frombuffer(bytes(image.getpalette("RGB") or b""), np.uint8).reshape(-1, 3)
         grey = bool((colours == colours[:, :1]).all())
     if "transparency" in image.info:

@@ -55,7 +55,6 @@ AS_BYTES = (1, 5, 8, 32773, 32946, 34925, 50000)
 ROW_BYTES = 2**29 - 2
 """More, Pillow cannot have in a row."""
 
-
 _DTYPES = {(8, UINT): "u1", (16, UINT): "u2", (32, FLOAT): "f4"}
 
 
@@ -106,8 +105,8 @@ def _meant(samples: Samples, page: Directory, extra: tuple[int, ...]) -> Samples
     if inverse:
         samples[..., 0] = most - samples[..., 0]
     if premultiplied:
-        alpha = samples[..., -1:].astype(np.float64)
-        straight = samples[..., :-1] * (most / np.where(alpha == 0, most, alpha))
+        alpha = samples[..., -1:].astype(np.float32)
+        straight = samples[..., :-1] * (np.float32(most) / np.where(alpha == 0, np.float32(most), alpha))
         samples[..., :-1] = np.rint(straight).clip(0, most)
     return samples
 
@@ -116,8 +115,11 @@ def _samples(reader: Reader, page: Directory, dtype: np.dtype[Any]) -> Samples:
     """``(H, W, C)``."""
     channels, size = page.number(CHANNELS, 1), dtype.itemsize
     planes = channels if page.number(PLANAR, 1) == 2 else 1
-    read = [_plane(reader, page, plane, planes, channels // planes, size) for plane in range(planes)]
-    return np.concatenate([_typed(rows, page, dtype, reader.order) for rows in read], axis=2)
+    parts = [
+        _typed(_plane(reader, page, plane, planes, channels // planes, size), page, dtype, reader.order)
+        for plane in range(planes)
+    ]
+    return parts[0] if planes == 1 else np.concatenate(parts, axis=2)
 
 
 def _plane(
@@ -148,7 +150,7 @@ def _typed(rows: NDArray[np.uint8], page: Directory, dtype: np.dtype[Any], order
         by_byte = summed.reshape(height, tiles, size, columns * channels)  # most significant ones first
         rows, order = np.ascontiguousarray(by_byte.swapaxes(2, 3)), ">"
     unsigned = rows.reshape(height, tiles, -1).view(f"{order}u{size}")
-    values = unsigned.astype(f"u{size}").reshape(height, tiles, columns, -1)
+    values = unsigned.astype(f"u{size}", copy=False).reshape(height, tiles, columns, -1)
     if predictor == DIFFERENCES:
         np.add.accumulate(values, 2, dtype=values.dtype, out=values)
     samples: Samples = values.view(dtype).reshape(height, tiles * columns, -1)

@@ -46,7 +46,7 @@ def test_floats_outside_0_1_are_scaled_and_come_back_on_their_own_scale(low: flo
     values = (low + pixels("float32", 3).astype(np.float64) * (high - low)).astype(np.float32)
     picture = image.decode(tiff(values))
     assert (picture.colour.min(), picture.colour.max()) == (0, 1)
-    assert picture.range == (values.min(), values.max())
+    assert picture.value_range == (values.min(), values.max())
     result = by_libvips(image.encode(picture))
     assert result.dtype == np.float32
     assert np.abs(result.astype(float) - values).max() <= 2e-7 * (high - low) + 1e-7 * max(
@@ -58,7 +58,7 @@ def test_floats_outside_0_1_are_scaled_and_come_back_on_their_own_scale(low: flo
 def test_floats_from_0_to_1_are_what_they_are() -> None:
     values = pixels("float32", 3) * np.float32(0.5)
     picture = image.decode(tiff(values))
-    assert picture.range == (0, 1)
+    assert picture.value_range == (0, 1)
     assert np.array_equal(picture.colour.transpose(1, 2, 0), values)
 
 

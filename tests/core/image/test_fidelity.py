@@ -91,6 +91,14 @@ def test_what_a_pngs_colours_mean_is_kept_without_a_profile() -> None:
     assert b"gAMA" not in image.encode(image.decode(content), "tiff")
 
 
+@pytest.mark.parametrize("format", ["png", "tiff"])
+def test_a_palette_of_greys_with_a_profile_stays_rgb_as_its_profile_is(format: str) -> None:
+    greys = drawn("L").quantize(16)
+    picture = image.decode(file(greys, format, icc_profile=wide_gamut()))
+    assert len(picture.colour) == 3
+    assert picture.metadata["icc_profile"] == wide_gamut()
+
+
 def test_a_bmp_keeps_its_resolution() -> None:
     result = image.encode(image.decode(file(drawn("RGB"), "bmp", dpi=(300, 150))))
     assert [round(value) for value in opened(result).info["dpi"]] == [300, 150]
