@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from n2n_core import png
+from n2n_core.image import png
 from n2n_core.metrics import to_bytes
 
 CELL = 128

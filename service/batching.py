@@ -231,11 +231,21 @@ class Scheduler:
         self.devices = [Device(observer or Silent()) for _ in range(devices)]
         self.max_pixels = max_pixels
         self.draining = False
+        self._held = 0
 
     @property
     def pixels(self) -> int:
         """Pixels that wait."""
-        return sum(device.pixels for device in self.devices)
+        return self._held + sum(device.pixels for device in self.devices)
+
+    def hold(self, pixels: int) -> None:
+        """Count pixels that wait for their turn to be submitted; ``RefusedError`` if they are too many."""
+        self._check_fits(pixels)
+        self._held += pixels
+
+    def release(self, pixels: int) -> None:
+        """Those are submitted now, or not any more."""
+        self._held -= pixels
 
     def check_room(self) -> None:
         """Raise ``RefusedError`` if no picture at all would be taken on now."""

@@ -88,7 +88,7 @@ class DenoiseReport(BaseModel):
     reference: AgainstReference | None = Field(description="null if none was sent")
     width: int
     height: int
-    bits: Literal[8, 16] = Field(description="per channel, as the picture was read")
+    bits: Literal[8, 16, 32] = Field(description="per channel, as the picture was read; 32 are floats")
     format: str = Field(description="of the answer's picture", examples=["png"])
     window: tuple[int, int] = Field(description="height and width of a tile, halo included")
     halo: int = Field(description="pixels of context around what a tile gives")

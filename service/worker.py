@@ -14,7 +14,7 @@ from n2n_core import image
 from n2n_core.blend import blend
 from n2n_core.ensemble import SYMMETRIES, Ensemble, combine
 from n2n_core.errors import ImageTooLargeError
-from n2n_core.image import Compression, Picture, Pixels
+from n2n_core.image import MAX_PAGES, Compression, Picture, Pixels
 from service.batching import Scheduler
 from service.registry import ServedModel
 from service.telemetry import Telemetry
@@ -22,7 +22,7 @@ from service.tile_job import Job
 
 P = ParamSpec("P")
 T = TypeVar("T")
-TINY_BYTES, TINY_PIXELS = 2**14, 2**12
+TINY_BYTES, TINY_PIXELS, TINY_PAGES = 2**14, 2**12, 4
 """Up to here a codec takes less time than handing the picture to another thread and back."""
 
 
@@ -70,27 +70,33 @@ class Worker:
     """Codecs in threads of their own, away from the event loop, and the scheduler of tiles."""
 
     def __init__(
-        self, max_pixels: int, scheduler: Scheduler, telemetry: Telemetry, codec_threads: int = 4
+        self,
+        max_pixels: int,
+        scheduler: Scheduler,
+        telemetry: Telemetry,
+        codec_threads: int = 4,
+        max_pages: int = MAX_PAGES,
     ) -> None:
-        self.max_pixels, self.scheduler, self.telemetry = max_pixels, scheduler, telemetry
+        self.max_pixels, self.max_pages = max_pixels, max_pages
+        self.scheduler, self.telemetry = scheduler, telemetry
         self._codecs = ThreadPoolExecutor(codec_threads, thread_name_prefix="codec")
         self._measuring = ThreadPoolExecutor(1, thread_name_prefix="measure")
         telemetry.watch(lambda: scheduler.pixels)
 
-    async def decode(self, data: bytes, timing: Timing, times: int = 1) -> Picture:
-        """Read an image file, each of whose pixels counts ``times``; see ``image.decode`` for the errors."""
+    async def decode(self, data: bytes, timing: Timing, times: int = 1) -> list[Picture]:
+        """Read an image file's pages, each of whose pixels counts ``times``; see ``image.decode_pages``."""
         began = perf_counter()
         most = self.max_pixels // times
-        picture = _decode_tiny(data, most) if len(data) <= TINY_BYTES else None
+        pages = _decode_tiny(data, most, self.max_pages) if len(data) <= TINY_BYTES else None
         try:
-            if picture is None:
-                picture = await self._run(image.decode, data, most)
+            if pages is None:
+                pages = await self._run(image.decode_pages, data, most, self.max_pages)
         except ImageTooLargeError as error:
             more = f": each counts {times} times with self_ensemble" if times > 1 else ""
             raise ImageTooLargeError(f"{error}{more}") from error
         timing.decode += _since(began)
         self.telemetry.codec("decode", timing.decode / 1000)
-        return picture
+        return pages
 
     async def denoise(
         self,
@@ -123,6 +129,33 @@ class Worker:
             colour = await self.measure(timing, blend, noisy, colour, strength)
         return Denoised(picture.with_colour(colour), run, spread)
 
+    async def denoise_pages(
+        self,
+        served: ServedModel,
+        pages: Sequence[Picture],
+        timing: Timing,
+        timeout: float,
+        strength: float = 1.0,
+        self_ensemble: bool = False,
+    ) -> list[Denoised]:
+        """Denoise the pages of one file, one after the other, in ``timeout`` seconds altogether.
+
+        All are taken on, or none: those that wait for their turn count among the pixels that wait.
+        """
+        deadline, done = monotonic() + timeout, list[Denoised]()
+        sizes = [page.colour[0].size * (len(SYMMETRIES) if self_ensemble else 1) for page in pages]
+        sizes[0] = 0  # it does not wait
+        self.scheduler.hold(sum(sizes))
+        try:
+            for page in pages:
+                self.scheduler.release(sizes[len(done)])
+                sizes[len(done)] = 0
+                left = deadline - monotonic() if done else timeout
+                done.append(await self.denoise(served, page, timing, left, strength, self_ensemble))
+        finally:
+            self.scheduler.release(sum(sizes))
+        return done
+
     async def _infer(
         self, served: ServedModel, images: Sequence[Pixels], timing: Timing, timeout: float | None
     ) -> tuple[list[Pixels], Run]:
@@ -136,8 +169,9 @@ class Worker:
             for job in jobs:  # if one fails, nobody waits for the others; those done stay so
                 job.result.cancel()
         first = jobs[0]
-        timing.queue = (min(job.started or job.arrived for job in jobs) - first.arrived) * 1000
-        timing.inference = (monotonic() - first.arrived) * 1000 - timing.queue
+        queue = (min(job.started or job.arrived for job in jobs) - first.arrived) * 1000
+        timing.queue += queue
+        timing.inference += (monotonic() - first.arrived) * 1000 - queue
         return [_like(image, output) for image, output in zip(images, whole, strict=True)], Run.of(
             jobs, served
         )
@@ -156,14 +190,14 @@ class Worker:
         return result
 
     async def encode(
-        self, picture: Picture, format: str, timing: Timing, compression: Compression = "fast"
+        self, pages: Sequence[Picture], format: str, timing: Timing, compression: Compression = "fast"
     ) -> bytes:
-        """Write an image file; see ``image.encode`` for the errors."""
+        """Write an image file; see ``image.encode_pages`` for the errors."""
         began = perf_counter()
-        if picture.colour[0].size <= TINY_PIXELS:
-            data = image.encode(picture, format, compression)
+        if sum(page.colour[0].size for page in pages) <= TINY_PIXELS:
+            data = image.encode_pages(pages, format, compression)
         else:
-            data = await self._run(image.encode, picture, format, compression)
+            data = await self._run(image.encode_pages, pages, format, compression)
         timing.encode = _since(began)
         self.telemetry.codec("encode", timing.encode / 1000)
         return data
@@ -178,10 +212,10 @@ class Worker:
         self._measuring.shutdown(cancel_futures=True)
 
 
-def _decode_tiny(data: bytes, most: int) -> Picture | None:
-    """The picture, or None if it is large: a small file can hold one."""
+def _decode_tiny(data: bytes, most: int, most_pages: int) -> list[Picture] | None:
+    """The pages, or None if they are large: a small file can hold such."""
     try:
-        return image.decode(data, min(TINY_PIXELS, most))
+        return image.decode_pages(data, min(TINY_PIXELS, most), min(TINY_PAGES, most_pages))
     except ImageTooLargeError:
         return None
 

@@ -10,9 +10,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LEVELS = [
     {"errors"},
-    {"noise", "metrics", "files", "device", "schedule", "scratch", "png", "neighbours", "pace", "client"},
+    {"noise", "metrics", "files", "device", "schedule", "scratch", "image", "neighbours", "pace", "client"},
     {"modules", "report", "noise_level", "auto_model", "similarity", "baselines", "album", "step_graph"},
-    {"image", "networks", "samples", "events", "checkpoints", "fast_training", "cost"},
+    {"networks", "samples", "events", "checkpoints", "fast_training", "cost"},
     {"data", "tiling", "averaging", "weights", "learners", "fast_path", "plots"},
     {"recipe", "datasets", "onnx_file", "precision", "cuda_graphs", "ensemble", "blend", "quality", "scenes"},
     {"noisy_copies", "course_scenes", "cuda_path", "recipe_file"},

@@ -66,15 +66,19 @@ def denoise(options: argparse.Namespace) -> int:
     with _reporting(options.report) as report:
         for source, target in tqdm(jobs, unit="image", disable=len(jobs) < 2 or not sys.stderr.isatty()):
             try:
-                treated = treat(image.decode(source.read_bytes()))
-                _write(target, treated.picture, options.compression)
-                if options.uncertainty and treated.spread is not None:
-                    _write(options.uncertainty, spread_picture(treated.spread))
+                pages = image.decode_pages(source.read_bytes())
+                _check_pages(options, len(pages))
+                treated = [treat(page) for page in pages]
+                _write(target, [each.picture for each in treated], options.compression)
+                if options.uncertainty and treated[0].spread is not None:
+                    _write(options.uncertainty, [spread_picture(treated[0].spread)])
             except (ImageError, OSError) as error:
                 failed += 1
                 print(f"n2n: {source}: {error}", file=sys.stderr)
             else:
-                report({"input": str(source), "output": str(target), **treated.record})
+                for page, each in enumerate(treated):
+                    which = {"page": page} if len(treated) > 1 else {}
+                    report({"input": str(source), "output": str(target), **which, **each.record})
     return 2 if failed else 0
 
 
@@ -97,6 +101,13 @@ def _check_extras(options: argparse.Namespace, jobs: Sequence[tuple[Path, Path]]
             raise ConfigError(f"{path}: is one of the pictures, expected a file of its own")
 
 
+def _check_pages(options: argparse.Namespace, pages: int) -> None:
+    """Refuse what is for one picture alone."""
+    for name in ("uncertainty", "reference"):
+        if getattr(options, name) and pages > 1:
+            raise ImageError(f"--{name} is for one picture, expected a single page, not {pages}")
+
+
 @contextmanager
 def _reporting(target: str | None) -> Iterator[Callable[[dict[str, Any]], None]]:
     """What takes the report's records: a file's next line, standard output, or nothing."""
@@ -109,8 +120,8 @@ def _reporting(target: str | None) -> Iterator[Callable[[dict[str, Any]], None]]
             yield lambda record: print(json.dumps(record), file=file)
 
 
-def _write(target: Path, picture: image.Picture, compression: image.Compression = "fast") -> None:
-    encoded = image.encode(picture, image.SUFFIXES[target.suffix.lower()], compression)
+def _write(target: Path, pages: Sequence[image.Picture], compression: image.Compression = "fast") -> None:
+    encoded = image.encode_pages(pages, image.SUFFIXES[target.suffix.lower()], compression)
     with atomic_path(target) as temporary:
         temporary.write_bytes(encoded)
 

@@ -1,10 +1,12 @@
 """One picture that is to be denoised, and what becomes of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from n2n_core.auto_model import AUTO, choose
 from n2n_core.ensemble import SYMMETRIES
-from n2n_core.image import MEDIA_TYPES, SUFFIXES, Picture
+from n2n_core.errors import ImageError
+from n2n_core.image import MEDIA_TYPES, SUFFIXES, Picture, check_pages
 from n2n_core.noise_level import noise_level
 from n2n_core.quality import LEVELS
 from service.errors import ProblemError
@@ -25,6 +27,8 @@ class Order:
     timeout: float | None = None
     strength: float = 1.0
     self_ensemble: bool = False
+    single: bool = False
+    """Whether files of several pages are refused."""
 
     def answer(self, own: str) -> Answer:
         """The format of the answer to a picture of format ``own``; a problem if there is none."""
@@ -40,11 +44,16 @@ class Order:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A picture that was denoised; ``noise`` is its level before, in grey levels, if it chose the model."""
+    """A picture that was denoised, page by page.
+
+    Args:
+        originals: its pages before.
+        noise: the first page's level before, in grey levels, if it chose the model.
+    """
 
     served: ServedModel
-    original: Picture
-    denoised: Denoised
+    originals: list[Picture]
+    pages: list[Denoised]
     answer: Answer
     timing: Timing
     noise: float | None
@@ -59,17 +68,23 @@ async def denoised(
         clean: must have the picture's size and channels.
     """
     times = len(SYMMETRIES) if order.self_ensemble else 1
-    picture = await state.worker.decode(order.data, timing, times)
-    answer = order.answer(picture.format)
-    _check_reference(picture, clean)
+    originals = await state.worker.decode(order.data, timing, times)
+    first = originals[0]
+    answer = order.answer(first.format)
+    check_pages(answer.format, len(originals))
+    if order.single:
+        check_single(originals)
+    _check_reference(first, clean)
     noise = None
     if served is None:
-        level = await state.worker.measure(timing, noise_level, picture.colour)
+        level = await state.worker.measure(timing, noise_level, first.colour)
         served = await state.registry.find(choose(level, list(state.registry.models)))
         noise = level * LEVELS
     seconds = min(order.timeout or state.settings.timeout, state.settings.timeout)
-    result = await state.worker.denoise(served, picture, timing, seconds, order.strength, order.self_ensemble)
-    return Outcome(served, picture, result, answer, timing, noise)
+    pages = await state.worker.denoise_pages(
+        served, originals, timing, seconds, order.strength, order.self_ensemble
+    )
+    return Outcome(served, originals, pages, answer, timing, noise)
 
 
 async def find(state: State, model: str | None) -> ServedModel | None:
@@ -80,7 +95,10 @@ async def find(state: State, model: str | None) -> ServedModel | None:
 async def written(state: State, outcome: Outcome) -> bytes:
     """The denoised picture as a file."""
     return await state.worker.encode(
-        outcome.denoised.picture, outcome.answer.format, outcome.timing, state.settings.png_compression
+        [page.picture for page in outcome.pages],
+        outcome.answer.format,
+        outcome.timing,
+        state.settings.png_compression,
     )
 
 
@@ -95,6 +113,13 @@ def headers(outcome: Outcome, noise: float | None = None) -> dict[str, str]:
     if noise is not None:
         told["N2N-Noise-Level"] = f"{noise:.2f}"
     return told
+
+
+def check_single(pages: Sequence[Picture]) -> Picture:
+    """The only page."""
+    if len(pages) > 1:
+        raise ImageError(f"the image has {len(pages)} pages, expected a single one where a report is wanted")
+    return pages[0]
 
 
 def _check_reference(picture: Picture, clean: Picture | None) -> None:

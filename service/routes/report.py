@@ -1,6 +1,7 @@
 """The answers that tell where a picture comes from."""
 
 import asyncio
+from dataclasses import replace
 
 from fastapi import Response
 
@@ -10,7 +11,7 @@ from n2n_core.image import Picture
 from n2n_core.quality import Quality, quality, spread_figures
 from service.form import Part, write
 from service.registry import ServedModel
-from service.routes.order import Order, Outcome, denoised, headers, written
+from service.routes.order import Order, Outcome, check_single, denoised, headers, written
 from service.routes.state import State
 from service.schemas_denoise import AgainstReference, DenoiseReport, Milliseconds, NoiseLevels, Spread
 from service.worker import Timing
@@ -42,10 +43,10 @@ async def report_with_pictures(
         Part(f'form-data; name="image"; filename="{name}"', kind, image),
         Part('form-data; name="report"', "application/json", report.model_dump_json().encode()),
     ]
-    spread = outcome.denoised.spread
+    spread = outcome.pages[0].spread
     if uncertainty and spread is not None:
         drawn = await state.worker.measure(outcome.timing, spread_picture, spread)
-        map = await state.worker.encode(drawn, "png", Timing(), state.settings.png_compression)
+        map = await state.worker.encode([drawn], "png", Timing(), state.settings.png_compression)
         parts.append(Part('form-data; name="uncertainty"; filename="uncertainty.png"', "image/png", map))
     body, media_type = write(parts, FORM)
     return Response(body, headers={"Content-Type": media_type, **headers(outcome, report.noise.before)})
@@ -58,16 +59,16 @@ async def _measured(
     timing, clean = Timing(), None
     if reference is not None:
         try:
-            clean = await state.worker.decode(reference, timing)
+            clean = check_single(await state.worker.decode(reference, timing))
         except ImageError as error:
             raise type(error)(f"the reference: {error}") from error
-    return await denoised(state, served, order, timing, clean), clean
+    return await denoised(state, served, replace(order, single=True), timing, clean), clean
 
 
 async def _report(state: State, outcome: Outcome, order: Order, clean: Picture | None) -> DenoiseReport:
     """What is to be told, measured."""
-    worker, timing, done = state.worker, outcome.timing, outcome.denoised
-    colours = outcome.original.colour, done.picture.colour
+    worker, timing, (original,), (done,) = state.worker, outcome.timing, outcome.originals, outcome.pages
+    colours = original.colour, done.picture.colour
     reference = None if clean is None else clean.colour
     before, after = [await worker.measure(timing, quality, colour, reference) for colour in colours]
     spread = None
@@ -87,7 +88,7 @@ async def _report(state: State, outcome: Outcome, order: Order, clean: Picture |
         reference=_against(before, after) if clean else None,
         width=width,
         height=height,
-        bits=16 if done.picture.bits == 16 else 8,
+        bits=original.bits,
         format=outcome.answer.format,
         window=run.window,
         halo=geometry.halo,

@@ -13,9 +13,11 @@ from PIL import Image
 
 from n2n_core import image, weights
 from n2n_core.ensemble import WHITE, self_ensemble, spread_picture
+from n2n_core.image.picture import samples
 from n2n_core.inference import Denoiser
 from n2n_core.noise_level import noise_level
 from n2n_core.similarity import psnr, ssim
+from tests.core.image.corpus import pixels, vips
 from tests.core.test_cli import n2n, refusal
 from tests.pictures import file, photo
 
@@ -144,6 +146,24 @@ def test_a_single_pixel_has_a_report(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert n2n("denoise", path, "-o", tmp_path / "out.png", *options) == 0
     record = json.loads(capsys.readouterr().out)
     assert (record["input_noise"], record["input_ssim"]) == (0, None)
+
+
+def test_a_stack_is_denoised_page_by_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pages = [pixels("uint16", 3, seed) for seed in range(3)]
+    pictures = [image.decode(bytes(vips(page).tiffsave_buffer())) for page in pages]
+    source, out = tmp_path / "stack.tif", tmp_path / "out.tif"
+    source.write_bytes(image.encode_pages(pictures))
+    assert n2n("denoise", source, "-o", out, "--strength", 0, "--report", "-") == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [record["page"] for record in records] == [0, 1, 2]
+    for page, result in zip(pages, image.decode_pages(out.read_bytes()), strict=True):
+        assert np.array_equal(samples(result, 16), page)
+    line = refusal(capsys, "denoise", source, "-o", tmp_path / "out.png")
+    assert "png cannot hold the image's 3 pages, expected tiff" in line
+    options = ("--self-ensemble", "--uncertainty", tmp_path / "map.png")
+    line = refusal(capsys, "denoise", source, "-o", out, *options)
+    assert "--uncertainty is for one picture, expected a single page, not 3" in line
+    assert not (tmp_path / "map.png").exists()
 
 
 def test_bad_options_are_one_line(

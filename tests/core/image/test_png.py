@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from n2n_core import image, png
+from n2n_core import image
 from n2n_core.errors import ImageError
+from n2n_core.image import png
 from tests.pictures import drawn, file, opened
 
 SIZES = [(1, 1), (1, 7), (7, 1), (2, 3), (13, 5), (32, 32), (257, 3), (40, 28)]

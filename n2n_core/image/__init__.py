@@ -1,0 +1,41 @@
+"""Image files to arrays and back, losing nothing on the way.
+
+What the networks do not touch is carried along: transparency, depth, colour profile, resolution, EXIF
+and XMP data, and the pages of a TIFF. EXIF's orientation is applied when reading, and cleared.
+"""
+
+from n2n_core.image.picture import (
+    COMPRESSIONS,
+    MAX_PAGES,
+    MAX_PIXELS,
+    MEDIA_TYPES,
+    PIXEL_LIMIT,
+    SUFFIXES,
+    Compression,
+    Picture,
+    Pixels,
+    rounded,
+)
+from n2n_core.image.reading import DECODE_ERRORS, count_pages, decode, decode_pages, read_samples
+from n2n_core.image.writing import check_pages, encode, encode_pages
+
+__all__ = [
+    "COMPRESSIONS",
+    "DECODE_ERRORS",
+    "MAX_PAGES",
+    "MAX_PIXELS",
+    "MEDIA_TYPES",
+    "PIXEL_LIMIT",
+    "SUFFIXES",
+    "Compression",
+    "Picture",
+    "Pixels",
+    "check_pages",
+    "count_pages",
+    "decode",
+    "decode_pages",
+    "encode",
+    "encode_pages",
+    "read_samples",
+    "rounded",
+]

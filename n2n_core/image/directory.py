@@ -1,0 +1,189 @@
+"""Directories of tags, as TIFF files and EXIF data have them.
+
+Read within the bytes that there are: entries that together announce several times what the whole file
+holds, as those of a bomb do, are refused before they are copied.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+EXIF, GPS, INTEROPERABILITY = NESTED = (0x8769, 0x8825, 0xA005)
+"""Tags whose value is the place of a directory of its own."""
+
+MOST_ENTRIES = 4096
+"""Of one directory; those of cameras and microscopes have dozens."""
+
+OFTEN = 4
+"""How many times a file's bytes may be read as values: pages may share some, as a profile."""
+
+_MOST_NESTED = 3
+_TYPES = {
+    1: "u1", 2: "u1", 3: "u2", 4: "u4", 5: "u4", 6: "i1", 7: "u1", 8: "i2", 9: "i4", 10: "i4", 11: "f4",
+    12: "f8", 13: "u4", 16: "u8", 17: "i8", 18: "u8",
+}  # fmt: skip
+_INTEGERS = (1, 3, 4, 13, 16)
+_PAIRS = (5, 10)  # rationals: numerator and denominator
+_BIG_TYPES = (16, 17, 18)
+BYTE, SHORT, LONG, RATIONAL, UNDEFINED = 1, 3, 4, 5, 7
+
+
+@dataclass(frozen=True)
+class Field:
+    """One tag's value: its TIFF type, and its bytes, least significant first."""
+
+    type: int
+    data: bytes
+
+    @classmethod
+    def of(cls, type: int, values: Iterable[int] | bytes) -> Field:
+        """A field of a type of integers, or of bytes."""
+        if isinstance(values, bytes):
+            return cls(type, values)
+        return cls(type, np.asarray(list(values), "<" + _TYPES[type]).tobytes())
+
+    def values(self, most: int) -> tuple[Any, ...]:
+        """Its first numbers; of rationals, quotients, infinite or NaN where a denominator is zero."""
+        numbers = np.frombuffer(self.data[: most * _size(self.type)], "<" + _TYPES[self.type])
+        if self.type in _PAIRS:
+            with np.errstate(all="ignore"):
+                numbers = numbers[::2] / numbers[1::2]
+        return tuple(numbers.tolist())
+
+    @property
+    def count(self) -> int:
+        """As TIFF counts: a rational is one."""
+        return len(self.data) // _size(self.type)
+
+
+class Directory(dict[int, "Field | Directory"]):
+    """Fields by their tags; nested directories are directories."""
+
+    def numbers(self, tag: int, default: tuple[Any, ...] = (), most: int = 16) -> tuple[Any, ...]:
+        """The values of a field, as a tuple; no more than ``most``, for a hostile one has millions."""
+        field = self.get(tag)
+        return field.values(most) if isinstance(field, Field) else default
+
+    def number(self, tag: int, default: int) -> int:
+        """The first value of a field of integers."""
+        field = self.get(tag)
+        values = field.values(1) if isinstance(field, Field) and field.type in _INTEGERS else ()
+        return int(values[0]) if values else default
+
+    def without(self, *tags: int) -> Directory:
+        """All but these."""
+        return Directory({tag: value for tag, value in self.items() if tag not in tags})
+
+
+class Reader:
+    """The directories of a file that begins like a TIFF; also of a BigTIFF.
+
+    Raises:
+        ValueError: it does not begin like one.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        orders = {b"II": "<", b"MM": ">"}
+        if len(data) < 8 or data[:2] not in orders:
+            raise ValueError("no TIFF header")
+        self.data, self.order = data, orders[data[:2]]
+        version = self._unpack("H", 2)[0]
+        if version not in (42, 43):
+            raise ValueError(f"TIFF version is {version}, expected 42 or 43")
+        self.big = version == 43
+        self._pointer = "Q" if self.big else "I"
+        self.first: int = self._unpack("Q", 8)[0] if self.big else self._unpack("I", 4)[0]
+        self._left = OFTEN * len(data)
+
+    def read(self, offset: int) -> Directory:
+        """The directory at ``offset``.
+
+        Raises:
+            ValueError, struct.error: it lies outside the file, or announces, together with those read
+                before, several times what the file holds.
+        """
+        return self._read(offset, _MOST_NESTED)
+
+    def following(self, offset: int) -> int:
+        """The place of the directory after the one at ``offset``, 0 if there is none."""
+        places = self._entries(offset)
+        following: int = self._unpack(self._pointer, places.stop)[0]
+        return following
+
+    def _entries(self, offset: int) -> range:
+        """Where the entries of a directory begin."""
+        (count,) = self._unpack("Q" if self.big else "H", offset)
+        start, width = (offset + 8, 20) if self.big else (offset + 2, 12)
+        if count > MOST_ENTRIES or start + count * width > len(self.data):
+            raise ValueError(f"a directory announces {count} entries")
+        return range(start, start + count * width, width)
+
+    def _read(self, offset: int, depth: int) -> Directory:
+        directory = Directory()
+        for place in self._entries(offset):
+            tag, type, amount = self._unpack("HHQ" if self.big else "HHI", place)
+            if type in _TYPES:
+                value = self._value(type, amount, place + (12 if self.big else 8))
+                directory[tag] = self._nested(value, depth) if tag in NESTED and depth else value
+        return directory
+
+    def _value(self, type: int, amount: int, at: int) -> Field:
+        size = amount * _size(type)
+        self._left -= size
+        if self._left < 0:
+            raise ValueError(f"tags announce more than {OFTEN} times the file's {len(self.data)} bytes")
+        place = at if size <= (8 if self.big else 4) else self._unpack(self._pointer, at)[0]
+        raw = self.data[place : place + size]
+        if len(raw) < size:
+            raise ValueError("a tag's value lies outside the file")
+        numbers: NDArray[Any] = np.frombuffer(raw, self.order + _TYPES[type])
+        return Field(type, numbers.astype(numbers.dtype.newbyteorder("<"), copy=False).tobytes())
+
+    def _nested(self, field: Field, depth: int) -> Directory:
+        """Its directory, empty if it is damaged: it describes the picture, which is not."""
+        try:
+            return self._read(int(field.values(1)[0]), depth - 1)
+        except (ValueError, IndexError, struct.error):
+            return Directory()
+
+    def _unpack(self, format: str, offset: int) -> tuple[Any, ...]:
+        return struct.unpack_from(self.order + format, self.data, offset)
+
+
+def write(directory: Directory, offset: int, following: int = 0) -> bytes:
+    """A directory for the place ``offset`` of a little-endian file, with what belongs to it.
+
+    Args:
+        directory: its fields of 8-byte integers, which only BigTIFF has, and empty ones are left out.
+        offset: even.
+        following: the place of the next directory.
+    """
+    kept = sorted((tag, value) for tag, value in directory.items() if _can_be_written(value))
+    entries, behind = [], b""
+    place = offset + 2 + 12 * len(kept) + 4
+    for tag, value in kept:
+        nested = isinstance(value, Directory)
+        data = write(value, place + len(behind)) if isinstance(value, Directory) else value.data
+        type, count = (LONG, 1) if isinstance(value, Directory) else (value.type, value.count)
+        if len(data) > 4 or nested:
+            entries.append(struct.pack("<HHII", tag, type, count, place + len(behind)))
+            behind += data + bytes(len(data) % 2)
+        else:
+            entries.append(struct.pack("<HHI4s", tag, type, count, data))
+    return struct.pack("<H", len(kept)) + b"".join(entries) + struct.pack("<I", following) + behind
+
+
+def _can_be_written(value: Field | Directory) -> bool:
+    if isinstance(value, Directory):
+        return bool(value)
+    return value.type not in _BIG_TYPES and bool(value.data)
+
+
+def _size(type: int) -> int:
+    return np.dtype(_TYPES[type]).itemsize * (2 if type in _PAIRS else 1)

@@ -1,0 +1,132 @@
+"""PNG files: what Pillow does not read of them, and writing them fast.
+
+Rows are filtered by numpy and deflated by Intel's ISA-L. Every row has the filter "up", the difference
+to the row above, which works on bytes whatever they mean. Choosing a filter for each row, as other
+writers do, takes longer than deflating.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from isal import isal_zlib
+from numpy.typing import NDArray
+from PIL.PngImagePlugin import PngImageFile
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+LEVEL = 1
+"""ISA-L's: 0 saves little time and writes a fifth to two fifths more; 2 and 3 save a hundredth at most."""
+
+UP = 2
+COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # of grey, grey and alpha, RGB, RGBA
+INCHES = 0.0254  # metres; PNG counts pixels per metre
+EXIF_PREFIX = b"Exif\0\0"  # JPEG's, which PNG has not
+XMP = b"XML:com.adobe.xmp"
+HEADER_END = 33
+
+COLOUR_SPACE = (b"cICP", b"mDCV", b"cLLI", b"gAMA", b"cHRM", b"sRGB")
+"""Chunks that say what the colours mean, beside a profile; none is longer than 32 bytes."""
+
+MOST_CHUNKS = 64
+"""That are looked at for them."""
+
+fast = partial(isal_zlib.compress, level=LEVEL)
+small = partial(zlib.compress, level=6)
+
+_DEEP = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}
+"""Pillow keeps the upper byte of 16-bit colours; read in the other byte order, the lower one."""
+
+
+def is_deep(file: PngImageFile) -> bool:
+    """Whether it has 16-bit colours or 16-bit grey with alpha, of which Pillow would keep 8 bits."""
+    return bool(file.tile) and file.tile[0].args in (*_DEEP, "LA;16B")
+
+
+def read_deep(file: PngImageFile, data: bytes) -> NDArray[np.uint16]:
+    """``(H, W, C)`` of a file that ``is_deep``, not loaded yet, and loads it."""
+    tile = file.tile[0]
+    if tile.args == "LA;16B":  # as many bits as RGBA, whose bytes are left as they are
+        file.tile = [tile._replace(args="RGBA")]
+        return np.array(file).view(">u2").astype(np.uint16)
+    upper: NDArray[np.uint16] = np.array(file).astype(np.uint16)
+    with PngImageFile(BytesIO(data)) as again:
+        again.tile = [tile._replace(args=_DEEP[str(tile.args)])]
+        deep: NDArray[np.uint16] = (upper << 8 | np.array(again)).astype(np.uint16)
+        return deep
+
+
+def colour_space(data: bytes) -> bytes:
+    """The chunks of ``COLOUR_SPACE`` as they stand in a file that Pillow has read."""
+    return b"".join(_colour_chunks(data))
+
+
+def _colour_chunks(data: bytes) -> Iterator[bytes]:
+    at = len(SIGNATURE)
+    for _ in range(MOST_CHUNKS):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if kind in (b"PLTE", b"IDAT"):  # what they mean is said before
+            return
+        if kind in COLOUR_SPACE and length <= 32:
+            yield data[at : at + length + 12]
+        at += length + 12
+
+
+def write(
+    pixels: NDArray[Any], metadata: dict[str, Any], deflate: Callable[[NDArray[Any]], bytes] = fast
+) -> bytes:
+    """A PNG file of ``(H, W, C)`` pixels, uint8 or uint16, with the metadata that PNG has a place for.
+
+    Source: the PNG specification, https://www.w3.org/TR/png-3/
+
+    Raises:
+        ValueError, struct.error: a picture without pixels, or metadata that PNG cannot hold.
+    """
+    height, width, channels = pixels.shape
+    if not pixels.size:
+        raise ValueError(f"the image is {width} x {height}, expected at least one pixel")
+    header = struct.pack(">IIBBBBB", width, height, pixels.itemsize * 8, COLOUR_TYPES[channels], 0, 0, 0)
+    image = deflate(_filtered(pixels))
+    return b"".join(
+        [SIGNATURE, chunk(b"IHDR", header), *_described(metadata), chunk(b"IDAT", image), chunk(b"IEND")]
+    )
+
+
+def described(content: bytes, metadata: dict[str, Any]) -> bytes:
+    """A PNG file that has no metadata, with these."""
+    return b"".join([content[:HEADER_END], *_described(metadata), content[HEADER_END:]])
+
+
+def _filtered(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """``(H, 1 + bytes of a row)``: each row's filter, then what it adds to the row above, modulo 256."""
+    rows = pixels.astype(pixels.dtype.newbyteorder(">"), copy=False).reshape(len(pixels), -1).view(np.uint8)
+    filtered = np.empty((len(rows), rows.shape[1] + 1), np.uint8)
+    filtered[:, 0] = UP
+    filtered[0, 1:] = rows[0]
+    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
+    return filtered
+
+
+def _described(metadata: dict[str, Any]) -> list[bytes]:
+    chunks = [metadata.get("png", b"")]
+    if profile := metadata.get("icc_profile"):
+        chunks.append(chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile)))
+    if dpi := metadata.get("dpi"):
+        density = struct.pack(">IIB", *(int(value / INCHES + 0.5) for value in dpi), 1)
+        chunks.append(chunk(b"pHYs", density))
+    if exif := metadata.get("exif"):
+        chunks.append(chunk(b"eXIf", exif.removeprefix(EXIF_PREFIX)))
+    if xmp := metadata.get("xmp"):
+        chunks.append(chunk(b"iTXt", XMP + bytes(5) + xmp))
+    return chunks
+
+
+def chunk(kind: bytes, content: bytes = b"") -> bytes:
+    """A chunk of a PNG file."""
+    check = zlib.crc32(content, zlib.crc32(kind))
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
