@@ -17,7 +17,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from n2n_core import png
+from n2n_core import jpeg, png
 from n2n_core.errors import ImageError, ImageTooLargeError
 
 MEDIA_TYPES = {
@@ -51,6 +51,10 @@ MAX_PIXELS = 64_000_000
 PIXEL_LIMIT = 178_956_970
 """Pillow itself refuses more, so no larger limit has an effect."""
 
+MAX_SCANS = 100
+"""Of a JPEG: each goes over the whole picture, for a few bytes of the file; usual ones have about ten."""
+
+TILE_WIDTH, TILE_LENGTH = 322, 323
 X_RESOLUTION = 282
 TIFF_DESCRIPTION = (270, 271, 272, 305, 306, 315, 316, 33432)  # title, maker, model, software, date, ...
 NESTED = (0x8769, 0x8825)  # EXIF's and GPS's own directories
@@ -70,7 +74,8 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
 DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, TypeError)
 # What they raise on sizes and metadata that a format cannot hold.
 _ENCODE_ERRORS = (OSError, ValueError, OverflowError, RuntimeError, TypeError, struct.error)
-_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+# What Pillow raises by itself on headers that announce too much.
+BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,10 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS, page: int | None = None) -
                 raise ImageTooLargeError(
                     f"the image is {width} x {height}, expected at most {max_pixels} pixels"
                 )
+            if (largest := tile_pixels(file)) > max_pixels:
+                raise ImageTooLargeError(f"its tiles have {largest} pixels, expected at most {max_pixels}")
+            if file.format in ("JPEG", "MPO") and (scans := jpeg.count_scans(data)) > MAX_SCANS:
+                raise ImageTooLargeError(f"the image has {scans} scans, expected at most {MAX_SCANS}")
             previews = file.format == "MPO"  # a phone's JPEG: the picture, then smaller ones
             if page is None and not previews and _has_more_frames(file):
                 raise ImageError("the image has several frames or pages, expected a single one")
@@ -128,7 +137,7 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS, page: int | None = None) -
             return _to_picture(upright, kind, _metadata(file, upright))
     except UnidentifiedImageError as error:
         raise ImageError(f"not a readable image, expected one of: {', '.join(MEDIA_TYPES)}") from error
-    except _BOMBS as error:
+    except BOMBS as error:
         raise ImageTooLargeError(f"the image has too many pixels, expected at most {max_pixels}") from error
     except (ImageError, MemoryError):
         raise
@@ -175,6 +184,16 @@ def _saved(pixels: NDArray[Any], picture: Picture, format: str) -> bytes:
     buffer = BytesIO()
     _image(pixels).save(buffer, format.upper(), **options)
     return buffer.getvalue()
+
+
+def tile_pixels(file: ImageFile) -> int:
+    """Of a TIFF's tiles, which are decoded whole, however little of them the picture takes; else 0."""
+    if not isinstance(file, TiffImageFile):
+        return 0
+    try:
+        return int(file.tag_v2.get(TILE_WIDTH, 0)) * int(file.tag_v2.get(TILE_LENGTH, 0))
+    except (TypeError, ValueError, ArithmeticError):  # several values, or none
+        return 0
 
 
 def _has_more_frames(file: ImageFile) -> bool:

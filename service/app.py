@@ -18,6 +18,7 @@ from n2n_core.device import device_names
 from service import errors
 from service.aside import Aside
 from service.batching import Scheduler
+from service.body_limit import BodyLimit
 from service.device_process import DeviceProcess
 from service.fast_route import FastRoute
 from service.jobs.catalogue import Catalogue
@@ -28,7 +29,7 @@ from service.jobs.idempotency import IdempotencyKeys
 from service.jobs.intake import can_serve
 from service.jobs.runner import Supervisor
 from service.jobs.store import JobStore
-from service.middleware import BodyLimit, Head, Observe, RequestId
+from service.middleware import Head, Observe, RequestId
 from service.registry import Registry
 from service.routes import datasets, denoise, denoise_batch, health, models, train_jobs
 from service.routes.state import State
@@ -92,8 +93,7 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
     app.add_middleware(FastRoute, state=state)
     app.add_middleware(
         BodyLimit,
-        max_bytes=settings.max_bytes,
-        max_reading_bytes=settings.max_reading_bytes,
+        settings=settings,
         own={
             "/datasets": ("N2N_MAX_DATASET_BYTES", settings.max_dataset_bytes),
             "/train-jobs": ("of JSON", MAX_JSON),

@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LEVELS = [
     {"errors"},
-    {"noise", "metrics", "files", "device", "schedule", "scratch", "png", "neighbours", "pace", "client"},
+    {"noise", "metrics", "files", "device", "schedule", "scratch", "neighbours", "pace", "client"}
+    | {"png", "jpeg", "libtiff"},
     {"modules", "report", "noise_level", "auto_model", "similarity", "baselines"},
     {"image", "networks", "samples", "events", "checkpoints", "fast_training", "cost"},
     {"data", "tiling", "averaging", "weights", "learners", "fast_path", "plots"},
@@ -22,7 +23,9 @@ LEVELS = [
     {"cli"},
 ]
 WEB = {"fastapi", "starlette", "uvicorn"}
-KNOW_THE_WEB = {"app", "errors", "fast_route", "main", "middleware", "routes"}
+KNOW_THE_WEB = {"app", "body_limit", "connection", "errors", "fast_route", "form", "main", "middleware"} | {
+    "routes"
+}
 
 
 def modules(package: str) -> list[Path]:

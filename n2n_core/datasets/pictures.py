@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
-from n2n_core.errors import DataError, ImageError
-from n2n_core.image import DECODE_ERRORS, MAX_PIXELS, SUFFIXES, decode
+from n2n_core.errors import DataError, ImageError, ImageTooLargeError, LimitError
+from n2n_core.image import BOMBS, DECODE_ERRORS, MAX_PIXELS, SUFFIXES, decode, tile_pixels
 
 Array = NDArray[Any]
 
@@ -47,18 +47,19 @@ def count_pages(path: Path, name: str, most: int) -> int:
 
     pages = int(_with_file(path.read_bytes(), name, None, lambda file: _count(file, most)))
     if pages > most:
-        raise DataError(f"{name}: more pages than the {most} allowed")
+        raise LimitError("frames", f"{name}: more pages than the {most} allowed")
     return pages
 
 
-def read_picture(path: Path, name: str, page: int | None = None) -> Array:
+def read_picture(path: Path, name: str, page: int | None = None, max_pixels: int = MAX_PIXELS) -> Array:
     """One picture, its transparency left out.
 
     Raises:
         DataError: it cannot be read; the message names it.
+        LimitError: its header announces more than ``max_pixels``.
     """
     data = path.read_bytes()
-    kind = _with_file(data, name, page, _kind)
+    kind = _with_file(data, name, page, lambda file: _kind(file, max_pixels))
     if kind == "float":
         return np.asarray(_with_file(data, name, page, _pixels))[None]
     if kind == "deep":
@@ -66,7 +67,9 @@ def read_picture(path: Path, name: str, page: int | None = None) -> Array:
         deep = (upper << 8) | _with_file(data, name, page, _lower_bytes)
         return np.ascontiguousarray(deep[..., :3].transpose(2, 0, 1))
     try:
-        picture = decode(data, page=page)
+        picture = decode(data, max_pixels, page)
+    except ImageTooLargeError as error:
+        raise LimitError("pixels", f"{name}: {error}") from error
     except ImageError as error:
         raise DataError(f"{name}: {error}") from error
     dtype = np.uint16 if picture.bits == 16 else np.uint8
@@ -110,7 +113,9 @@ def _with_file(data: bytes, name: str, page: int | None, use: Callable[[ImageFil
             return use(file)
     except UnidentifiedImageError as error:
         raise DataError(f"{name}: not a readable picture") from error
-    except (Image.DecompressionBombError, *DECODE_ERRORS) as error:
+    except BOMBS as error:
+        raise LimitError("pixels", f"{name}: too many pixels ({error})") from error
+    except DECODE_ERRORS as error:
         raise DataError(f"{name}: the picture is damaged ({error})") from error
 
 
@@ -125,9 +130,9 @@ def _count(file: ImageFile, most: int) -> int:
     return pages
 
 
-def _kind(file: ImageFile) -> str:
+def _kind(file: ImageFile, max_pixels: int) -> str:
     """``float`` or ``deep`` (16-bit colour), which ``decode`` does not know; else nothing."""
-    if file.width * file.height > MAX_PIXELS:
+    if max(file.width * file.height, tile_pixels(file)) > max_pixels:
         return ""  # decode refuses it
     if file.mode == "F":
         return "float"
