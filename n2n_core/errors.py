@@ -4,7 +4,8 @@
     |-- ConfigError           a setting or an option has a value that cannot work
     |-- DivergedError         a training run's loss is no longer a number
     |-- DataError             a training file, a dataset or a folder of photos cannot be used
-    |   `-- ArchiveError      an archive is damaged, too large or not safe to read
+    |   |-- ArchiveError      an archive is damaged, or not safe to read
+    |   `-- LimitError        it has more of something than is allowed
     |-- ImageError            an image cannot be read, or not written as asked
     |   `-- ImageTooLargeError
     |-- OutOfMemoryError      a training run needs more memory than there is
@@ -46,7 +47,20 @@ class DataError(N2NError, ValueError):
 
 
 class ArchiveError(DataError):
-    """An archive is damaged, larger than allowed, or not safe to read."""
+    """An archive is damaged, or not safe to read."""
+
+
+class LimitError(DataError):
+    """Data have more of something than is allowed.
+
+    Args:
+        limit: which one, a field of ``n2n_core.datasets.Limits``.
+        detail: what is wrong.
+    """
+
+    def __init__(self, limit: str, detail: str) -> None:
+        super().__init__(detail)
+        self.limit = limit
 
 
 class DivergedError(N2NError):

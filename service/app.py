@@ -22,6 +22,7 @@ from service.access.quota import Quotas
 from service.access.scopes import ASSETS
 from service.aside import Aside
 from service.batching import Scheduler
+from service.body_limit import BodyLimit
 from service.browser import Browser, cors
 from service.device_process import DeviceProcess
 from service.fast_route import FastRoute
@@ -34,7 +35,7 @@ from service.jobs.idempotency import IdempotencyKeys
 from service.jobs.intake import can_serve
 from service.jobs.runner import Supervisor
 from service.jobs.store import JobStore
-from service.middleware import BodyLimit, Head, Observe, RequestId
+from service.middleware import Head, Observe, RequestId
 from service.registry import Registry
 from service.routes import datasets, denoise, denoise_batch, docs, health, models, train_jobs
 from service.routes.state import State
@@ -101,8 +102,7 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
     app.add_middleware(FastRoute, state=state)
     app.add_middleware(
         BodyLimit,
-        max_bytes=settings.max_bytes,
-        max_reading_bytes=settings.max_reading_bytes,
+        settings=settings,
         own={
             "/datasets": ("N2N_MAX_DATASET_BYTES", settings.max_dataset_bytes),
             "/train-jobs": ("of JSON", MAX_JSON),

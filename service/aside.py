@@ -19,6 +19,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, ParamSpec, TypeVar
 
+from n2n_core import libtiff
 from n2n_core.device import set_threads
 from n2n_core.errors import N2NError
 from service.jobs.limits import limit_memory
@@ -152,6 +153,7 @@ def _answer(function: Callable[..., Any], arguments: tuple[Any, ...], options: d
 def main(descriptor: int, memory: int) -> None:
     """Answer calls until the service hangs up."""
     os.nice(NICE)
+    libtiff.silence()
     if memory:
         limit_memory(memory)
     set_threads(1)

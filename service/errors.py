@@ -1,7 +1,7 @@
 """Errors to HTTP: every one as RFC 9457 problem details, translated here and nowhere else."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
 from itertools import islice
 from math import ceil
@@ -65,8 +65,8 @@ Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
 log = logging.getLogger("n2n.service")
 
 
-class ProblemError(Exception):
-    """A problem that only the HTTP layer can have."""
+class ProblemError(HTTPException):
+    """A problem that only the HTTP layer can have; of this class, the framework hands it on as it is."""
 
     def __init__(
         self,
@@ -76,9 +76,8 @@ class ProblemError(Exception):
         errors: Iterable[FieldError] = (),
         headers: dict[str, str] | None = None,
     ) -> None:
-        super().__init__(detail)
-        self.status, self.code, self.detail, self.errors = status, code, detail, list(errors)
-        self.headers = headers
+        super().__init__(status, detail, headers)
+        self.status, self.code, self.errors = status, code, list(errors)
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -112,16 +111,25 @@ def problem(
     code: str,
     detail: str,
     errors: Iterable[FieldError] = (),
-    headers: dict[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """A problem as a response, which counts."""
     request.app.state.n2n.telemetry.problem(code)
     request_id = getattr(request.state, "request_id", "")
-    body = Problem(
+    body = describe(status, code, detail, request.url.path, request_id, errors)
+    told = {REQUEST_ID: request_id, **NO_SNIFFING, **(headers or {})}
+    return JSONResponse(body.model_dump(), status, told, MEDIA_TYPE)
+
+
+def describe(
+    status: int, code: str, detail: str, path: str, request_id: str, errors: Iterable[FieldError] = ()
+) -> Problem:
+    """The problem's fields, as they can be sent."""
+    return Problem(
         title=title(status),
         status=status,
         detail=_told(detail),
-        instance=quote(request.url.path, safe="/@"),
+        instance=quote(path, safe="/@"),
         code=code,
         request_id=request_id,
         errors=[
@@ -129,8 +137,6 @@ def problem(
             for error in islice(errors, MAX_ERRORS)
         ],
     )
-    told = {REQUEST_ID: request_id, **NO_SNIFFING, **(headers or {})}
-    return JSONResponse(body.model_dump(), status, told, MEDIA_TYPE)
 
 
 def _told(text: str) -> str:
@@ -151,7 +157,8 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _deadline(request: Request, error: Exception) -> JSONResponse:
-    detail = "the answer was not ready in the time that the request may take (N2N_TIMEOUT, or timeout)"
+    settings = "timeout, N2N_TIMEOUT, N2N_TOTAL_TIMEOUT"
+    detail = f"the answer was not ready in the time that the request may take ({settings})"
     return problem(request, 503, "deadline", detail, headers=retry_after(1))
 
 

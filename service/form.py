@@ -1,8 +1,16 @@
 """Several contents in one body (RFC 2046)."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from math import inf
 from uuid import uuid4
+
+from starlette.datastructures import FormData
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from service.errors import ProblemError
 
 
 @dataclass(frozen=True)
@@ -35,3 +43,41 @@ def write(parts: Iterable[Part], kind: str) -> tuple[bytes, str]:
         body += f"--{boundary}\r\n{head}\r\n".encode() + part.body + b"\r\n"
     body += f"--{boundary}--\r\n".encode()
     return bytes(body), f"{kind}; boundary={boundary}"
+
+
+@asynccontextmanager
+async def read_form(request: Request, most: int) -> AsyncIterator[FormData]:
+    """A multipart form of at most ``most`` parts, with its files open.
+
+    Raises:
+        ProblemError: it is broken, or has more parts.
+    """
+    try:
+        form = await _Parser(request, most).parse()
+    except MultiPartException as error:
+        raise ProblemError(400, "bad_request", f"the form is broken: {error.message}") from error
+    try:
+        yield form
+    finally:
+        await form.close()
+
+
+class _Parser(MultiPartParser):
+    """Starlette's, which by itself tells too many parts from a broken form in words only."""
+
+    def __init__(self, request: Request, most: int) -> None:
+        super().__init__(request.headers, request.stream(), max_files=inf, max_fields=inf)
+        self.count, self.most = 0, most
+
+    def on_part_begin(self) -> None:
+        """One more."""
+        super().on_part_begin()
+        self.count += 1
+        check_parts(self.count, self.most, "N2N_MAX_PARTS")
+
+
+def check_parts(count: int, most: int, setting: str) -> None:
+    """Refuse a form that has ``count`` parts already, if those are too many."""
+    if count > most:
+        detail = f"the form has more than {most} parts ({setting})"
+        raise ProblemError(413, "too_many_parts", detail)

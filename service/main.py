@@ -10,10 +10,12 @@ from typing import Any
 
 import uvicorn
 
+from n2n_core import libtiff
 from n2n_core.errors import ConfigError
 from service import logs
 from service.access.keyring import Keyring
 from service.app import create_app
+from service.connection import Connection
 from service.settings import read_settings
 
 log = logging.getLogger("n2n.service")
@@ -31,12 +33,15 @@ def run(host: str, port: int, insecure: bool = False) -> None:
     """
     with listen(host, port) as listener:
         settings = read_settings()
+        libtiff.silence()
         app = create_app(settings)
         app.state.n2n.jobs.database.migrate()  # here, where what is wrong with it is told in a line
         if not (insecure or settings.insecure or is_loopback(listener)):
             require_keys(app.state.n2n.keyring, host)
         config = uvicorn.Config(
             app,
+            http=Connection,
+            ws="none",
             log_config=logs.configuration(settings.log_format),
             access_log=False,  # ours has the request's id
             timeout_graceful_shutdown=ceil(settings.grace),

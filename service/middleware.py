@@ -2,19 +2,16 @@
 
 import logging
 import re
-from collections.abc import Mapping
 from time import perf_counter
-from types import MappingProxyType
 from urllib.parse import quote
 from uuid import uuid4
 
 import anyio
 from opentelemetry import trace
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import CLIENT_CLOSED_REQUEST, REQUEST_ID, ProblemError, problem, retry_after
+from service.errors import CLIENT_CLOSED_REQUEST, REQUEST_ID
 from service.telemetry import OTHER, Telemetry
 
 OWN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -143,103 +140,3 @@ class Head:
             await self.app(inner, receive, send)
         finally:
             scope["route"] = inner.get("route")  # which the router leaves in the scope that it got
-
-
-class BodyLimit:
-    """Bounds what is read: each body by ``max_bytes``, and all that are under way together.
-
-    A body is refused by its announced length, at once, or as soon as it exceeds a bound.
-
-    Args:
-        own: POST bodies to these paths, which go to the disk or are small: each has its own bound, by
-            the setting of that name, and does not count among those that are read into memory.
-    """
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        max_bytes: int,
-        max_reading_bytes: int,
-        own: Mapping[str, tuple[str, int]] = MappingProxyType({}),
-    ) -> None:
-        self.app, self.max_bytes, self.max_reading_bytes = app, max_bytes, max_reading_bytes
-        self.own = own
-        self.reading = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let at most ``max_bytes`` through."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        text = Headers(scope=scope).get("content-length", "0")
-        announced = int(text) if text.isdecimal() else 0
-        own = self.own.get(scope["path"]) if scope["method"] == "POST" else None
-        body = _Apart(self, *own) if own else _Body(self, announced)
-        try:
-            body.check(announced)
-        except ProblemError as error:
-            body.release()
-            refusal = problem(Request(scope), error.status, error.code, error.detail, headers=error.headers)
-            await refusal(scope, receive, send)
-            return
-
-        async def receive_counted() -> Message:
-            message = await receive()
-            body.add(len(message.get("body", b"")))
-            if not message.get("more_body", False):
-                body.release()
-            return message
-
-        try:
-            await self.app(scope, receive_counted, send)
-        finally:
-            body.release()
-
-
-class _Body:
-    """One request's share of what is being read."""
-
-    def __init__(
-        self, limit: BodyLimit, announced: int, setting: str = "N2N_MAX_BYTES", max_bytes: int | None = None
-    ) -> None:
-        self.limit, self.setting, self.received, self.held = limit, setting, 0, 0
-        self.max_bytes = limit.max_bytes if max_bytes is None else max_bytes
-        self._hold(min(announced, self.max_bytes))
-
-    def add(self, count: int) -> None:
-        """Count what has come."""
-        self.received += count
-        self._hold(self.received)
-        self.check(self.received)
-
-    def check(self, size: int) -> None:
-        """Raise ``ProblemError`` if this body, or all together, are too large."""
-        limit = self.limit
-        if size > self.max_bytes:
-            got = f"{size} bytes" if size > self.received else f"more than {self.max_bytes} bytes"
-            detail = f"the body has {got}, expected at most {self.max_bytes} ({self.setting})"
-            raise ProblemError(413, "body_too_large", detail)
-        if limit.reading > max(limit.max_reading_bytes, self.held):
-            detail = f"bodies of {limit.reading} bytes are being read, expected at most"
-            detail += f" {limit.max_reading_bytes} (N2N_MAX_READING_BYTES)"
-            raise ProblemError(503, "overloaded", detail, headers=retry_after(1))
-
-    def release(self) -> None:
-        """Nothing more is read."""
-        self.limit.reading -= self.held
-        self.held = 0
-
-    def _hold(self, size: int) -> None:
-        if size > self.held:
-            self.limit.reading += size - self.held
-            self.held = size
-
-
-class _Apart(_Body):
-    """A body that takes little memory: bounded by itself alone."""
-
-    def __init__(self, limit: BodyLimit, setting: str, max_bytes: int) -> None:
-        super().__init__(limit, 0, setting, max_bytes)
-
-    def _hold(self, size: int) -> None:
-        pass

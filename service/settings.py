@@ -14,6 +14,9 @@ from n2n_core.image import MAX_PIXELS, PIXEL_LIMIT, Compression
 from n2n_core.weights import SHIPPED
 from service.jobs.settings import PREFIX, JobSettings
 
+MAX_SECONDS = 30 * 86400
+"""What a timer takes."""
+
 BYTES_A_PIXEL = 36
 """What a waiting picture holds: as decoded, as padded, and its output, each of three floats."""
 
@@ -52,7 +55,31 @@ class Settings(JobSettings):
     max_reading_bytes: Annotated[
         int, Field(ge=1, description="bytes of all request bodies that are being read")
     ] = 256 * 2**20
+    max_header_bytes: Annotated[
+        int, Field(ge=1024, description="of a request's head, or of its trailers")
+    ] = 2**15
+    max_parts: Annotated[int, Field(ge=1, description="fields and files of a form")] = 1000
+    max_dataset_parts: Annotated[int, Field(ge=1, description="fields and files of a dataset's form")] = (
+        100_000
+    )
+    max_name_length: Annotated[
+        int, Field(ge=1, description="characters of a file's name, in a form or an archive, with its folders")
+    ] = 512
+    max_frames: Annotated[int, Field(ge=1, description="pages of one file of a dataset")] = 10_000
+    max_archive_entries: Annotated[int, Field(ge=1, description="files and folders in an archive")] = 200_000
+    max_archive_ratio: Annotated[
+        int, Field(ge=1, description="unpacked bytes for each byte of an archive")
+    ] = 200
+    read_timeout: Annotated[
+        float, Field(gt=0, le=MAX_SECONDS, description="seconds that a client may keep us waiting")
+    ] = 20
+    min_rate: Annotated[
+        int, Field(ge=1, description="bytes a second that a client has to send, and to take")
+    ] = 1000
     timeout: Annotated[float, Field(gt=0, description="seconds that a request may take, reading aside")] = 60
+    total_timeout: Annotated[
+        float, Field(gt=0, le=MAX_SECONDS, description="seconds that a request may take, reading included")
+    ] = 3600
     grace: Annotated[float, Field(ge=0, description="seconds to finish requests in after SIGTERM")] = 8
     png_compression: Annotated[Compression, Field(description="of PNG answers: fast or small")] = "fast"
     log_format: Annotated[
@@ -83,6 +110,17 @@ class Settings(JobSettings):
             if not ORIGIN.fullmatch(origin):
                 raise ValueError(f"{origin!r} is no origin, expected as https://example.org, or *")
         return origins
+
+    def dataset_limits(self) -> dict[str, int]:
+        """What ``n2n_core.datasets.Limits`` takes."""
+        return {
+            "members": self.max_archive_entries,
+            "total_bytes": self.max_dataset_bytes,
+            "ratio": self.max_archive_ratio,
+            "name_length": self.max_name_length,
+            "frames": self.max_frames,
+            "pixels": self.max_pixels,
+        }
 
 
 def read_settings() -> Settings:

@@ -1,6 +1,6 @@
 """A multipart form of any size: its files go to a folder as they come, its fields stay in memory."""
 
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import BinaryIO
 
 from python_multipart.exceptions import FormParserError
@@ -8,9 +8,11 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from n2n_core.files import storing
 from service.errors import ProblemError
+from service.form import check_parts
+from service.names import plain_name
+from service.settings import Settings
 
-MAX_FILES, MAX_FIELDS, MAX_FIELD_BYTES = 100_000, 20, 2**16
-NAME_BYTES = 255
+MAX_FIELDS, MAX_FIELD_BYTES = 20, 2**16
 
 
 class Upload:
@@ -19,17 +21,18 @@ class Upload:
     Args:
         content_type: the header, with the form's boundary.
         folder: gets every part ``file`` under its own name.
+        settings: bound the number of parts, and the files' names.
 
     Raises:
         ProblemError: it is no form, or not one that is expected here.
     """
 
-    def __init__(self, content_type: str, folder: Path) -> None:
+    def __init__(self, content_type: str, folder: Path, settings: Settings) -> None:
         kind, options = parse_options_header(content_type)
         if kind != b"multipart/form-data" or not options.get(b"boundary"):
             detail = f"Content-Type is {content_type!r}, expected multipart/form-data with a boundary"
             raise ProblemError(415, "unsupported_media_type", detail)
-        self.folder = folder
+        self.folder, self.settings, self._parts = folder, settings, 0
         self.fields: dict[str, str] = {}
         self.files: dict[str, Path] = {}
         self._header, self._value, self._disposition = b"", b"", b""
@@ -39,6 +42,7 @@ class Upload:
             self._parser = MultipartParser(
                 options[b"boundary"],
                 {
+                    "on_part_begin": self._on_part_begin,
                     "on_header_field": self._on_header_field,
                     "on_header_value": self._on_header_value,
                     "on_header_end": self._on_header_end,
@@ -69,6 +73,10 @@ class Upload:
         if self._file:
             self._file.close()
 
+    def _on_part_begin(self) -> None:
+        self._parts += 1
+        check_parts(self._parts, self.settings.max_dataset_parts, "N2N_MAX_DATASET_PARTS")
+
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
 
@@ -92,13 +100,13 @@ class Upload:
             self._field, self._text = name, bytearray()
 
     def _open(self, field: str, name: str) -> BinaryIO:
-        plain = PurePath(name.replace("\\", "/")).name
         if field != "file":
             raise _refusal(field, "holds a file, expected files in the field 'file'")
-        if plain in ("", "..") or not plain.isprintable() or len(plain.encode()) > NAME_BYTES:
+        plain = plain_name(name, self.settings.max_name_length)
+        if plain is None:
             raise _refusal("file", f"its name is {name[:80]!r}, expected a plain one")
-        if plain in self.files or len(self.files) >= MAX_FILES:
-            raise _refusal("file", f"{plain!r} is there already, or the {MAX_FILES}th, expected other names")
+        if plain in self.files:
+            raise _refusal("file", f"{plain!r} is there already, expected other names")
         self.files[plain] = self.folder / plain
         return self.files[plain].open("xb")
 

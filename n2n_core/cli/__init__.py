@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import n2n_core
+from n2n_core import libtiff
 from n2n_core.cli.command import Commands, Parser
 from n2n_core.errors import N2NError
 
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None, more: More = NONE) -> int:
     adds = {first: more[first]} if first in more else {**more, **core()}
     options = parser(adds).parse_args(arguments)
     warnings.filterwarnings("ignore", module="PIL")  # damaged files: the error is ours to tell
+    libtiff.silence()
     try:
         return int(options.run(options) or 0)
     except (N2NError, OSError) as error:

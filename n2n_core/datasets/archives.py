@@ -22,7 +22,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple, Protocol
 
 from n2n_core.datasets.unpacking import MARGIN, Compressed, TarStream, XzReader
-from n2n_core.errors import ArchiveError
+from n2n_core.errors import ArchiveError, LimitError
+from n2n_core.image import MAX_PIXELS
 
 SKIPPED = re.compile(r"(^|/)(\.[^/]*|__MACOSX|Thumbs\.db|desktop\.ini)(/|$)", re.IGNORECASE)
 """What file managers leave behind; never looked at."""
@@ -43,18 +44,20 @@ class Limits:
     """What an archive may hold, and a dataset.
 
     Args:
-        members: files and folders in an archive; also the pages of one TIFF.
-        member_bytes: of one member, unpacked.
+        members: files and folders in an archive.
         total_bytes: of all members, unpacked; also of the dataset that is written.
         ratio: unpacked bytes for each byte of the archive.
         name_length: characters of a member's name.
+        frames: pages of one TIFF.
+        pixels: of one picture.
     """
 
     members: int = 200_000
-    member_bytes: int = 4 * 2**30
     total_bytes: int = 64 * 2**30
     ratio: int = 200
     name_length: int = 512
+    frames: int = 10_000
+    pixels: int = MAX_PIXELS
 
 
 class Member(NamedTuple):
@@ -73,8 +76,9 @@ def unpack(path: Path, folder: Path, limits: Limits) -> list[Member]:
     """Write the members of an archive to ``folder``, under names of its own choosing.
 
     Raises:
-        ArchiveError: damaged, truncated, encrypted, beyond ``limits``, or with a member that is
-            neither a file nor a folder, or whose name leads elsewhere.
+        ArchiveError: damaged, truncated, encrypted, or with a member that is neither a file nor a
+            folder, or whose name leads elsewhere.
+        LimitError: beyond ``limits``.
     """
     kind = _kind(path)
     if kind is None:
@@ -100,7 +104,7 @@ class _Unpacking:
 
     def __init__(self, path: Path, folder: Path, limits: Limits) -> None:
         self.archive, self.folder, self.limits = path.name, folder, limits
-        self.most = min(limits.total_bytes, limits.ratio * path.stat().st_size + MARGIN)
+        self.most = limits.ratio * path.stat().st_size + MARGIN
         self.members: list[Member] = []
         self.names: set[str] = set()
         self.seen = self.total = 0
@@ -109,7 +113,7 @@ class _Unpacking:
         """One member; a folder has no content."""
         self.seen += 1
         if self.seen > self.limits.members:
-            raise ArchiveError(f"{self.archive}: more members than the {self.limits.members} allowed")
+            raise _too_many(self.archive, self.limits)
         name = self._checked(name)
         if content is None:
             return
@@ -124,16 +128,14 @@ class _Unpacking:
             self.members.append(Member(name, target))
 
     def _copy(self, name: str, content: _Readable, file: IO[bytes]) -> None:
-        size = 0
         while chunk := content.read(CHUNK):
-            size += len(chunk)
             self.total += len(chunk)
-            if size > self.limits.member_bytes:
-                limit = f"expected at most {self.limits.member_bytes} bytes"
-                raise ArchiveError(f"{self.archive}: {name!r} is too large, {limit}")
+            if self.total > self.limits.total_bytes:
+                reason = f"expected at most {self.limits.total_bytes} bytes"
+                raise LimitError("total_bytes", f"{self.archive}: unpacks to too much at {name!r}, {reason}")
             if self.total > self.most:
                 reason = f"of an archive of its size at most {self.most} bytes are expected"
-                raise ArchiveError(f"{self.archive}: unpacks to too much at {name!r}, {reason}")
+                raise LimitError("ratio", f"{self.archive}: unpacks to too much at {name!r}, {reason}")
             file.write(chunk)
 
     def _checked(self, name: str) -> str:
@@ -141,7 +143,8 @@ class _Unpacking:
         shown = repr(name[:80])
         if len(name) > self.limits.name_length:
             limit = f"expected at most {self.limits.name_length}"
-            raise ArchiveError(f"{self.archive}: the name {shown}... has {len(name)} characters, {limit}")
+            detail = f"{self.archive}: the name {shown}... has {len(name)} characters, {limit}"
+            raise LimitError("name_length", detail)
         if "\0" in name:
             raise ArchiveError(f"{self.archive}: the name {shown} holds a null byte")
         path = PurePosixPath(name.replace("\\", "/"))
@@ -150,6 +153,10 @@ class _Unpacking:
         if ".." in path.parts:
             raise ArchiveError(f"{self.archive}: the name {shown} leads out of the archive by '..'")
         return str(path)
+
+
+def _too_many(archive: str, limits: Limits) -> LimitError:
+    return LimitError("members", f"{archive}: more members than the {limits.members} allowed")
 
 
 def _kind(path: Path) -> str | None:
@@ -165,7 +172,7 @@ def _kind(path: Path) -> str | None:
 
 def _zip_members(path: Path, limits: Limits) -> Iterator[tuple[str, IO[bytes] | None]]:
     if _zip_directory_size(path) > limits.members * CENTRAL_RECORD:
-        raise ArchiveError(f"{path.name}: more members than the {limits.members} allowed")
+        raise _too_many(path.name, limits)
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             _check_zip_member(path.name, info)

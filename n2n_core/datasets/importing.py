@@ -178,7 +178,7 @@ def _pages(members: list[Member], limits: Limits) -> dict[str, Page]:
     """Each picture by its name; the pages of a TIFF are named as if it were a folder."""
     found: dict[str, Page] = {}
     for member in members:
-        count = count_pages(member.path, member.name, limits.members)
+        count = count_pages(member.path, member.name, limits.frames)
         for page in range(count):
             name = member.name if count == 1 else f"{member.name}/{page:04d}"
             if name in found:
@@ -190,7 +190,9 @@ def _pages(members: list[Member], limits: Limits) -> dict[str, Page]:
 def _read_scene(shots: list[tuple[str, Page]], options: Options) -> Array:
     """``(S, C, H, W)``."""
     pictures = [
-        to_stored(read_picture(page.member.path, name, page.page), name, options.data_range)
+        to_stored(
+            read_picture(page.member.path, name, page.page, options.limits.pixels), name, options.data_range
+        )
         for name, page in shots
     ]
     for (name, _), picture in zip(shots, pictures, strict=True):

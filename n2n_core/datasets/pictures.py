@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n2n_core import image
-from n2n_core.errors import DataError, ImageError
+from n2n_core.errors import DataError, ImageError, ImageTooLargeError, LimitError
+from n2n_core.image import MAX_PIXELS
 
 Array = NDArray[Any]
 
@@ -41,18 +42,21 @@ def count_pages(path: Path, name: str, most: int) -> int:
     except ImageError as error:
         raise DataError(f"{name}: {error}") from error
     if found > most:
-        raise DataError(f"{name}: more pages than the {most} allowed")
+        raise LimitError("frames", f"{name}: more pages than the {most} allowed")
     return found
 
 
-def read_picture(path: Path, name: str, page: int | None = None) -> Array:
+def read_picture(path: Path, name: str, page: int | None = None, max_pixels: int = MAX_PIXELS) -> Array:
     """One picture, its transparency left out.
 
     Raises:
         DataError: it cannot be read; the message names it.
+        LimitError: its header announces more than ``max_pixels``.
     """
     try:
-        return np.ascontiguousarray(image.read_samples(path.read_bytes(), page=page).colour)
+        return np.ascontiguousarray(image.read_samples(path.read_bytes(), max_pixels, page).colour)
+    except ImageTooLargeError as error:
+        raise LimitError("pixels", f"{name}: {error}") from error
     except ImageError as error:
         raise DataError(f"{name}: {error}") from error
 

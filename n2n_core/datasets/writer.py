@@ -14,7 +14,7 @@ import numpy as np
 
 from n2n_core.datasets.dataset import FORMAT, MANIFEST, Dataset, Stack, fingerprint, stack_file
 from n2n_core.datasets.pictures import Array
-from n2n_core.errors import DataError
+from n2n_core.errors import DataError, LimitError
 
 Key = tuple[tuple[int, ...], str]
 """Shape of a scene and type of its values: what scenes of one stack share."""
@@ -72,11 +72,12 @@ class Writer:
         """Append scenes of equal shape, ``(n, S, C, H, W)``, of one of the stored types.
 
         Raises:
-            DataError: the dataset would become larger than allowed.
+            LimitError: the dataset would become larger than allowed.
         """
         self.written += scenes.nbytes
         if self.written > self.most:
-            raise DataError(f"the pictures take more than the {self.most} bytes allowed for a dataset")
+            detail = f"the pictures take more than the {self.most} bytes allowed for a dataset"
+            raise LimitError("total_bytes", detail)
         key = (scenes.shape[1:], scenes.dtype.name)
         if key not in self.stacks:
             self.stacks[key] = _Growing(self.folder / stack_file(len(self.stacks)), key)

@@ -15,7 +15,7 @@ from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from n2n_core.errors import ImageError, ImageTooLargeError
-from n2n_core.image import metadata, png, tiff, tiff_samples
+from n2n_core.image import jpeg, metadata, png, tiff, tiff_samples
 from n2n_core.image.directory import Directory, Reader
 from n2n_core.image.picture import MAX_PAGES, MAX_PIXELS, MEDIA_TYPES, Decoded, Picture, Samples
 
@@ -25,6 +25,9 @@ DECODE_ERRORS = (
 )  # fmt: skip
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _SINGLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+MAX_SCANS = 100
+"""Of a JPEG: each goes over the whole picture, for a few bytes of the file; usual ones have about ten."""
+
 _SHALLOW_KEYS = {"L;2": 85, "L;4": 17}
 """What a PNG's transparent grey of 2 and 4 bits is multiplied by, as Pillow does with its pixels."""
 
@@ -125,6 +128,8 @@ def _single(data: bytes, max_pixels: int, page: int | None) -> Decoded:
         width, height = file.size
         if width * height > max_pixels:
             raise ImageTooLargeError(f"the image is {width} x {height}, expected at most {max_pixels} pixels")
+        if file.format in ("JPEG", "MPO") and (scans := jpeg.count_scans(data)) > MAX_SCANS:
+            raise ImageTooLargeError(f"the image has {scans} scans, expected at most {MAX_SCANS}")
         previews = file.format == "MPO"  # a phone's JPEG: the picture, then smaller ones
         if page:
             raise ImageError(f"the image has no page {page}, counted from 0")

@@ -52,15 +52,15 @@ class Findings:
     report: Json
 
 
-def read(sources: Sequence[Path], order: Order, target: Path, most: int) -> Findings:
-    """Make a dataset of at most ``most`` bytes in the folder ``target``, and look at it.
+def read(sources: Sequence[Path], order: Order, target: Path, limits: dict[str, int]) -> Findings:
+    """Make a dataset in the folder ``target``, within ``datasets.Limits(**limits)``, and look at it.
 
     Raises:
         DataError: the sources cannot be used, or not within this process' memory.
         ConfigError: the order cannot work.
     """
     try:
-        return _read(sources, order, target, most)
+        return _read(sources, order, target, limits)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -70,11 +70,10 @@ def read(sources: Sequence[Path], order: Order, target: Path, most: int) -> Find
         ) from error
 
 
-def _read(sources: Sequence[Path], order: Order, target: Path, most: int) -> Findings:
+def _read(sources: Sequence[Path], order: Order, target: Path, limits: dict[str, int]) -> Findings:
     from n2n_core import datasets
 
-    limits = datasets.Limits(total_bytes=most)
-    options = datasets.Options(order.rule, order.pages, order.data_range, limits)
+    options = datasets.Options(order.rule, order.pages, order.data_range, datasets.Limits(**limits))
     dataset = datasets.import_dataset(
         sources, order.kind, target, name=order.name, corruption=order.corruption, options=options
     )
@@ -102,7 +101,7 @@ def enter(
     workspace: Path,
     sources: Sequence[Path],
     order: Order,
-    most: int,
+    limits: dict[str, int],
 ) -> Dataset:
     """Import ``sources`` within ``workspace``, check them, and make a row: ready, or refused by a check.
 
@@ -111,7 +110,7 @@ def enter(
         ConfigError: the order cannot work.
     """
     made, dataset_id = workspace / "dataset", uuid7()
-    found = aside.run(read, sources, order, made, most)
+    found = aside.run(read, sources, order, made, limits)
     target = folder.dataset(dataset_id)
     made.rename(target)
     try:

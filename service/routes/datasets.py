@@ -1,21 +1,24 @@
 """Pictures to train on: sent or named, imported and checked, looked at, deleted."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, fail_after
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import ValidationError
 
-from n2n_core.errors import ConfigError, DataError
+from n2n_core.errors import ConfigError, DataError, LimitError
 from service import schemas
+from service.batching import DeadlineError
+from service.body_limit import time_left
 from service.errors import ProblemError, responses
 from service.jobs.arrivals import REPORT, Order, arriving, enter, forget, thumbnail
 from service.jobs.datasets import Dataset, Json
@@ -27,6 +30,16 @@ from service.uploads import Upload
 PNG = "image/png"
 _IMPORTS = CapacityLimiter(1)
 """Imports at a time: their process does one after the other."""
+
+DATASET_LIMITS = {
+    "pixels": ("image_too_large", "N2N_MAX_PIXELS"),
+    "frames": ("too_many_frames", "N2N_MAX_FRAMES"),
+    "members": ("too_many_entries", "N2N_MAX_ARCHIVE_ENTRIES"),
+    "ratio": ("archive_ratio", "N2N_MAX_ARCHIVE_RATIO"),
+    "total_bytes": ("dataset_too_large", "N2N_MAX_DATASET_BYTES"),
+    "name_length": ("name_too_long", "N2N_MAX_NAME_LENGTH"),
+}
+"""The code of exceeding each of ``n2n_core.datasets.Limits``, and the setting that raises it."""
 
 _COMPONENTS = "#/components/schemas/"
 _BODY: dict[str, Any] = {
@@ -61,7 +74,7 @@ Id = Annotated[str, Path(description="the dataset's id", max_length=64)]
     "",
     status_code=201,
     response_model=schemas.Dataset,
-    responses=responses(400, 403, 413, 415, 422, 507),
+    responses=responses(400, 403, 408, 413, 415, 422, 503, 507),
     openapi_extra={"requestBody": _BODY},
 )
 async def create_dataset(request: Request, state: StateDep) -> Response:
@@ -73,13 +86,12 @@ async def create_dataset(request: Request, state: StateDep) -> Response:
     with arriving(state.folder) as workspace:
         fields, sources = await _receive(request, state, workspace)
         order = _order(fields)
-        try:
-            most = state.settings.max_dataset_bytes
-            make = partial(enter, state.datasets, state.folder, state.imports)
-            row = await run_sync(make, workspace, sources, order, most, limiter=_IMPORTS)
-        except (DataError, ConfigError) as error:
-            detail = str(error).replace(f"{sources[0].parent}/", "")
-            raise ProblemError(422, "bad_dataset", detail) from error
+        async with _turn(request):
+            try:
+                make = partial(enter, state.datasets, state.folder, state.imports)
+                row = await run_sync(make, workspace, sources, order, state.settings.dataset_limits())
+            except (DataError, ConfigError) as error:
+                raise _refusal(error, sources[0].parent) from error
     body = _describe(row).model_dump(mode="json")
     return JSONResponse(body, 201, {"Location": f"/datasets/{row.id}"})
 
@@ -140,6 +152,28 @@ async def get_dataset_thumbnail(
     return Response(await run_sync(_thumbnail, state, dataset, scene, shot), media_type=PNG)
 
 
+@asynccontextmanager
+async def _turn(request: Request) -> AsyncIterator[None]:
+    """Within the block no other import runs; one that has begun is not given up."""
+    try:
+        with fail_after(time_left(request)):
+            await _IMPORTS.acquire()
+    except TimeoutError as error:
+        raise DeadlineError from error
+    try:
+        yield
+    finally:
+        _IMPORTS.release()
+
+
+def _refusal(error: DataError | ConfigError, folder: FilePath) -> ProblemError:
+    detail = str(error).replace(f"{folder}/", "")
+    if isinstance(error, LimitError):
+        code, setting = DATASET_LIMITS[error.limit]
+        return ProblemError(413, code, f"{detail} ({setting})")
+    return ProblemError(422, "bad_dataset", detail)
+
+
 async def _receive(request: Request, state: State, workspace: FilePath) -> tuple[Json, Sequence[FilePath]]:
     """The order's fields, and the files that it is about."""
     content_type = request.headers.get("content-type", "")
@@ -148,7 +182,7 @@ async def _receive(request: Request, state: State, workspace: FilePath) -> tuple
         return fields, [_server_side(state, str(fields.pop("path")))]
     folder = workspace / "files"
     folder.mkdir()
-    upload = Upload(content_type, folder)
+    upload = Upload(content_type, folder, state.settings)
     try:
         async for piece in request.stream():
             await run_sync(upload.feed, piece)

@@ -10,7 +10,10 @@ from starlette.requests import ClientDisconnect
 
 from n2n_core.auto_model import AUTO
 from n2n_core.image import MEDIA_TYPES
+from service.batching import DeadlineError
+from service.body_limit import time_left
 from service.errors import ProblemError, responses
+from service.form import read_form
 from service.negotiation import BINARY
 from service.registry import ServedModel
 from service.routes.order import Order, denoised, find, headers, written
@@ -103,7 +106,7 @@ router = APIRouter(tags=["denoise"], responses=responses(500))
 @router.post(
     "/denoise",
     response_class=Response,
-    responses={200: _OK, **responses(400, 404, 406, 413, 415, 422, 503)},
+    responses={200: _OK, **responses(400, 404, 406, 408, 413, 415, 422, 503)},
     openapi_extra={"requestBody": _BODY},
 )
 async def denoise(
@@ -144,7 +147,7 @@ async def denoise(
         )
     served = await admit(request, state, model)
     accept = "*/*" if report else ", ".join(request.headers.getlist("accept"))
-    data, reference = await _read(request)
+    data, reference = await _read(request, state.settings.max_parts)
     order = Order(data, format, accept, timeout, strength, self_ensemble)
     if report == "json":
         work = report_alone(state, served, order, reference)
@@ -188,13 +191,15 @@ def check_names(request: Request, known: Sequence[str]) -> None:
 
 
 async def while_wanted(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """The work's result; the work is cancelled when the client hangs up."""
+    """The work's result; the work is cancelled when the client hangs up, or the request's time is over."""
     task, watch = asyncio.ensure_future(work), asyncio.ensure_future(_hang_up(request))
     try:
-        await asyncio.wait((task, watch), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientDisconnect
-        return task.result()
+        await asyncio.wait((task, watch), timeout=time_left(request), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        if not watch.done():
+            raise DeadlineError
+        raise watch.exception() or ClientDisconnect()
     finally:
         task.cancel()
         watch.cancel()
@@ -205,11 +210,11 @@ async def _hang_up(request: Request) -> None:
         pass
 
 
-async def _read(request: Request) -> tuple[bytes, bytes | None]:
+async def _read(request: Request, most: int) -> tuple[bytes, bytes | None]:
     """The image's bytes, from the multipart field ``file`` or from the raw body, and the reference's."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type == "multipart/form-data":
-        async with request.form(max_files=2) as form:
+        async with read_form(request, most) as form:
             file, reference = _one(form, "file"), _one(form, "reference")
             if file is None:
                 fault = FieldError(pointer="body/file", detail="missing, expected an image file")

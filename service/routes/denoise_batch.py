@@ -13,7 +13,8 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import UploadFile
 
 from service.errors import ProblemError, answer, responses, title
-from service.form import Part, write
+from service.form import Part, read_form, write
+from service.names import plain_name
 from service.registry import ServedModel
 from service.routes.denoise import (
     EVERYWHERE,
@@ -29,9 +30,9 @@ from service.routes.denoise import (
 from service.routes.order import Order, denoised, written
 from service.routes.state import State, StateDep
 from service.schemas import FieldError
+from service.settings import Settings
 from service.worker import Timing
 
-MAX_FILES = 1000
 AT_ONCE = 4
 """Images of one request that are under way: the others are not decoded yet, and not refused either."""
 ZIP, MULTIPART = "application/zip", "multipart/mixed"
@@ -72,7 +73,7 @@ class Result:
 @router.post(
     "/denoise/batch",
     response_class=Response,
-    responses={200: _OK, **responses(400, 404, 413, 415, 422, 503)},
+    responses={200: _OK, **responses(400, 404, 408, 413, 415, 422, 503)},
     openapi_extra={"requestBody": _BODY},
 )
 async def denoise_batch(
@@ -91,7 +92,7 @@ async def denoise_batch(
     """
     check_names(request, EVERYWHERE)
     served = await admit(request, state, model)
-    files = await _read(request)
+    files = await _read(request, state.settings)
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(name: str, data: bytes) -> Result:
@@ -108,17 +109,17 @@ async def denoise_batch(
     return Response(_archive(results), media_type=ZIP)
 
 
-async def _read(request: Request) -> list[tuple[str, bytes]]:
+async def _read(request: Request, settings: Settings) -> list[tuple[str, bytes]]:
     """Every file's name, made plain and unique, and its bytes."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "multipart/form-data":
         expected = "expected multipart/form-data with fields 'file'"
         raise ProblemError(415, "unsupported_media_type", f"Content-Type is {content_type!r}, {expected}")
     files: dict[str, bytes] = {}
-    async with request.form(max_files=MAX_FILES) as form:
+    async with read_form(request, settings.max_parts) as form:
         for file in form.getlist("file"):
             if isinstance(file, UploadFile):
-                plain = PurePath((file.filename or "").replace("\\", "/")).name or "image"
+                plain = plain_name(file.filename or "", settings.max_name_length) or "image"
                 name = plain if plain not in files and plain != RESULTS else f"{len(files)}-{plain}"
                 files[name] = await file.read()
     if not files:
@@ -163,7 +164,7 @@ def _parts(results: Sequence[Result]) -> Response:
 
 
 def _part(result: Result) -> Part:
-    name = result.name.replace('"', "_").replace("\r", "_").replace("\n", "_")
+    name = result.name.replace('"', "_").replace("\\", "_")
     headers = {"Status": f"{result.status} {title(result.status)}"}
     if result.model:
         headers["N2N-Model"] = result.model

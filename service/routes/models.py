@@ -55,7 +55,7 @@ async def list_model_versions(state: StateDep, model: Reference) -> ModelVersion
     "/{model}/versions",
     status_code=201,
     response_model=Model,
-    responses=responses(413, 422, 503, 507),
+    responses=responses(408, 413, 422, 503, 507),
     openapi_extra={"requestBody": {"required": True, "content": {BINARY: {"schema": FILE}}}},
 )
 async def upload_model(

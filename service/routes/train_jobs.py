@@ -41,7 +41,7 @@ Key = Annotated[
 ]
 
 
-@router.post("", status_code=202, response_model=TrainJob, responses=responses(409, 413, 422, 503))
+@router.post("", status_code=202, response_model=TrainJob, responses=responses(400, 408, 409, 413, 422, 503))
 async def create_train_job(
     state: StateDep, request: Annotated[TrainJobRequest, Body()], idempotency_key: Key = None
 ) -> Response:

@@ -232,7 +232,9 @@ async def test_what_is_made_of_an_upload_is_bounded_too() -> None:
     async with serving(max_dataset_bytes=400_000) as (client, _):
         assert len(buffer.getvalue()) < 4000
         response = await send(client, ("a.png", buffer.getvalue()), kind="single")
-        problems.check(response, 422, "bad_dataset", "more than the 400000 bytes")
+        problems.check(
+            response, 413, "dataset_too_large", "more than the 400000 bytes", "N2N_MAX_DATASET_BYTES"
+        )
 
 
 async def test_an_import_has_a_bound_of_memory() -> None:

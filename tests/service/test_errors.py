@@ -7,8 +7,8 @@ from service.errors import CORE_ERRORS, title
 from service.jobs import errors as jobs
 
 SERVER_FAULTS = {
-    core.N2NError, core.ConfigError, core.DataError, core.ArchiveError, core.WeightsError,
-    core.DivergedError, core.OutOfMemoryError, core.ServiceError, jobs.LeaseLostError,
+    core.N2NError, core.ConfigError, core.DataError, core.ArchiveError, core.LimitError,
+    core.WeightsError, core.DivergedError, core.OutOfMemoryError, core.ServiceError, jobs.LeaseLostError,
 }  # fmt: skip
 """Unless the endpoint knows that its input is at fault."""
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from n2n_core.datasets import unpacking
 from n2n_core.datasets.archives import Limits, is_archive, unpack
-from n2n_core.errors import ArchiveError
+from n2n_core.errors import ArchiveError, LimitError
 from tests.core.datasets.sources import write_tar, write_zip
 
 FILES = {"a.png": b"first", "deep/b.png": b"second" * 400_000, "empty.txt": b""}
@@ -32,7 +32,7 @@ def taken(path: Path, limits: Limits = Limits()) -> dict[str, bytes]:  # noqa: B
 
 def refused(path: Path, reason: str, limits: Limits = Limits()) -> None:  # noqa: B008
     before = set(path.parent.parent.rglob("*"))
-    with pytest.raises(ArchiveError, match=reason) as caught:
+    with pytest.raises((ArchiveError, LimitError), match=reason) as caught:
         taken(path, limits)
     assert str(caught.value).startswith(path.name)
     new = set(path.parent.parent.rglob("*")) - before
@@ -189,13 +189,6 @@ def test_the_directory_of_a_zip64_is_found(tmp_path: Path, monkeypatch: pytest.M
 
 
 @BOTH
-def test_too_large_members_are_refused(tmp_path: Path, write: Write) -> None:
-    path = write(tmp_path / "a", {"a.png": bytes(1000)})
-    assert taken(path, Limits(member_bytes=1000))
-    refused(path, "'a.png' is too large, expected at most 999 bytes", Limits(member_bytes=999))
-
-
-@BOTH
 @pytest.mark.parametrize("name", ["b.png", ".hidden"])
 def test_too_much_in_total_is_refused(tmp_path: Path, write: Write, name: str) -> None:
     path = write(tmp_path / "a", {"a.png": bytes(1000), name: bytes(1000)})
@@ -218,7 +211,7 @@ def test_a_zip_whose_headers_lie_is_noticed_by_what_comes(tmp_path: Path) -> Non
     for magic, offset in ((b"PK\3\4", 22), (b"PK\1\2", 24)):
         struct.pack_into("<I", content, content.index(magic) + offset, 10)
     path.write_bytes(content)
-    with pytest.raises(ArchiveError):
+    with pytest.raises((ArchiveError, LimitError)):
         taken(path)
 
 
@@ -272,7 +265,7 @@ def test_damage_anywhere_is_refused_or_harmless(
     path.write_bytes(content[:at] if cut else content)
     try:
         found = taken(path)
-    except ArchiveError:
+    except (ArchiveError, LimitError):
         return
     if mode in TARS[1:]:  # these have checksums of all that they hold
         assert found == SMALL

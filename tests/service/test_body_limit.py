@@ -1,0 +1,75 @@
+"""How much of a body is read, and for how long it is waited for; tests/hostile does so on the wire."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from n2n_core import weights
+from tests.pictures import drawn, file
+from tests.service import problems
+from tests.service.serving import serving
+
+pytestmark = pytest.mark.anyio
+
+LIKE = {"content-type": "image/png"}
+
+
+async def dripping(pieces: Iterable[bytes], pause: float) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        await asyncio.sleep(pause)
+        yield piece
+
+
+@pytest.fixture
+def only(tmp_path: Path) -> dict[str, Any]:
+    """Settings by which the app starts quickly."""
+    weights.publish(weights.find("scratch").path, "scratch", "", None, tmp_path / "weights")
+    return {"weights": tmp_path / "weights", "default_model": "scratch"}
+
+
+async def test_a_body_has_to_keep_up_with_the_rate_and_within_its_size(only: dict[str, Any]) -> None:
+    content = file(drawn("RGB", 60, 60), "bmp")
+    fair = [content[start : start + 1000] for start in range(0, len(content), 1000)]
+    slow = {
+        "dripping": ([b"x"] * 100, 0.05),
+        "one pause": ([b"", b"x"], 0.5),
+        "a pause after much": ([bytes(10**6), b"x"], 0.4),  # which buys no longer one
+    }
+    most = {"max_bytes": 1_100_000, "max_dataset_bytes": 70_000}
+    async with serving(read_timeout=0.3, min_rate=1000, **most, **only) as (client, _):
+        for pieces, pause in slow.values():
+            response = await client.post("/denoise", content=dripping(pieces, pause), headers=LIKE)
+            problems.check(response, 408, "read_timeout", "at least 1000 bytes a second", "N2N_READ_TIMEOUT")
+            assert response.headers["connection"] == "close"
+        response = await client.post("/denoise", content=dripping(fair, 0.06), headers=LIKE)
+        assert response.status_code == 200
+        await check_refusals_reach_the_client(client)
+
+
+async def check_refusals_reach_the_client(client: httpx.AsyncClient) -> None:
+    """As they are, also through the framework, which reads JSON by itself."""
+    for path, kind in {
+        "/train-jobs": "application/json",
+        "/datasets": "application/json",
+        "/denoise": "image/png",
+    }.items():
+        body = dripping([bytes(600_000)] * 2, 0)
+        response = await client.post(path, content=body, headers={"content-type": kind})
+        problems.check(response, 413, "body_too_large")
+
+
+async def test_a_request_has_its_time_to_be_read_and_worked_on(only: dict[str, Any]) -> None:
+    content = file(drawn("RGB", 1500, 1500), "jpeg")
+    async with serving(total_timeout=0.2, **only) as (client, state):
+        body = dripping([bytes(10**5)] * 20, 0.05)
+        response = await client.post("/denoise", content=body, headers=LIKE)
+        problems.check(response, 408, "total_timeout", "after 0.2 seconds (N2N_TOTAL_TIMEOUT)")
+        response = await client.post("/denoise?self_ensemble=true", content=content, headers=LIKE)
+        problems.check(response, 503, "deadline", "N2N_TOTAL_TIMEOUT")
+        async with asyncio.timeout(60):
+            while state.worker.scheduler.pixels:  # but for what the device has in hand, it is dropped
+                await asyncio.sleep(0.01)
