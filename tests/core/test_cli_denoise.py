@@ -132,7 +132,7 @@ def test_every_picture_has_a_line_on_standard_output(
 
 
 def test_auto_picks_of_the_folders_models(run: Run, noisy: Path, tmp_path: Path) -> None:
-    assert run("--model", "auto")["model"] == "unet"
+    assert run("--model", "auto")["model"] == "photo"
     models = tmp_path / "models"
     for name in ("scratch", "mine"):
         assert n2n("publish", weights.find("scratch").path, name, "--weights", models) == 0

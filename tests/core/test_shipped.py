@@ -55,4 +55,4 @@ def test_its_engines_run_it_alike(name: str) -> None:
     known = engines(restore(weights.read(path)[1].architecture))
     outputs = [Denoiser.load(path, "cpu", engine)(image) for engine in known]
     assert (outputs[0] - outputs[-1]).abs().max() < 1e-5
-    assert (outputs[0] - image).abs().max() > 0.05
+    assert (outputs[0] - image).abs().max() > 0.02

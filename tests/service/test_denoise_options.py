@@ -170,12 +170,12 @@ async def test_auto_chooses_a_served_model_by_the_noise(client: httpx.AsyncClien
         await post(client, content, model="auto"),
         await client.post("/denoise?model=auto", content=content, headers={"content-type": "image/png"}),
     ):
-        assert sent.headers["n2n-model"] == "unet"
+        assert sent.headers["n2n-model"] == "photo"
         level = noise_level(image.decode(content).colour) * 255
         assert float(sent.headers["n2n-noise-level"]) == pytest.approx(level, abs=0.01)
-        assert sent.content == (await post(client, content, model="unet")).content
+        assert sent.content == (await post(client, content, model="photo")).content
     found = await report(client, content, model="auto")
-    assert found.model == "unet"
+    assert found.model == "photo"
     assert found.noise.before == pytest.approx(level, rel=1e-4)
 
 
