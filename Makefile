@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: help serve test test-slow lint format bench bench-serving clean
+.PHONY: help serve test test-slow lint format openapi fuzz bench bench-serving clean
 
 help:
 	@echo "make serve      serve on http://$(HOST):$(PORT) (set HOST, PORT to change)"
@@ -13,6 +13,8 @@ help:
 	@echo "make test-slow  the slow tests"
 	@echo "make lint       ruff and strict mypy"
 	@echo "make format     rewrite the sources in ruff's format"
+	@echo "make openapi    write docs/openapi.json anew"
+	@echo "make fuzz       fuzz the readers of files, SECONDS=60 each"
 	@echo "make bench      the benchmarks"
 	@echo "make bench-serving  the service against other servers, under load"
 	@echo "make clean      remove the virtual environment and caches"
@@ -44,6 +46,16 @@ lint: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+openapi: $(VENV)/.base
+	$(BIN)/n2n openapi --output docs/openapi.json
+
+SECONDS ?= 60
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz image -max_total_time=$(SECONDS)
+	$(BIN)/python -m tests.fuzz archive -max_total_time=$(SECONDS)
+	$(BIN)/python -m tests.fuzz weights -max_total_time=$(SECONDS)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.scratch

@@ -69,7 +69,7 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
 # What Pillow's decoders raise on damaged files.
 DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, TypeError)
 # What they raise on sizes and metadata that a format cannot hold.
-_ENCODE_ERRORS = (OSError, ValueError, OverflowError, RuntimeError, TypeError, struct.error)
+_ENCODE_ERRORS = (OSError, ValueError, OverflowError, RuntimeError, TypeError, AttributeError, struct.error)
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
@@ -170,8 +170,13 @@ def encode(picture: Picture, format: str | None = None, compression: Compression
 def _saved(pixels: NDArray[Any], picture: Picture, format: str) -> bytes:
     """The file that Pillow writes."""
     options = _SAVE_OPTIONS[format] | picture.metadata
-    if format == "tiff" and _has_nested_exif(picture):
-        del options["compression"]  # libtiff, which compresses, cannot write nested directories
+    if format == "tiff" and "exif" in options:
+        exif = Image.Exif()
+        exif.load(options["exif"])
+        kept = _describing(exif)
+        options["exif"] = kept.tobytes()
+        if any(nested in kept for nested in NESTED):
+            del options["compression"]  # libtiff, which compresses, cannot write nested directories
     buffer = BytesIO()
     _image(pixels).save(buffer, format.upper(), **options)
     return buffer.getvalue()
@@ -219,25 +224,22 @@ def _dpi(file: ImageFile) -> tuple[float, float] | None:
 
 def _exif(file: ImageFile, upright: Image.Image) -> bytes:
     """EXIF data without orientation; of a TIFF, whose own tags they are among, those that describe."""
-    exif = upright.getexif()
-    if isinstance(file, TiffImageFile):
-        tags = file.getexif()
-        exif = Image.Exif()
-        exif.update({tag: tags[tag] for tag in TIFF_DESCRIPTION if tag in tags})
-        for nested in NESTED:
-            if found := tags.get_ifd(nested):
-                exif.get_ifd(nested).update(found)
-                exif[nested] = exif.get_ifd(nested)
+    exif = _describing(file.getexif()) if isinstance(file, TiffImageFile) else upright.getexif()
     try:
         return exif.tobytes() if exif else b""
     except _ENCODE_ERRORS:  # damaged beyond writing; the picture is not
         return b""
 
 
-def _has_nested_exif(picture: Picture) -> bool:
+def _describing(tags: Image.Exif) -> Image.Exif:
+    """Those that describe the picture: in a TIFF, others of the same directory lay out its pixels."""
     exif = Image.Exif()
-    exif.load(picture.metadata.get("exif", b""))
-    return any(nested in exif for nested in NESTED)
+    exif.update({tag: tags[tag] for tag in TIFF_DESCRIPTION if tag in tags})
+    for nested in NESTED:
+        if found := tags.get_ifd(nested):
+            exif.get_ifd(nested).update(found)
+            exif[nested] = exif.get_ifd(nested)
+    return exif
 
 
 def _to_picture(image: Image.Image, kind: str, metadata: dict[str, Any]) -> Picture:

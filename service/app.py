@@ -29,10 +29,11 @@ from service.jobs.intake import can_serve
 from service.jobs.runner import Supervisor
 from service.jobs.store import JobStore
 from service.middleware import BodyLimit, Head, Observe, RequestId
+from service.openapi import completed
 from service.registry import Registry
 from service.routes import datasets, denoise, denoise_batch, health, models, train_jobs
 from service.routes.state import State
-from service.schemas import MAX_JSON, Problem
+from service.schemas import MAX_JSON
 from service.settings import Settings
 from service.telemetry import Telemetry
 from service.worker import Worker
@@ -103,7 +104,7 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
     app.add_middleware(Observe, telemetry=telemetry)
     app.add_middleware(RequestId)  # added last, so it comes first
     errors.add_handlers(app)
-    _describe_problems(app)
+    _complete(app)
     return app
 
 
@@ -147,15 +148,12 @@ def _operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def _describe_problems(app: FastAPI) -> None:
-    """Add the Problem schemas, which no endpoint returns by its type, to the OpenAPI document."""
+def _complete(app: FastAPI) -> None:
+    """Let the OpenAPI document say all; it is made once, when it is first asked for."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
-        document = generate()
-        schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        inner = schema.pop("$defs")
-        document["components"]["schemas"] |= {**inner, "Problem": schema}
-        return document
+        made = app.openapi_schema is not None
+        return generate() if made else completed(generate())
 
     app.openapi = openapi  # type: ignore[method-assign]

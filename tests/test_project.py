@@ -22,7 +22,7 @@ from n2n_core import cli, networks, train, weights
 from n2n_core.cli.command import Parser
 from n2n_core.cli.jobs import URL_VARIABLE
 from service.app import create_app
-from service.cli import add as add_serve
+from service.cli import COMMANDS
 from service.jobs.settings import PREFIX
 from service.settings import Settings
 
@@ -34,7 +34,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
 def commands() -> dict[str, Parser]:
-    parser = cli.parser({"serve": add_serve, **cli.core()})
+    parser = cli.parser({**COMMANDS, **cli.core()})
     choices: dict[str, Parser] = parser._subparsers._group_actions[0].choices  # type: ignore
     return choices
 

@@ -7,6 +7,7 @@ the archive, so a header that lies gains nothing.
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import lzma
 import os
@@ -85,8 +86,8 @@ def unpack(path: Path, folder: Path, limits: Limits) -> list[Member]:
         for name, content in members:
             unpacking.take(name, content)
     except DAMAGED as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # of the disk, not of the archive
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # of the disk; to seek to before a file's start is the archive's
         raise ArchiveError(f"{path.name}: the archive is damaged or truncated ({error})") from error
     return unpacking.members
 
