@@ -22,7 +22,7 @@ MODEL: JSON = {
     "default": False,
     "parameters": 134203,
     "sha256": SHA256,
-    "architecture": {"family": "StridedAutoEncoder", "channels": 3, "hidden": 100},
+    "architecture": {"family": "strided-autoencoder", "channels": 3, "hidden": 100},
     "recipe": {"model": "scratch", "epochs": 10, "batch_size": 8, "lr": 0.1},
     "data": {"pairs": 180},
     "metrics": {"noisy_psnr": 20.4, "psnr": 28.1},

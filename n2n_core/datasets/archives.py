@@ -179,6 +179,8 @@ def _zip_members(path: Path, limits: Limits) -> Iterator[tuple[str, IO[bytes] | 
 
 def _check_zip_member(archive: str, info: zipfile.ZipInfo) -> None:
     shown = repr(info.orig_filename[:80])
+    if not info.filename:  # which ends at a null byte
+        raise ArchiveError(f"{archive}: a member is called {shown}, expected a name")
     if info.flag_bits & ENCRYPTED:
         raise ArchiveError(f"{archive}: {shown} is encrypted, expected an archive without a password")
     if info.compress_type not in ZIP_METHODS:
