@@ -37,7 +37,7 @@ def target(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Iterator
             dataset = client.upload_dataset([pictures / "pairs"], "pairs", name="pairs")
             job = client.cancel(client.submit(dataset.id, force=True).id)
         weights = (CORPUS / "weights" / "unet.safetensors").read_bytes()
-        httpx.post(f"{address}/models/mine/versions", content=weights, timeout=120).raise_for_status()
+        httpx.post(f"{address}/models/mine/versions", content=weights, timeout=600).raise_for_status()
         ids = f'datasets = {{ values = ["{dataset.id}"] }}\njobs = {{ values = ["{job.id}"] }}\n'
         text = CONFIG.read_text().replace("[dictionaries]\n", f"[dictionaries]\n{ids}")
         (folder / "schemathesis.toml").write_text(text)
