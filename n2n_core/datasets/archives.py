@@ -202,7 +202,8 @@ def _zip_directory_size(path: Path) -> int:
             raise ArchiveError(f"{path.name}: the archive is damaged or truncated (it has no directory)")
         (size,) = struct.unpack_from("<I", tail, end + 12)
         if size == 2**32 - 1 and end >= 20 and tail[end - 20 : end - 16] == b"PK\6\7":
-            file.seek(struct.unpack_from("<Q", tail, end - 12)[0])
+            (start,) = struct.unpack_from("<Q", tail, end - 12)
+            file.seek(min(start, path.stat().st_size))  # where there is nothing to read
             (size,) = struct.unpack_from("<Q", file.read(56), 40)
     return int(size)
 
