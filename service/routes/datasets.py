@@ -15,25 +15,12 @@ from fastapi.responses import FileResponse, JSONResponse
 from pydantic import ValidationError
 
 from n2n_core.errors import ConfigError, DataError
-from service import schemas
+from service import problems, schemas
 from service.errors import ProblemError
 from service.examples import DATASET_ID
 from service.jobs.arrivals import REPORT, Order, arriving, enter, forget, thumbnail
 from service.jobs.datasets import Dataset, Json
 from service.openapi import ALWAYS, FILE, form, links, picture, responses
-from service.problems import (
-    BAD_DATASET,
-    BAD_FORM,
-    BAD_REQUEST,
-    BODY_TOO_LARGE,
-    CONFLICT,
-    NO_DATASET_ROOT,
-    NOT_FOUND,
-    OVERLOADED,
-    STORAGE,
-    UNKNOWN_DATASET,
-    UNSUPPORTED_MEDIA_TYPE,
-)
 from service.routes.accept import PNG, Accept, sent_as
 from service.routes.paging import PageSize, PageToken
 from service.routes.state import State, StateDep
@@ -51,21 +38,14 @@ _FORM = form(
 )
 _FOLDER = {"schema": {"$ref": "#/components/schemas/DatasetFolder"}}
 _BODY = {"required": True, "content": {**_FORM, "application/json": _FOLDER}}
-_FOUND = responses(UNKNOWN_DATASET, BAD_REQUEST)
-_PART_FOUND = responses(UNKNOWN_DATASET, NOT_FOUND, BAD_REQUEST)
-_NEXT = (
-    links(
-        ("get_dataset", "get_dataset_report", "get_dataset_report_picture", "delete_dataset"),
-        dataset="$response.body#/id",
-    )
-    | links(("get_dataset_thumbnail",), dataset="$response.body#/id", scene="0")
-    | {
-        "create_train_job": {
-            "operationId": "create_train_job",
-            "requestBody": {"dataset": "$response.body#/id"},
-        }
-    }
+_FOUND = responses(problems.UNKNOWN_DATASET, problems.BAD_REQUEST)
+_PART_FOUND = responses(problems.UNKNOWN_DATASET, problems.NOT_FOUND, problems.BAD_REQUEST)
+_ID = "$response.body#/id"
+_NEXT = links(
+    ("get_dataset", "get_dataset_report", "get_dataset_report_picture", "delete_dataset"), dataset=_ID
 )
+_NEXT |= links(("get_dataset_thumbnail",), dataset=_ID, scene="0")
+_NEXT["create_train_job"] = {"operationId": "create_train_job", "requestBody": {"dataset": _ID}}
 
 router = APIRouter(prefix="/datasets", tags=["datasets"], responses=ALWAYS)
 Id = Annotated[str, Path(description="the dataset's id", max_length=64, examples=[DATASET_ID])]
@@ -78,8 +58,9 @@ Id = Annotated[str, Path(description="the dataset's id", max_length=64, examples
     responses={
         201: {"links": _NEXT},
         **responses(
-            BAD_FORM, NO_DATASET_ROOT, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, BAD_DATASET, BAD_REQUEST,
-            OVERLOADED, STORAGE,
+            problems.BAD_FORM, problems.NO_DATASET_ROOT, problems.BODY_TOO_LARGE,
+            problems.UNSUPPORTED_MEDIA_TYPE, problems.BAD_DATASET, problems.BAD_REQUEST,
+            problems.OVERLOADED, problems.STORAGE,
         ),
     },
     openapi_extra={"requestBody": _BODY},
@@ -104,7 +85,7 @@ async def create_dataset(request: Request, state: StateDep) -> Response:
     return JSONResponse(body, 201, {"Location": f"/datasets/{row.id}"})
 
 
-@router.get("", responses=responses(BAD_REQUEST))
+@router.get("", responses=responses(problems.BAD_REQUEST))
 async def list_datasets(
     state: StateDep,
     page_size: PageSize = 50,
@@ -121,7 +102,7 @@ async def get_dataset(state: StateDep, dataset: Id) -> schemas.Dataset:
     return _describe(await run_sync(state.datasets.get, dataset))
 
 
-@router.delete("/{dataset}", status_code=204, responses=_FOUND | responses(CONFLICT))
+@router.delete("/{dataset}", status_code=204, responses=_FOUND | responses(problems.CONFLICT))
 async def delete_dataset(state: StateDep, dataset: Id) -> None:
     """Delete a dataset and its pictures, unless a job that has not ended trains on it."""
     await run_sync(forget, state.datasets, state.folder, dataset)
