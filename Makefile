@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: help serve test test-slow lint format audit bench bench-serving clean
+.PHONY: help serve test test-slow lint format openapi audit fuzz bench bench-serving clean
 
 help:
 	@echo "make serve      serve on http://$(HOST):$(PORT) (set HOST, PORT to change)"
@@ -14,6 +14,8 @@ help:
 	@echo "make lint       ruff and strict mypy"
 	@echo "make format     rewrite the sources in ruff's format"
 	@echo "make audit      are any of the installed packages known to be vulnerable?"
+	@echo "make openapi    write docs/openapi.json anew"
+	@echo "make fuzz       fuzz the readers of files, SECONDS=60 each"
 	@echo "make bench      the benchmarks"
 	@echo "make bench-serving  the service against other servers, under load"
 	@echo "make clean      remove the virtual environment and caches"
@@ -52,6 +54,16 @@ format: $(VENV)/.dev
 
 audit: $(VENV)/.audit
 	$(BIN)/python .ci/audit.py
+
+openapi: $(VENV)/.base
+	$(BIN)/n2n openapi --output docs/openapi.json
+
+SECONDS ?= 60
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz image -max_total_time=$(SECONDS)
+	$(BIN)/python -m tests.fuzz archive -max_total_time=$(SECONDS)
+	$(BIN)/python -m tests.fuzz weights -max_total_time=$(SECONDS)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.scratch

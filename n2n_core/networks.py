@@ -55,6 +55,11 @@ class AutoEncoder:
                 f"AutoEncoder: channels is {self.channels}, expected a mirrored row for residual"
             )
 
+    @property
+    def layers(self) -> int:
+        """How many there are at least, each with weights of its own."""
+        return len(self.channels)
+
     def build(self, generator: Generator | None = None, engine: str = "auto") -> Network:
         """The network, freshly initialised from ``generator``.
 
@@ -80,6 +85,11 @@ class StridedAutoEncoder:
     engine: ClassVar[str] = "scratch"
     channels: int = 3
     hidden: int = 100
+
+    @property
+    def layers(self) -> int:
+        """How many there are at least, each with weights of its own."""
+        return 4
 
     def build(self, generator: Generator | None = None, engine: str = "auto") -> Network:
         """The network, freshly initialised from ``generator``."""
@@ -117,6 +127,11 @@ class UNet:
             raise ConfigError(
                 f"UNet: blocks is {self.blocks}, expected {len(self.channels)} sizes, as channels has"
             )
+
+    @property
+    def layers(self) -> int:
+        """How many there are at least, each with weights of its own."""
+        return len(self.channels) + sum(self.blocks)
 
     def build(self, generator: Generator | None = None, engine: str = "auto") -> Network:
         """The network, freshly initialised from ``generator``."""

@@ -106,12 +106,26 @@ def load(path: Path, engine: str = "auto") -> tuple[Network, Architecture, Card]
     state, card = read(path)
     try:
         architecture = networks.restore(card.architecture)
+        _check_size(architecture, engine, state)
         network = architecture.build(engine=engine)
         network.load_state_dict(state)
-    except (ConfigError, ShapeError, RuntimeError, TypeError, ValueError) as error:
+    except (ConfigError, ShapeError, RuntimeError, TypeError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())
         raise WeightsError(f"{path}: weights do not fit their architecture ({reason})") from error
     return network.eval(), architecture, card
+
+
+def _check_size(architecture: Architecture, engine: str, state: dict[str, Tensor]) -> None:
+    """Raise ``ConfigError`` before memory is taken for what the file does not hold."""
+    import torch
+
+    if architecture.layers > len(state):
+        raise ConfigError(f"the architecture has {architecture.layers} layers, the file {len(state)} tensors")
+    with torch.device("meta"):  # where tensors have a shape, and no values
+        values = count_parameters(architecture.build(engine=engine))
+    held = sum(tensor.numel() for tensor in state.values())
+    if values > held:
+        raise ConfigError(f"the architecture has {values} values, the file {held}")
 
 
 def sha256(path: Path) -> str:

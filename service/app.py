@@ -36,10 +36,12 @@ from service.jobs.intake import can_serve
 from service.jobs.runner import Supervisor
 from service.jobs.store import JobStore
 from service.middleware import Head, Observe, RequestId
+from service.openapi import completed, responses
+from service.problems import REFUSALS
 from service.registry import Registry
 from service.routes import datasets, denoise, denoise_batch, docs, health, models, train_jobs
 from service.routes.state import State
-from service.schemas import MAX_JSON, Problem
+from service.schemas import MAX_JSON
 from service.settings import Settings
 from service.telemetry import Telemetry
 from service.worker import Worker
@@ -118,7 +120,7 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
     app.add_middleware(Observe, telemetry=telemetry)
     app.add_middleware(RequestId)  # added last, so it comes first
     errors.add_handlers(app)
-    _complete_document(app)
+    _complete(app)
     return app
 
 
@@ -159,17 +161,16 @@ def _operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def _complete_document(app: FastAPI) -> None:
-    """Add to the OpenAPI document what no endpoint has by its types: problems, and the keys it asks for."""
+def _complete(app: FastAPI) -> None:
+    """Let the OpenAPI document say all; it is made once, when it is first asked for."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
+        made = app.openapi_schema is not None
         document = generate()
-        schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        inner = schema.pop("$defs")
-        document["components"]["schemas"] |= {**inner, "Problem": schema}
-        refusals = errors.responses(401, 403, 429)
-        describe(document, {str(status): response for status, response in refusals.items()})
-        return document
+        if made:
+            return document
+        describe(document, {str(status): response for status, response in responses(*REFUSALS).items()})
+        return completed(document)
 
     app.openapi = openapi  # type: ignore[method-assign]

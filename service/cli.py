@@ -1,16 +1,20 @@
-"""The ``n2n`` command: the core's commands, ``serve`` and ``keys``."""
+"""The ``n2n`` command: the core's commands, ``serve``, ``keys`` and ``openapi``."""
 
 import argparse
+import json
 import sys
+from pathlib import Path
+from typing import Any
 
 from n2n_core import cli
 from n2n_core.cli.command import Commands, add_command
+from n2n_core.files import atomic_path
 from service import keys_command
 
 
 def main() -> int:
     """The console script's entry point."""
-    return cli.main(more=MORE)
+    return cli.main(more=COMMANDS)
 
 
 def add(commands: Commands) -> None:
@@ -24,8 +28,14 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
 
 
-MORE: cli.More = {"serve": add, "keys": keys_command.add}
-"""The commands that the core does not have."""
+def add_openapi(commands: Commands) -> None:
+    """``n2n openapi`` and its options."""
+    command = add_command(commands, "openapi", openapi, "write the OpenAPI document of the REST service")
+    command.add_argument("-o", "--output", type=Path, help="file to write; standard output if not given")
+
+
+COMMANDS: cli.More = {"serve": add, "keys": keys_command.add, "openapi": add_openapi}
+"""The service's own."""
 
 
 def port(text: str) -> int:
@@ -40,6 +50,25 @@ def serve(options: argparse.Namespace) -> None:
     from service.main import run  # here, so that the other commands start without a web framework
 
     run(options.host, options.port, options.insecure)
+
+
+def openapi(options: argparse.Namespace) -> None:
+    """Write the document; nothing is started for it."""
+    from service.app import create_app
+    from service.settings import read_settings
+
+    settings = read_settings().model_copy(update={"device": "cpu"})  # others would be looked for
+    text = written(create_app(settings).openapi())
+    if options.output is None:
+        sys.stdout.write(text)
+        return
+    with atomic_path(options.output) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def written(document: dict[str, Any]) -> str:
+    """The OpenAPI document as it is in ``docs/openapi.json``."""
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 _LEVELS = "in `unit`, of the picture rounded to 8 bits"
 
@@ -43,41 +43,6 @@ class Milliseconds(BaseModel):
 
 class DenoiseReport(BaseModel):
     """What was done to a picture, and how well."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "model": "torch",
-                "version": 1,
-                "sha256": "5f0c3b1e2d6a4f0c9d1b7a3e8c2f4d6b5f0c3b1e2d6a4f0c9d1b7a3e8c2f4d6b",
-                "noise": {"before": 14.62, "after": 1.87, "unit": "grey levels of 0 to 255"},
-                "strength": 1.0,
-                "self_ensemble": {"spread_mean": 0.61, "spread_p95": 1.42},
-                "reference": {
-                    "psnr_before": 24.81,
-                    "psnr_after": 31.02,
-                    "ssim_before": 0.52,
-                    "ssim_after": 0.89,
-                },
-                "width": 512,
-                "height": 384,
-                "bits": 8,
-                "format": "png",
-                "window": [132, 132],
-                "halo": 4,
-                "period": 1,
-                "tiles": 96,
-                "device": "cpu",
-                "milliseconds": {
-                    "decode": 6.1,
-                    "queue": 0.2,
-                    "inference": 1830.5,
-                    "measure": 95.3,
-                    "encode": 3.4,
-                },
-            }
-        }
-    )
 
     model: str = Field(description="id of the model that was used, also where it was chosen by `auto`")
     version: int | None = Field(description="its number; null if it was exchanged in the meantime")

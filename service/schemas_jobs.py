@@ -27,11 +27,20 @@ def _recipe() -> dict[str, Any]:
     return {
         field.name: (
             _type(field.name, types[field.name]),
-            Field(field.default, description=_meaning(field.name)),
+            Field(
+                field.default,
+                description=_meaning(field.name),
+                json_schema_extra=_by_the_base if field.name == "model" else None,
+            ),
         )
         for field in fields(TrainConfig)
         if field.name != "initial"
     }
+
+
+def _by_the_base(schema: dict[str, Any]) -> None:
+    """Programs send the defaults that they are told, and this one is a base's own, if there is one."""
+    schema["description"] += f" If not given, that of `base`, or {schema.pop('default')}."
 
 
 def _meaning(name: str) -> str:
@@ -55,10 +64,6 @@ Recipe = create_model(
 
 class TrainJobRequest(Recipe):  # type: ignore[valid-type, misc]
     """A training to be done: `dataset` is enough."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"example": {"dataset": "01a2b3c4-d5e6-7f80-91a2-b3c4d5e6f708"}}
-    )
 
     dataset: str = Field(description="the id of the dataset to train on", max_length=64)
     validation_dataset: str | None = Field(

@@ -23,7 +23,7 @@ from n2n_core.cli.command import Parser
 from n2n_core.cli.jobs import URL_VARIABLE
 from n2n_core.client import KEY_VARIABLE
 from service.app import create_app
-from service.cli import MORE
+from service.cli import COMMANDS
 from service.jobs.settings import PREFIX
 from service.settings import Settings
 
@@ -35,7 +35,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
 def commands() -> dict[str, Parser]:
-    parser = cli.parser({**MORE, **cli.core()})
+    parser = cli.parser({**COMMANDS, **cli.core()})
     choices: dict[str, Parser] = parser._subparsers._group_actions[0].choices  # type: ignore
     return choices
 

@@ -7,6 +7,7 @@ the archive, so a header that lies gains nothing.
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import lzma
 import os
@@ -89,8 +90,8 @@ def unpack(path: Path, folder: Path, limits: Limits) -> list[Member]:
         for name, content in members:
             unpacking.take(name, content)
     except DAMAGED as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # of the disk, not of the archive
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # of the disk; to seek to before a file's start is the archive's
         raise ArchiveError(f"{path.name}: the archive is damaged or truncated ({error})") from error
     return unpacking.members
 
@@ -185,6 +186,8 @@ def _zip_members(path: Path, limits: Limits) -> Iterator[tuple[str, IO[bytes] | 
 
 def _check_zip_member(archive: str, info: zipfile.ZipInfo) -> None:
     shown = repr(info.orig_filename[:80])
+    if not info.filename:  # which ends at a null byte
+        raise ArchiveError(f"{archive}: a member is called {shown}, expected a name")
     if info.flag_bits & ENCRYPTED:
         raise ArchiveError(f"{archive}: {shown} is encrypted, expected an archive without a password")
     if info.compress_type not in ZIP_METHODS:
@@ -206,7 +209,8 @@ def _zip_directory_size(path: Path) -> int:
             raise ArchiveError(f"{path.name}: the archive is damaged or truncated (it has no directory)")
         (size,) = struct.unpack_from("<I", tail, end + 12)
         if size == 2**32 - 1 and end >= 20 and tail[end - 20 : end - 16] == b"PK\6\7":
-            file.seek(struct.unpack_from("<Q", tail, end - 12)[0])
+            (start,) = struct.unpack_from("<Q", tail, end - 12)
+            file.seek(min(start, path.stat().st_size))  # where there is nothing to read
             (size,) = struct.unpack_from("<Q", file.read(56), 40)
     return int(size)
 

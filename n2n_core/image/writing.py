@@ -26,7 +26,7 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
 }
 _METADATA = ("icc_profile", "exif", "xmp", "dpi")
 # What encoders raise on sizes and metadata that a format cannot hold.
-_ENCODE_ERRORS = (OSError, ValueError, OverflowError, RuntimeError, TypeError, struct.error)
+_ENCODE_ERRORS = (OSError, ValueError, OverflowError, RuntimeError, TypeError, AttributeError, struct.error)
 
 
 def encode(picture: Picture, format: str | None = None, compression: Compression = "fast") -> bytes:

@@ -38,7 +38,17 @@ def describe(document: Document, refusals: Document) -> None:
             if scope is not None:
                 operation["security"] = [{SCHEME: [scope]}, {}]  # the second: a service without keys
                 for status, response in refusals.items():
-                    operation["responses"].setdefault(status, _with_headers(response, _HEADERS[status]))
+                    own = operation["responses"].get(status)
+                    operation["responses"][status] = _with_headers(
+                        _joined(response, own) if own else response, _HEADERS[status]
+                    )
+
+
+def _joined(refusal: Document, own: Document) -> Document:
+    """A refusal beside the operation's own problems of its status."""
+    (media_type, content), *_ = refusal["content"].items()
+    examples = own["content"][media_type]["examples"] | content["examples"]
+    return {**own, "content": {media_type: {**content, "examples": examples}}}
 
 
 def _with_headers(response: Document, headers: dict[str, str]) -> Document:

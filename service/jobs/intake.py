@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -52,16 +52,11 @@ def can_serve(path: Path) -> None:
     from n2n_core.inference import Denoiser
 
     try:
-        state, card = weights.read(path)
-        check_card(card)
+        check_card(weights.read_card(path))
     except WeightsError:
         raise
     except (ValueError, RecursionError) as error:
         raise WeightsError(f"its metadata cannot be used: {error}") from error
-    sizes = [1, len(state), *(size for tensor in state.values() for size in tensor.shape)]
-    largest = max(_numbers(card.architecture), default=0)
-    if largest > max(sizes):  # before memory is taken for what the file does not hold
-        raise WeightsError(f"its architecture has a size of {largest}, its tensors have {max(sizes)} at most")
     network, _, _ = weights.load(path)
     if not all(bool(tensor.isfinite().all()) for tensor in network.state_dict().values()):
         raise WeightsError("it holds values that are not finite")
@@ -131,17 +126,6 @@ def commit() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return found.stdout.strip()
-
-
-def _numbers(value: Any) -> Iterator[int]:
-    """All whole numbers in a JSON value."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            yield from _numbers(item)
-    elif isinstance(value, int):
-        yield value
 
 
 def _check_depth(value: Any, left: int = MAX_DEPTH) -> None:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path as FilePath
-from typing import Annotated, Any
+from typing import Annotated
 
 from anyio import CapacityLimiter, fail_after
 from anyio.to_thread import run_sync
@@ -16,18 +16,19 @@ from fastapi.responses import FileResponse, JSONResponse
 from pydantic import ValidationError
 
 from n2n_core.errors import ConfigError, DataError, LimitError
-from service import schemas
+from service import problems, schemas
 from service.batching import DeadlineError
 from service.body_limit import time_left
-from service.errors import ProblemError, responses
+from service.errors import ProblemError
+from service.examples import DATASET_ID
 from service.jobs.arrivals import REPORT, Order, arriving, enter, forget, thumbnail
 from service.jobs.datasets import Dataset, Json
-from service.routes.denoise import FILE
+from service.openapi import ALWAYS, FILE, form, links, picture, responses
+from service.routes.accept import PNG, Accept, sent_as
 from service.routes.paging import PageSize, PageToken
 from service.routes.state import State, StateDep
 from service.uploads import Upload
 
-PNG = "image/png"
 _IMPORTS = CapacityLimiter(1)
 """Imports at a time: their process does one after the other."""
 
@@ -41,42 +42,45 @@ DATASET_LIMITS = {
 }
 """The code of exceeding each of ``n2n_core.datasets.Limits``, and the setting that raises it."""
 
-_COMPONENTS = "#/components/schemas/"
-_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "title": "DatasetUpload",
-                "required": ["kind", "name", "file"],
-                "properties": {
-                    **{
-                        name: {"type": "string", "description": str(field.description)}
-                        for name, field in schemas.DatasetRequest.model_fields.items()
-                    },
-                    "file": {"type": "array", "items": FILE, "description": "an archive, or pictures"},
-                },
-            }
-        },
-        "application/json": {"schema": schemas.DatasetFolder.model_json_schema()},
-    },
-}
-_PICTURE: dict[int | str, dict[str, Any]] = {
-    200: {"description": "A PNG", "content": {PNG: {"schema": FILE}}}
-}
+_FILES = {"type": "array", "items": FILE, "minItems": 1, "description": "an archive, or pictures"}
+_FORM = form(
+    "DatasetUpload",
+    {**schemas.DatasetRequest.model_json_schema()["properties"], "file": _FILES},
+    required=["kind", "name", "file"],
+    additionalProperties=False,
+)
+_FOLDER = {"schema": {"$ref": "#/components/schemas/DatasetFolder"}}
+_BODY = {"required": True, "content": {**_FORM, "application/json": _FOLDER}}
+_FOUND = responses(problems.UNKNOWN_DATASET, problems.BAD_REQUEST)
+_PART_FOUND = responses(problems.UNKNOWN_DATASET, problems.NOT_FOUND, problems.BAD_REQUEST)
+_ID = "$response.body#/id"
+_NEXT = links(
+    ("get_dataset", "get_dataset_report", "get_dataset_report_picture", "delete_dataset"), dataset=_ID
+)
+_NEXT |= links(("get_dataset_thumbnail",), dataset=_ID, scene="0")
+_NEXT["create_train_job"] = {"operationId": "create_train_job", "requestBody": {"dataset": _ID}}
 
-router = APIRouter(prefix="/datasets", tags=["datasets"], responses=responses(500))
-Id = Annotated[str, Path(description="the dataset's id", max_length=64)]
+router = APIRouter(prefix="/datasets", tags=["datasets"], responses=ALWAYS)
+Id = Annotated[str, Path(description="the dataset's id", max_length=64, examples=[DATASET_ID])]
 
 
 @router.post(
     "",
     status_code=201,
     response_model=schemas.Dataset,
-    responses=responses(400, 403, 408, 413, 415, 422, 503, 507),
+    responses={
+        201: {"links": _NEXT},
+        **responses(
+            problems.BAD_FORM, problems.NO_DATASET_ROOT, problems.READ_TIMEOUT, problems.TOTAL_TIMEOUT,
+            problems.BODY_TOO_LARGE, problems.IMAGE_TOO_LARGE, problems.TOO_MANY_FRAMES,
+            problems.TOO_MANY_ENTRIES, problems.ARCHIVE_RATIO, problems.DATASET_TOO_LARGE,
+            problems.NAME_TOO_LONG, problems.TOO_MANY_PARTS,
+            problems.UNSUPPORTED_MEDIA_TYPE, problems.BAD_DATASET, problems.BAD_REQUEST,
+            problems.OVERLOADED, problems.DEADLINE, problems.STORAGE,
+        ),
+    },
     openapi_extra={"requestBody": _BODY},
-)
+)  # fmt: skip
 async def create_dataset(request: Request, state: StateDep) -> Response:
     """Make a dataset of an archive or of pictures, and check them.
 
@@ -96,7 +100,7 @@ async def create_dataset(request: Request, state: StateDep) -> Response:
     return JSONResponse(body, 201, {"Location": f"/datasets/{row.id}"})
 
 
-@router.get("", responses=responses(422))
+@router.get("", responses=responses(problems.BAD_REQUEST))
 async def list_datasets(
     state: StateDep,
     page_size: PageSize = 50,
@@ -107,19 +111,19 @@ async def list_datasets(
     return schemas.DatasetList(datasets=[_describe(row) for row in found], next_page_token=token)
 
 
-@router.get("/{dataset}", responses=responses(404, 422))
+@router.get("/{dataset}", responses=_FOUND)
 async def get_dataset(state: StateDep, dataset: Id) -> schemas.Dataset:
     """One dataset, with its figures and what the checks found."""
     return _describe(await run_sync(state.datasets.get, dataset))
 
 
-@router.delete("/{dataset}", status_code=204, responses=responses(404, 409, 422))
+@router.delete("/{dataset}", status_code=204, responses=_FOUND | responses(problems.CONFLICT))
 async def delete_dataset(state: StateDep, dataset: Id) -> None:
     """Delete a dataset and its pictures, unless a job that has not ended trains on it."""
     await run_sync(forget, state.datasets, state.folder, dataset)
 
 
-@router.get("/{dataset}/report", responses=responses(404, 422))
+@router.get("/{dataset}/report", responses=_PART_FOUND)
 async def get_dataset_report(state: StateDep, dataset: Id) -> schemas.DatasetReport:
     """What the checks before training found: a verdict, a figure and an advice each."""
     row = await run_sync(state.datasets.get, dataset)
@@ -128,28 +132,34 @@ async def get_dataset_report(state: StateDep, dataset: Id) -> schemas.DatasetRep
     return schemas.DatasetReport.model_validate(row.report)
 
 
-@router.get("/{dataset}/report.png", response_class=Response, responses={**_PICTURE, **responses(404, 422)})
-async def get_dataset_report_picture(state: StateDep, dataset: Id) -> Response:
+@router.get(
+    "/{dataset}/report.png",
+    response_class=Response,
+    responses={**picture("A PNG", PNG), **_PART_FOUND},
+)
+async def get_dataset_report_picture(state: StateDep, dataset: Id, accept: Accept = "*/*") -> Response:
     """Crops of some scenes: the shots, and their difference where there are two."""
     path = await run_sync(_folder, state, dataset) / REPORT
     if not path.exists():
         raise _missing(dataset, "report")
-    return FileResponse(path, media_type=PNG)
+    return FileResponse(path, media_type=sent_as(PNG, accept))
 
 
 @router.get(
     "/{dataset}/thumbnails/{scene}.png",
     response_class=Response,
-    responses={**_PICTURE, **responses(404, 422)},
+    responses={**picture("A PNG", PNG), **_PART_FOUND},
 )
 async def get_dataset_thumbnail(
     state: StateDep,
     dataset: Id,
-    scene: Annotated[int, Path(ge=0, description="number of the scene, from 0")],
+    scene: Annotated[int, Path(ge=0, description="number of the scene, from 0", examples=[0])],
     shot: Annotated[int, Query(ge=0, description="number of its shot, from 0")] = 0,
+    accept: Accept = "*/*",
 ) -> Response:
     """A small picture of one shot."""
-    return Response(await run_sync(_thumbnail, state, dataset, scene, shot), media_type=PNG)
+    content = await run_sync(_thumbnail, state, dataset, scene, shot)
+    return Response(content, media_type=sent_as(PNG, accept))
 
 
 @asynccontextmanager

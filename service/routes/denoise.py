@@ -9,15 +9,33 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect
 
 from n2n_core.auto_model import AUTO
-from n2n_core.image import MEDIA_TYPES
 from service.batching import DeadlineError
 from service.body_limit import time_left
-from service.errors import ProblemError, responses
+from service.errors import ProblemError
 from service.form import read_form
 from service.negotiation import BINARY
+from service.openapi import ALWAYS, FILE, IMAGES, form, responses
+from service.problems import (
+    BAD_FORM,
+    BAD_IMAGE,
+    BAD_REQUEST,
+    BODY_TOO_LARGE,
+    DEADLINE,
+    IMAGE_TOO_LARGE,
+    NAME_TOO_LONG,
+    NOT_ACCEPTABLE,
+    OVERLOADED,
+    READ_TIMEOUT,
+    STOPPING,
+    TOO_LATE,
+    TOO_MANY_PARTS,
+    TOTAL_TIMEOUT,
+    UNKNOWN_MODEL,
+    UNSUPPORTED_MEDIA_TYPE,
+)
 from service.registry import ServedModel
 from service.routes.order import Order, denoised, find, headers, written
-from service.routes.report import FORM, report_alone, report_with_pictures
+from service.routes.report import report_alone, report_with_pictures
 from service.routes.state import State, StateDep
 from service.schemas import FieldError
 from service.schemas_denoise import DenoiseReport
@@ -47,38 +65,27 @@ SelfEnsemble = Annotated[
     ),
 ]
 
-FILE = {"type": "string", "format": "binary"}
-_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "title": "ImageUpload",
-                "required": ["file"],
-                "properties": {
-                    "file": {**FILE, "description": "the noisy image"},
-                    "reference": {
-                        **FILE,
-                        "description": "the clean image, of the same size: PSNR and SSIM go to the report",
-                    },
-                },
-            }
+_FORM = form(
+    "ImageUpload",
+    {
+        "file": {**FILE, "description": "the noisy image"},
+        "reference": {
+            **FILE,
+            "description": "the clean image, of the same size: with `report`: PSNR and SSIM go there",
         },
-        **{media_type: {"schema": FILE} for media_type in (BINARY, *MEDIA_TYPES.values())},
     },
-}
+    required=["file"],
+)
+_BODY: dict[str, Any] = {"required": True, "content": {**_FORM, **IMAGES}}
 _HEADERS = {
     "N2N-Model": "the model that was used",
     "N2N-Weights-SHA256": "the hash of its weights",
     "N2N-Noise-Level": "of the image, in grey levels of 0 to 255; with model=auto, or with a report",
     "Server-Timing": "milliseconds of decode, queue, inference and encode; of measure, if anything was",
 }
-_FORM_ANSWER = {
-    "type": "object",
-    "title": "DenoisedImage",
-    "required": ["image", "report"],
-    "properties": {
+_FORM_ANSWER = form(
+    "DenoisedImage",
+    {
         "image": {**FILE, "description": "the denoised image"},
         "report": {"$ref": "#/components/schemas/DenoiseReport"},
         "uncertainty": {
@@ -87,28 +94,32 @@ _FORM_ANSWER = {
             " channels, of the network and not of `strength`; 0 is none, 255 is 8 grey levels or more",
         },
     },
-}
+    required=["image", "report"],
+)
 _OK: dict[str, Any] = {
     "model": DenoiseReport,
     "description": "The denoised image, of the same size; with `report=json` the report alone, with"
     " `report=multipart` both",
-    "content": {
-        **{media_type: {"schema": FILE} for media_type in (BINARY, *MEDIA_TYPES.values())},
-        FORM: {"schema": _FORM_ANSWER},
-        "application/json": {},
-    },
+    "content": {**IMAGES, **_FORM_ANSWER, "application/json": {}},
     "headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()},
 }
 
-router = APIRouter(tags=["denoise"], responses=responses(500))
+router = APIRouter(tags=["denoise"], responses=ALWAYS)
 
 
 @router.post(
     "/denoise",
     response_class=Response,
-    responses={200: _OK, **responses(400, 404, 406, 408, 413, 415, 422, 503)},
+    responses={
+        200: _OK,
+        **responses(
+            BAD_FORM, UNKNOWN_MODEL, NOT_ACCEPTABLE, READ_TIMEOUT, TOTAL_TIMEOUT,
+            BODY_TOO_LARGE, TOO_MANY_PARTS, NAME_TOO_LONG, IMAGE_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE,
+            BAD_IMAGE, BAD_REQUEST, OVERLOADED, TOO_LATE, DEADLINE, STOPPING,
+        ),
+    },
     openapi_extra={"requestBody": _BODY},
-)
+)  # fmt: skip
 async def denoise(
     request: Request,
     state: StateDep,
@@ -124,8 +135,9 @@ async def denoise(
     report: Annotated[
         Literal["json", "multipart"] | None,
         Query(
+            title="Report Form",  # generators of clients would take "Report" for the report's own class
             description="tell where the answer comes from: `json` answers with the report alone, `multipart`"
-            " with the parts `image` and `report` (multipart/form-data). It goes before the Accept header"
+            " with the parts `image` and `report` (multipart/form-data). It goes before the Accept header",
         ),
     ] = None,
     uncertainty: Annotated[

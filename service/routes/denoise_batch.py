@@ -12,13 +12,27 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import UploadFile
 
-from service.errors import ProblemError, answer, responses, title
+from service.errors import ProblemError, answer, title
 from service.form import Part, read_form, write
 from service.names import plain_name
+from service.negotiation import BINARY, prefers
+from service.openapi import ALWAYS, FILE, form, picture, responses
+from service.problems import (
+    BAD_FORM,
+    BAD_REQUEST,
+    BODY_TOO_LARGE,
+    NAME_TOO_LONG,
+    OVERLOADED,
+    READ_TIMEOUT,
+    STOPPING,
+    TOO_MANY_PARTS,
+    TOTAL_TIMEOUT,
+    UNKNOWN_MODEL,
+    UNSUPPORTED_MEDIA_TYPE,
+)
 from service.registry import ServedModel
 from service.routes.denoise import (
     EVERYWHERE,
-    FILE,
     Format,
     Model,
     SelfEnsemble,
@@ -38,25 +52,15 @@ AT_ONCE = 4
 ZIP, MULTIPART = "application/zip", "multipart/mixed"
 RESULTS = "results.json"
 
-_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "title": "ImageUploads",
-                "required": ["file"],
-                "properties": {"file": {"type": "array", "items": FILE, "description": "the noisy images"}},
-            }
-        }
-    },
-}
-_OK = {
-    "description": f"The images, and {RESULTS} with a status for each; as parts if multipart is accepted",
-    "content": {ZIP: {"schema": FILE}, MULTIPART: {"schema": FILE}},
-}
+_FILES = {"type": "array", "items": FILE, "minItems": 1, "description": "the noisy images"}
+_BODY = {"required": True, "content": form("ImageUploads", {"file": _FILES}, required=["file"])}
+_OK = picture(
+    f"The images, and {RESULTS} with a status for each; as parts if multipart/mixed is accepted",
+    ZIP,
+    MULTIPART,
+)
 
-router = APIRouter(tags=["denoise"], responses=responses(500))
+router = APIRouter(tags=["denoise"], responses=ALWAYS)
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,22 @@ class Result:
 @router.post(
     "/denoise/batch",
     response_class=Response,
-    responses={200: _OK, **responses(400, 404, 408, 413, 415, 422, 503)},
+    responses={
+        **_OK,
+        **responses(
+            BAD_FORM,
+            UNKNOWN_MODEL,
+            READ_TIMEOUT,
+            TOTAL_TIMEOUT,
+            BODY_TOO_LARGE,
+            TOO_MANY_PARTS,
+            NAME_TOO_LONG,
+            UNSUPPORTED_MEDIA_TYPE,
+            BAD_REQUEST,
+            OVERLOADED,
+            STOPPING,
+        ),
+    },
     openapi_extra={"requestBody": _BODY},
 )
 async def denoise_batch(
@@ -104,9 +123,8 @@ async def denoise_batch(
         return await asyncio.gather(*(one(name, data) for name, data in files))
 
     results = await while_wanted(request, every())
-    if MULTIPART in request.headers.get("accept", ""):
-        return _parts(results)
-    return Response(_archive(results), media_type=ZIP)
+    kind = prefers(request.headers.get("accept", ""), (ZIP, MULTIPART, BINARY)) or ZIP
+    return _parts(results) if kind == MULTIPART else Response(_archive(results), media_type=kind)
 
 
 async def _read(request: Request, settings: Settings) -> list[tuple[str, bytes]]:

@@ -3,12 +3,15 @@
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 
-from service.errors import ProblemError, responses
+from service.errors import ProblemError
+from service.examples import PROMETHEUS
+from service.openapi import ALWAYS, responses, text
+from service.problems import NOT_READY, STOPPING
 from service.routes.state import StateDep
 from service.schemas import Health, Readiness
 from service.telemetry import MEDIA_TYPE
 
-router = APIRouter(tags=["health"], responses=responses(500))
+router = APIRouter(tags=["health"], responses=ALWAYS)
 
 
 @router.get("/healthz")
@@ -17,7 +20,7 @@ async def get_health() -> Health:
     return Health()
 
 
-@router.get("/readyz", responses=responses(503))
+@router.get("/readyz", responses=responses(STOPPING, NOT_READY))
 async def get_readiness(state: StateDep) -> Readiness:
     """The models are loaded and warm: send traffic."""
     if state.worker.scheduler.draining:
@@ -33,7 +36,9 @@ async def get_readiness(state: StateDep) -> Readiness:
     )
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
+@router.get(
+    "/metrics", response_class=PlainTextResponse, responses=text("All figures", "text/plain", PROMETHEUS)
+)
 async def get_metrics(state: StateDep) -> Response:
     """What Prometheus scrapes, in its text format."""
     return Response(state.telemetry.scrape(), media_type=MEDIA_TYPE)

@@ -12,21 +12,53 @@ from n2n_core import weights
 from n2n_core.errors import ConfigError, WeightsError
 from n2n_core.files import storing
 from n2n_core.onnx_file import can_export, to_onnx
-from service.errors import ProblemError, responses
+from service.errors import ProblemError
 from service.jobs.arrivals import arriving
 from service.jobs.catalogue import Version
 from service.jobs.errors import ConflictError
 from service.jobs.intake import DEFAULT, check_name
 from service.negotiation import BINARY
-from service.routes.denoise import FILE
+from service.openapi import ALWAYS, FILE, links, picture, responses
+from service.problems import (
+    BAD_MODEL,
+    BAD_REQUEST,
+    BODY_TOO_LARGE,
+    CONFLICT,
+    NOT_INSTALLED,
+    OVERLOADED,
+    READ_TIMEOUT,
+    STORAGE,
+    TOTAL_TIMEOUT,
+    UNKNOWN_MODEL,
+)
 from service.routes.state import State, StateDep
 from service.schemas import Model, ModelList, ModelVersions
 
-router = APIRouter(prefix="/models", tags=["models"], responses=responses(500))
+router = APIRouter(prefix="/models", tags=["models"], responses=ALWAYS)
+
+MAX_REFERENCE = 80
+"""Characters: a name, and a number."""
 
 Reference = Annotated[
-    str, Path(description="the model's `name`, or one version of it, `name@2`", examples=["scratch"])
+    str,
+    Path(
+        description="the model's `name`, or one version of it, `name@2`",
+        max_length=MAX_REFERENCE,
+        examples=["scratch"],
+    ),
 ]
+_FOUND = responses(UNKNOWN_MODEL, BAD_REQUEST)
+_NEXT = links(
+    (
+        "get_model",
+        "list_model_versions",
+        "download_model",
+        "promote_model",
+        "roll_back_model",
+        "delete_model",
+    ),
+    model="$response.body#/id",
+) | links(("denoise", "denoise_batch"), model="$response.body#/id")
 
 
 @router.get("")
@@ -37,14 +69,14 @@ async def list_models(state: StateDep) -> ModelList:
     return ModelList(models=[_describe(state, version) for version in found])
 
 
-@router.get("/{model}", responses=responses(404, 422))
+@router.get("/{model}", responses=_FOUND)
 async def get_model(state: StateDep, model: Reference) -> Model:
     """One model, by its name the promoted version."""
     await state.registry.refresh()
     return _describe(state, await run_sync(state.catalogue.resolve, _name(state, model)))
 
 
-@router.get("/{model}/versions", responses=responses(404, 422))
+@router.get("/{model}/versions", responses=_FOUND)
 async def list_model_versions(state: StateDep, model: Reference) -> ModelVersions:
     """All versions of a model, the newest first, each with its metrics and where it comes from."""
     found = await run_sync(state.catalogue.list_versions, _name(state, model))
@@ -55,7 +87,10 @@ async def list_model_versions(state: StateDep, model: Reference) -> ModelVersion
     "/{model}/versions",
     status_code=201,
     response_model=Model,
-    responses=responses(408, 413, 422, 503, 507),
+    responses={
+        201: {"links": _NEXT},
+        **responses(READ_TIMEOUT, TOTAL_TIMEOUT, BODY_TOO_LARGE, BAD_MODEL, BAD_REQUEST, OVERLOADED, STORAGE),
+    },
     openapi_extra={"requestBody": {"required": True, "content": {BINARY: {"schema": FILE}}}},
 )
 async def upload_model(
@@ -89,10 +124,7 @@ async def upload_model(
 @router.get(
     "/{model}/download",
     response_class=Response,
-    responses={
-        200: {"description": "The file", "content": {BINARY: {"schema": FILE}}},
-        **responses(404, 422, 501),
-    },
+    responses={**picture("The file"), **responses(UNKNOWN_MODEL, BAD_REQUEST, NOT_INSTALLED)},
 )
 async def download_model(
     state: StateDep,
@@ -114,19 +146,19 @@ async def download_model(
     return Response(content, headers=_as_file(name), media_type=BINARY)
 
 
-@router.post("/{model}/promote", responses=responses(404, 422))
+@router.post("/{model}/promote", responses=_FOUND)
 async def promote_model(state: StateDep, model: Reference) -> Model:
     """Let the bare name stand for the version `name@2`."""
     return await _changed(state, await run_sync(state.catalogue.promote, _name(state, model)))
 
 
-@router.post("/{model}/rollback", responses=responses(404, 409, 422))
+@router.post("/{model}/rollback", responses=_FOUND | responses(CONFLICT))
 async def roll_back_model(state: StateDep, model: Reference) -> Model:
     """Let the bare name stand for what it stood for before."""
     return await _changed(state, await run_sync(state.catalogue.roll_back, _name(state, model)))
 
 
-@router.delete("/{model}", status_code=204, responses=responses(404, 409, 422))
+@router.delete("/{model}", status_code=204, responses=_FOUND | responses(CONFLICT))
 async def delete_model(state: StateDep, model: Reference) -> None:
     """Delete the version `name@2`, or by its name a model with all versions.
 

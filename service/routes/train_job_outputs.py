@@ -11,31 +11,37 @@ from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
 from n2n_core import events, plots
 from n2n_core.events import Event
-from service.errors import ProblemError, responses
+from service.errors import ProblemError
+from service.examples import EVENTS as SOME_EVENTS
+from service.examples import JOB_ID, LOG, METRICS_TABLE
 from service.jobs import folders
 from service.negotiation import prefers
+from service.openapi import links, picture, responses, text
+from service.problems import BAD_REQUEST, NOT_ACCEPTABLE, UNKNOWN_JOB, UNKNOWN_SAMPLE
+from service.routes.accept import PNG, Accept, sent_as
 from service.routes.job_stream import EventLines, stream
 from service.routes.state import State, StateDep
 from service.schemas_jobs import JobMetrics, Sample, SampleList
 
 CSV, EVENTS, JSON, PLAIN = "text/csv", "text/event-stream", "application/json", "text/plain"
-PLOTS = {"png": "image/png", "svg": "image/svg+xml"}
-_BINARY = {"type": "string", "format": "binary"}
+PLOTS = {"png": PNG, "svg": "image/svg+xml"}
 _drawing = Lock()  # matplotlib's settings and fonts are the process'
 
-router = APIRouter(responses=responses(404, 422))
+router = APIRouter(responses=responses(UNKNOWN_JOB, BAD_REQUEST))
 
-JobId = Annotated[str, Path(description="the job's id")]
+JobId = Annotated[str, Path(description="the job's id", max_length=64, examples=[JOB_ID])]
 
 
 @router.get(
-    "/{job}/metrics", response_model=JobMetrics, responses={200: {"content": {CSV: {}}}, **responses(406)}
+    "/{job}/metrics",
+    response_model=JobMetrics,
+    responses={**text("The history", CSV, METRICS_TABLE), **responses(NOT_ACCEPTABLE)},
 )
 async def get_train_job_metrics(
     state: StateDep,
     job: JobId,
     format: Annotated[Literal["json", "csv"] | None, Query(description="goes before Accept")] = None,
-    accept: Annotated[str, Header(description="`application/json` or `text/csv`")] = "*/*",
+    accept: Accept = "*/*",
 ) -> Response:
     """The training's history: losses by steps, PSNR by epochs."""
     await run_sync(state.jobs.get, job)
@@ -50,7 +56,7 @@ async def get_train_job_metrics(
     "/{job}/events",
     response_class=StreamingResponse,
     responses={
-        200: {"description": "Server-sent events", "content": {EVENTS: {"schema": {"type": "string"}}}},
+        **text("Server-sent events", EVENTS, SOME_EVENTS),
         204: {"description": "The job is done, and you have it all"},
     },
 )
@@ -72,7 +78,16 @@ async def get_train_job_events(
     )
 
 
-@router.get("/{job}/samples")
+@router.get(
+    "/{job}/samples",
+    responses={
+        200: {
+            "links": links(
+                ("get_train_job_sample",), job="$request.path.job", name="$response.body#/samples/0/name"
+            )
+        }
+    },
+)
 async def list_train_job_samples(state: StateDep, job: JobId) -> SampleList:
     """The pictures of before and after, one sheet an epoch."""
     await run_sync(state.jobs.get, job)
@@ -82,43 +97,44 @@ async def list_train_job_samples(state: StateDep, job: JobId) -> SampleList:
 @router.get(
     "/{job}/samples/{name}",
     response_class=FileResponse,
-    responses={200: {"description": "The sheet", "content": {"image/png": {"schema": _BINARY}}}},
+    responses={**picture("The sheet", PNG), **responses(UNKNOWN_JOB, UNKNOWN_SAMPLE)},
 )
 async def get_train_job_sample(
     state: StateDep,
     job: JobId,
     name: Annotated[str, Path(description="as the list has it", examples=["epoch-0001.png"])],
+    accept: Accept = "*/*",
 ) -> Response:
     """Noisy, denoised and reference, side by side, a scene a row."""
     await run_sync(state.jobs.get, job)
     known = [sample.name for sample in await run_sync(_samples, state, job)]
     if name not in known:
         raise ProblemError(404, "unknown_sample", f"job {job} has no sample {name!r}")
-    return FileResponse(state.folder.job(job) / folders.SAMPLES / name, media_type="image/png")
+    return FileResponse(state.folder.job(job) / folders.SAMPLES / name, media_type=sent_as(PNG, accept))
 
 
 @router.get(
     "/{job}/plots/{name}.{format}",
     response_class=Response,
-    responses={
-        200: {"description": "The plot", "content": {kind: {"schema": _BINARY} for kind in PLOTS.values()}}
-    },
+    responses=picture("The plot", *PLOTS.values()),
 )
 async def get_train_job_plot(
     state: StateDep,
     job: JobId,
     name: Annotated[Literal["loss", "psnr"], Path(description="which curve")],
     format: Annotated[Literal["png", "svg"], Path(description="of the picture")],
+    accept: Accept = "*/*",
 ) -> Response:
     """A curve of the training so far."""
     await run_sync(state.jobs.get, job)
-    return Response(await run_sync(_draw, state, job, name, format), media_type=PLOTS[format])
+    content = await run_sync(_draw, state, job, name, format)
+    return Response(content, media_type=sent_as(PLOTS[format], accept))
 
 
 @router.get(
     "/{job}/log",
     response_class=Response,
-    responses={200: {"description": "The log", "content": {PLAIN: {"schema": {"type": "string"}}}}},
+    responses=text("The log", PLAIN, LOG),
 )
 async def get_train_job_log(state: StateDep, job: JobId) -> Response:
     """What the trainer printed."""

@@ -10,10 +10,28 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Body, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from service.errors import responses, retry_after
+from service.errors import retry_after
 from service.jobs import states
 from service.jobs.runner import delete_job
 from service.jobs.store import Job
+from service.openapi import ALWAYS, links, responses
+from service.problems import (
+    BAD_JSON,
+    BAD_NAME,
+    BAD_RECIPE,
+    BAD_REQUEST,
+    BODY_TOO_LARGE,
+    CONFLICT,
+    DATASET_REFUSED,
+    KEY_IN_FLIGHT,
+    KEY_REUSED,
+    NO_SUCH_BASE,
+    NO_SUCH_DATASET,
+    OVERLOADED,
+    READ_TIMEOUT,
+    TOTAL_TIMEOUT,
+    UNKNOWN_JOB,
+)
 from service.routes import train_job_outputs
 from service.routes.denoise import while_wanted
 from service.routes.once import once
@@ -26,8 +44,16 @@ from service.schemas_jobs import TrainJob, TrainJobList, TrainJobRequest, descri
 MAX_WAIT, POLL_SECONDS = 60, 0.5
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,9})", re.IGNORECASE)
 _JOB: dict[str, Any] = {"model": TrainJob}
+_FOUND = responses(UNKNOWN_JOB, BAD_REQUEST)
+_NEXT = links(
+    (
+        "get_train_job", "get_train_job_metrics", "get_train_job_events", "list_train_job_samples",
+        "get_train_job_log", "cancel_train_job", "resume_train_job", "delete_train_job",
+    ),
+    job="$response.body#/id",
+) | links(("get_train_job_plot",), job="$response.body#/id", name="loss", format="png")  # fmt: skip
 
-router = APIRouter(prefix="/train-jobs", tags=["train jobs"], responses=responses(500))
+router = APIRouter(prefix="/train-jobs", tags=["train jobs"], responses=ALWAYS)
 router.include_router(train_job_outputs.router)
 
 Key = Annotated[
@@ -37,11 +63,24 @@ Key = Annotated[
         min_length=1,
         max_length=255,
         description="the same request with the same key, within a day, makes one job",
+        examples=["5c6f0d0e-first-try"],
     ),
 ]
 
 
-@router.post("", status_code=202, response_model=TrainJob, responses=responses(400, 408, 409, 413, 422, 503))
+@router.post(
+    "",
+    status_code=202,
+    response_model=TrainJob,
+    responses={
+        202: {"links": _NEXT},
+        **responses(
+            BAD_JSON, CONFLICT, KEY_IN_FLIGHT, READ_TIMEOUT, TOTAL_TIMEOUT, BODY_TOO_LARGE,
+            BAD_REQUEST, BAD_RECIPE, BAD_NAME,
+            DATASET_REFUSED, NO_SUCH_DATASET, NO_SUCH_BASE, KEY_REUSED, OVERLOADED,
+        ),
+    },
+)  # fmt: skip
 async def create_train_job(
     state: StateDep, request: Annotated[TrainJobRequest, Body()], idempotency_key: Key = None
 ) -> Response:
@@ -56,7 +95,7 @@ async def create_train_job(
     return JSONResponse(body, status, {"Location": f"/train-jobs/{body['id']}"} | _retry(state))
 
 
-@router.get("", responses=responses(422))
+@router.get("", responses=responses(BAD_REQUEST))
 async def list_train_jobs(
     state: StateDep,
     page_size: PageSize = 50,
@@ -71,9 +110,7 @@ async def list_train_jobs(
     return TrainJobList(jobs=[describe(job) for job in found], next_page_token=token)
 
 
-@router.get(
-    "/{job}", response_model=TrainJob, responses={304: {"description": "Not Modified"}, **responses(404, 422)}
-)
+@router.get("/{job}", response_model=TrainJob, responses={304: {"description": "Not Modified"}, **_FOUND})
 async def get_train_job(
     request: Request,
     state: StateDep,
@@ -102,7 +139,7 @@ async def get_train_job(
     "/{job}/cancel",
     status_code=202,
     response_model=TrainJob,
-    responses={200: _JOB, **responses(404, 409, 422)},
+    responses={200: _JOB, **_FOUND, **responses(CONFLICT)},
 )
 async def cancel_train_job(state: StateDep, job: JobId) -> Response:
     """Stop a job at its next checkpoint: 202 while it stops, 200 once it is cancelled."""
@@ -111,7 +148,12 @@ async def cancel_train_job(state: StateDep, job: JobId) -> Response:
     return _answer(state, found, 200 if found.done else 202)
 
 
-@router.post("/{job}/resume", status_code=202, response_model=TrainJob, responses=responses(404, 409, 422))
+@router.post(
+    "/{job}/resume",
+    status_code=202,
+    response_model=TrainJob,
+    responses={202: {"links": _NEXT}, **_FOUND, **responses(CONFLICT)},
+)
 async def resume_train_job(state: StateDep, job: JobId) -> Response:
     """Let a failed or cancelled job go on from its checkpoint."""
     found = await run_sync(state.jobs.resume, job)
@@ -121,7 +163,7 @@ async def resume_train_job(state: StateDep, job: JobId) -> Response:
     return answer
 
 
-@router.delete("/{job}", status_code=204, responses=responses(404, 409, 422))
+@router.delete("/{job}", status_code=204, responses=_FOUND | responses(CONFLICT))
 async def delete_train_job(state: StateDep, job: JobId) -> Response:
     """Forget a job that has ended, with all that it made but its model."""
     await run_sync(delete_job, state.jobs, state.folder, job)

@@ -14,7 +14,7 @@ from torch import Generator
 
 from n2n_core import networks, weights
 from n2n_core.errors import ConfigError, UnknownModelError, WeightsError
-from n2n_core.networks import MODELS, Architecture, AutoEncoder, StridedAutoEncoder
+from n2n_core.networks import MODELS, Architecture, AutoEncoder, StridedAutoEncoder, UNet
 from n2n_core.weights import Card
 
 SMALL = AutoEncoder((4, 4, 4, 3))
@@ -154,7 +154,7 @@ def test_truncated_and_missing_files_are_refused(tmp_path: Path) -> None:
         ({"architecture": '"autoencoder"'}, ""),
         ({"architecture": '{"family": "autoencoder", "channels": [1.5, 2, 2, 3]}'}, ""),
         ({"architecture": '{"family": "strided-autoencoder", "hidden": "many"}'}, ""),
-        ({"architecture": '{"family": "strided-autoencoder", "hidden": 0}'}, "expected at least 1"),
+        ({"architecture": '{"family": "strided-autoencoder", "hidden": 0}'}, "4 layers, the file 1 tensors"),
     ],
 )  # fmt: skip
 def test_metadata_that_rebuild_nothing_are_refused(
@@ -178,6 +178,23 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path, family: Architectur
     with pytest.raises(WeightsError, match="a: weights do not fit their architecture") as caught:
         weights.load(tmp_path / "a")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        AutoEncoder((2**16, 2**16), skip=False), AutoEncoder((1,) * 10**5, skip=False),
+        StridedAutoEncoder(hidden=2**16), UNet((2**16,), (1,)), UNet((1,), (10**9,)),
+    ],
+    ids=lambda architecture: type(architecture).__name__,
+)  # fmt: skip
+def test_no_memory_is_taken_for_what_a_file_does_not_hold(tmp_path: Path, architecture: Architecture) -> None:
+    tensors = {str(index): torch.zeros(1) for index in range(9)}
+    tensors["long"] = torch.zeros(2**16)  # as long as a layer is said to be wide
+    path = tmp_path / "a.safetensors"
+    save_file(tensors, path, {"architecture": json.dumps(networks.describe(architecture))})
+    with pytest.raises(WeightsError, match=r"the architecture has \d+ (values|layers), the file \d+"):
+        weights.load(path)
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,9 @@ async def test_pictures_are_looked_at(client: httpx.AsyncClient) -> None:
     made = (await send(client, ("shots.zip", pairs()))).json()
     own = f"/datasets/{made['id']}"
     assert (await client.get(f"{own}/report")).json() == made["report"]
+    plain = await client.get(f"{own}/thumbnails/0.png", headers={"accept": "application/octet-stream"})
+    assert plain.headers["content-type"] == "application/octet-stream"
+    assert plain.content == (await client.get(f"{own}/thumbnails/0.png")).content
     for path in ("report.png", "thumbnails/0.png", "thumbnails/3.png?shot=1"):
         response = await client.get(f"{own}/{path}")
         assert (response.status_code, response.headers["content-type"]) == (200, "image/png")

@@ -1,10 +1,12 @@
 """Which problem each of the core's errors becomes."""
 
+import httpx
 import pytest
 
 from n2n_core import errors as core
 from service.errors import CORE_ERRORS, title
 from service.jobs import errors as jobs
+from tests.service import problems
 
 SERVER_FAULTS = {
     core.N2NError, core.ConfigError, core.DataError, core.ArchiveError, core.LimitError,
@@ -35,3 +37,21 @@ def test_titles_are_the_standards() -> None:
     assert [title(status) for status in (404, 413, 422, 499)] == [
         "Not Found", "Content Too Large", "Unprocessable Content", "Client Closed Request",
     ]  # fmt: skip
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/denoise", {"POST"}),
+        ("/models/torch", {"GET", "HEAD", "DELETE"}),
+        ("/datasets", {"GET", "HEAD", "POST"}),
+        ("/healthz", {"GET", "HEAD"}),
+    ],
+)
+async def test_a_wrong_method_is_told_the_right_ones(
+    client: httpx.AsyncClient, path: str, methods: set[str]
+) -> None:
+    answer = await client.put(path)
+    problems.check(answer, 405, "method_not_allowed", f"PUT {path}")
+    assert set(answer.headers["allow"].split(", ")) == methods

@@ -2,14 +2,19 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import httpx
 import jsonschema
 import pytest
 from fastapi import FastAPI
+from openapi_spec_validator import validate as validate_document
 
+from n2n_core import cli
 from n2n_core.image import MEDIA_TYPES
+from service import problems
+from service.cli import COMMANDS, written
 from tests.pictures import drawn, file
 
 OPERATIONS = {
@@ -48,13 +53,46 @@ OPERATIONS = {
 }
 
 
-@pytest.fixture
+COMMITTED = Path(__file__).parents[2] / "docs" / "openapi.json"
+SUCCESS = re.compile(r"2\d\d")
+
+
+@pytest.fixture(scope="module")
 def document(app: FastAPI) -> dict[str, Any]:
     return app.openapi()
 
 
+@pytest.fixture(scope="module", params=OPERATIONS)
+def operation(request: pytest.FixtureRequest, document: dict[str, Any]) -> dict[str, Any]:
+    path, method = OPERATIONS[request.param]
+    found: dict[str, Any] = document["paths"][path][method]
+    return found
+
+
+def resolved(document: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
+    """What a reference stands for; anything else as it is."""
+    for name in value.get("$ref", "").split("/")[1:]:
+        document = document[name]
+    return document if "$ref" in value else value
+
+
 def validate(document: dict[str, Any], schema: dict[str, Any], value: object) -> None:
     jsonschema.validate(value, {**schema, "components": document["components"]})
+
+
+def test_it_is_the_one_that_was_agreed(document: dict[str, Any]) -> None:
+    changed = "the API has changed: is it meant to, and told in CHANGELOG.md? Then: make openapi"
+    assert COMMITTED.read_text(encoding="utf-8") == written(document), changed
+
+
+def test_it_is_valid(document: dict[str, Any]) -> None:
+    validate_document(document)
+
+
+def test_the_command_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in ([], ["--output", str(tmp_path / "openapi.json")]):
+        assert cli.main(["openapi", *arguments], more=COMMANDS) == 0
+    assert capsys.readouterr().out == (tmp_path / "openapi.json").read_text() == COMMITTED.read_text()
 
 
 def test_operation_ids_are_stable_and_complete(document: dict[str, Any]) -> None:
@@ -66,26 +104,89 @@ def test_operation_ids_are_stable_and_complete(document: dict[str, Any]) -> None
     assert found == OPERATIONS
 
 
-def test_every_operation_is_explained(document: dict[str, Any]) -> None:
-    for path, method in OPERATIONS.values():
-        operation = document["paths"][path][method]
-        assert operation["tags"]
-        assert operation.get("description")
-        assert all(parameter.get("description") for parameter in operation.get("parameters", []))
+def test_every_operation_is_explained(document: dict[str, Any], operation: dict[str, Any]) -> None:
+    assert operation["tags"]
+    assert operation["description"]
+    for parameter in operation["parameters"]:
+        assert resolved(document, parameter)["description"]
 
 
-def test_every_error_is_a_problem(document: dict[str, Any]) -> None:
-    for path, method in OPERATIONS.values():
-        for status, response in document["paths"][path][method]["responses"].items():
-            if int(status) >= 400:
-                schema = response["content"]["application/problem+json"]["schema"]
-                assert schema == {"$ref": "#/components/schemas/Problem"}
+def test_every_error_is_a_problem_with_an_example(
+    document: dict[str, Any], operation: dict[str, Any]
+) -> None:
+    errors = {status: body for status, body in operation["responses"].items() if int(status) >= 400}
+    assert "500" in errors
+    for status, response in errors.items():
+        content = response["content"]["application/problem+json"]
+        assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+        for code, reference in content["examples"].items():
+            example = resolved(document, reference)["value"]
+            validate(document, content["schema"], example)
+            assert (example["status"], example["code"]) == (int(status), code)
     assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_every_operation_shows_what_it_takes_and_gives(
+    document: dict[str, Any], operation: dict[str, Any]
+) -> None:
+    """Files have no example: of them the parameters have."""
+    bodies = [operation["requestBody"]] if "requestBody" in operation else []
+    bodies += [body for status, body in operation["responses"].items() if SUCCESS.fullmatch(status)]
+    for body in bodies:
+        for media_type, content in body.get("content", {}).items():
+            if media_type == "application/json":
+                schema = resolved(document, content["schema"])
+                validate(document, schema, schema["example"])
+            elif media_type.startswith("text/"):
+                assert content["example"]
+    for parameter in operation["parameters"]:
+        found = resolved(document, parameter)
+        if found.get("required"):
+            schema = found["schema"]
+            assert schema.get("examples") or schema.get("enum"), found["name"]
+            for example in schema.get("examples", ()):
+                validate(document, schema, example)
+
+
+def test_links_lead_to_operations(document: dict[str, Any]) -> None:
+    count = 0
+    for path, method in OPERATIONS.values():
+        for response in document["paths"][path][method]["responses"].values():
+            for link in response.get("links", {}).values():
+                target_path, target_method = OPERATIONS[link["operationId"]]
+                target = document["paths"][target_path][target_method]
+                known = {resolved(document, parameter)["name"] for parameter in target["parameters"]}
+                assert set(link.get("parameters", {})) <= known
+                count += 1
+    assert count > 20
+
+
+def test_every_problem_is_of_a_known_kind() -> None:
+    """Those that are raised by status and code; others are made from errors of the core."""
+    known = {(kind.status, kind.code) for kind in problems.KINDS}
+    raised = {
+        (int(status), code)
+        for path in (COMMITTED.parents[1] / "service").rglob("*.py")
+        for status, code in re.findall(r'[(,] ?(\d{3}), "([a-z_]+)"', path.read_text())
+    }
+    assert len(raised) > 20
+    assert raised - {(499, "client_closed_request")} <= known
+
+
+def test_every_kind_of_problem_is_in_the_docs() -> None:
+    text = (COMMITTED.parent / "service.md").read_text()
+    table = {
+        (int(status), code)
+        for status, codes in re.findall(r"^\| (\d{3}) \| (`[^|]+) \|", text, re.MULTILINE)
+        for code in re.findall(r"`(\w+)`", codes)
+    }
+    of_no_operation = {(405, "method_not_allowed")}
+    assert table == {(kind.status, kind.code) for kind in problems.KINDS} | of_no_operation
 
 
 def test_uploads_and_answers_are_binary(document: dict[str, Any]) -> None:
     operation = document["paths"]["/denoise"]["post"]
-    form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+    form = resolved(document, operation["requestBody"]["content"]["multipart/form-data"]["schema"])
     assert form["properties"]["file"]["format"] == "binary"
     assert form["required"] == ["file"]
     assert set(MEDIA_TYPES.values()) < set(operation["requestBody"]["content"])
@@ -94,9 +195,8 @@ def test_uploads_and_answers_are_binary(document: dict[str, Any]) -> None:
     reports = {"multipart/form-data", "application/json"}
     assert set(answers) == {"application/octet-stream", *MEDIA_TYPES.values(), *reports}
     assert answers["application/json"]["schema"] == {"$ref": "#/components/schemas/DenoiseReport"}
-    assert {"N2N-Model", "N2N-Weights-SHA256", "N2N-Noise-Level", "Server-Timing"} == set(
-        operation["responses"]["200"]["headers"]
-    )
+    own = {"N2N-Model", "N2N-Weights-SHA256", "N2N-Noise-Level", "Server-Timing", "X-Request-ID"}
+    assert set(operation["responses"]["200"]["headers"]) == own
 
 
 @pytest.mark.anyio
@@ -111,17 +211,9 @@ async def test_a_report_fits_its_schema(client: httpx.AsyncClient, document: dic
 
 def test_references_resolve(document: dict[str, Any]) -> None:
     found = set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(document)))
-    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    known = {f"#/components/{kind}/{name}" for kind, all in document["components"].items() for name in all}
     assert "#/components/schemas/Problem" in found
-    assert found <= known
-
-
-def test_examples_fit_their_schemas(document: dict[str, Any]) -> None:
-    schemas = document["components"]["schemas"]
-    assert "example" in schemas["Problem"]
-    for schema in schemas.values():
-        if "example" in schema:
-            validate(document, schema, schema["example"])
+    assert found == known
 
 
 @pytest.mark.anyio

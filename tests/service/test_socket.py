@@ -17,7 +17,7 @@ import pytest
 
 from n2n_core import cli
 from n2n_core.client import Client
-from service.cli import MORE
+from service.cli import COMMANDS
 from service.main import is_loopback, listen
 from tests.pictures import drawn, file, opened
 from tests.service import problems
@@ -269,7 +269,7 @@ def test_the_option_says_what_the_setting_does(monkeypatch: pytest.MonkeyPatch) 
     seen: list[object] = []
     monkeypatch.setattr("service.main.run", lambda *arguments: seen.append(arguments))
     for more in ([], ["--insecure"]):
-        assert cli.main(["serve", *more], MORE) == 0
+        assert cli.main(["serve", *more], COMMANDS) == 0
     assert seen == [("127.0.0.1", 8000, False), ("127.0.0.1", 8000, True)]
 
 

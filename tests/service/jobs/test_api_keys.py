@@ -10,7 +10,7 @@ from n2n_core import cli
 from n2n_core.errors import ConfigError
 from service.access.keyring import Keyring
 from service.access.keys import ApiKeys, fingerprint
-from service.cli import MORE
+from service.cli import COMMANDS
 from service.jobs.database import Database
 from service.jobs.schema import api_keys
 
@@ -77,7 +77,7 @@ def test_a_ring_finds_each_key_and_nothing_else(keys: ApiKeys) -> None:
 
 
 def run(*arguments: str) -> int:
-    return cli.main(["keys", *arguments], MORE)
+    return cli.main(["keys", *arguments], COMMANDS)
 
 
 @pytest.fixture

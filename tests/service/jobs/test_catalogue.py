@@ -240,8 +240,9 @@ BAD: dict[str, Callable[[Path], Path]] = {
     "does not run on a colour picture": lambda path: write(
         path, architecture=AutoEncoder((4, 1), skip=False)
     ),
-    "a size of 1000000000, its tensors have 8 at most": lambda path: claiming(path, hidden=10**9),
+    r"the architecture has \d{10} values, the file \d+\)": lambda path: claiming(path, hidden=2**14),
     "do not fit their architecture": lambda path: claiming(path, hidden=3),
+    "sizes=.1000000000, 1000000000, 2, 2": lambda path: claiming(path, hidden=10**9),
     "unknown architecture 'virus'": lambda path: claiming(path, family="virus"),
 }
 
