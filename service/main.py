@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import signal
 import socket
 from math import ceil
 from types import FrameType
@@ -43,7 +44,12 @@ class Server(uvicorn.Server):
         """Take on nothing more; what was taken on is finished."""
         app: Any = self.config.app
         app.state.n2n.worker.scheduler.drain()
-        super().handle_exit(sig, frame)
+        if (
+            sig == signal.SIGTERM
+        ):  # uvicorn would raise it anew at the end, and the status would tell of a fault
+            self.should_exit = True
+        else:
+            super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the app, then listen."""
