@@ -26,6 +26,7 @@ from service.jobs.datasets import DatasetStore
 from service.jobs.folders import DataFolder
 from service.jobs.idempotency import IdempotencyKeys
 from service.jobs.intake import can_serve
+from service.jobs.orphans import sweep
 from service.jobs.runner import Supervisor
 from service.jobs.store import JobStore
 from service.middleware import BodyLimit, Head, Observe, RequestId
@@ -125,6 +126,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 def _open(state: State) -> None:
     state.jobs.database.migrate()
     state.folder.make()
+    sweep(state.folder, state.datasets, state.catalogue)
     state.registry.open()
     state.aside.rest()  # what it was started for is over
     if state.settings.train_concurrency:
