@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
@@ -32,10 +33,11 @@ class Service:
     Args:
         folder: that of all starts, so what one leaves behind the next one finds.
         settings: in lower case, without ``N2N_``.
+        log: gets what it prints; a file in ``folder`` if not given.
     """
 
-    def __init__(self, folder: Path, **settings: object) -> None:
-        self.data, self.temporary, self.log = folder / "data", folder / "tmp", folder / "log.txt"
+    def __init__(self, folder: Path, settings: Mapping[str, object], log: Path | None = None) -> None:
+        self.data, self.temporary, self.log = folder / "data", folder / "tmp", log or folder / "log.txt"
         for path in (self.data, self.temporary):
             path.mkdir(parents=True, exist_ok=True)
         own = {"device": "cpu", "data": self.data, **settings}

@@ -28,7 +28,7 @@ from benchmarks.soak.verdict import FIGURES, not_flat, slope
 EVERY_SECONDS = 1.0
 PATIENCE_SECONDS = 30
 SHOWN = 20
-SETTINGS = {"max_bytes": 4_000_000, "train_heartbeat": 1, "train_threads": 1, "log_format": "text"}
+SETTINGS = {"max_bytes": 4_000_000, "train_heartbeat": 1, "train_threads": 1}
 COLUMNS = {"": 25, "after warm-up": 14, "most": 12, "end": 12, "per 10,000 requests": 20}
 
 
@@ -138,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Soak, and tell; the exit status."""
     options = parse(arguments)
     warm_up = options.warm_up or max(options.requests // 10, 1)
-    with tempfile.TemporaryDirectory() as folder, Service(Path(folder), **SETTINGS) as service:
+    with tempfile.TemporaryDirectory() as folder, Service(Path(folder), SETTINGS) as service:
         outcome = asyncio.run(soak(service, options.requests, warm_up, options.clients, options.rest))
         failures = outcome.failures
         show(outcome)

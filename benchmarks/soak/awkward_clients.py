@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from random import Random
 from urllib.parse import urlsplit
 
@@ -33,18 +34,45 @@ async def dawdle(url: str, good: Good) -> bytes:
         WrongError: it is no good one.
     """
     reader, writer = await _connect(url)
-    try:
-        message = _head(good, len(good.body), close=True) + good.body
-        for piece in range(PIECES):
-            writer.write(message[piece * len(message) // PIECES : (piece + 1) * len(message) // PIECES])
-            await writer.drain()
-            await asyncio.sleep(PAUSE_SECONDS)
-        head, _, body = (await reader.read(-1)).partition(b"\r\n\r\n")
-    finally:
-        writer.close()
-    if not head.startswith(b"HTTP/1.1 200"):
-        raise WrongError(f"a slow client: {head[:80]!r} {body[:200]!r}")
-    return body
+    message = _head(good, len(good.body), "Connection: close") + good.body
+    for piece in range(PIECES):
+        writer.write(message[piece * len(message) // PIECES : (piece + 1) * len(message) // PIECES])
+        await writer.drain()
+        await asyncio.sleep(PAUSE_SECONDS)
+    return await _answer(reader, writer)
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """A request whose header was looked at, and whose body the service waits for."""
+
+    good: Good
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def finish(self) -> bytes:
+        """Send the body; the answer's.
+
+        Raises:
+            WrongError: it is no good one.
+        """
+        self.writer.write(self.good.body)
+        await self.writer.drain()
+        return await _answer(self.reader, self.writer)
+
+
+async def admitted(url: str, good: Good) -> Admitted:
+    """Ask whether to go on (``Expect: 100-continue``), and wait for the word.
+
+    Raises:
+        WrongError: there is another one.
+    """
+    reader, writer = await _connect(url)
+    writer.write(_head(good, len(good.body), "Connection: close", "Expect: 100-continue"))
+    head = await reader.readuntil(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 100"):
+        raise WrongError(f"{good.name}: {head!r}, expected 100")
+    return Admitted(good, reader, writer)
 
 
 async def announce_too_much(url: str) -> None:
@@ -72,7 +100,17 @@ async def _connect(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter
     return await asyncio.open_connection(parts.hostname, parts.port)
 
 
-def _head(good: Good, length: int, close: bool = False) -> bytes:
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    """The body of an answer after which the connection ends."""
+    try:
+        head, _, body = (await reader.read(-1)).partition(b"\r\n\r\n")
+    finally:
+        writer.close()
+    if not head.startswith(b"HTTP/1.1 200"):
+        raise WrongError(f"got {head[:80]!r} {body[:300]!r}, expected 200")
+    return body
+
+
+def _head(good: Good, length: int, *more: str) -> bytes:
     lines = [f"POST {good.path} HTTP/1.1", "Host: n2n", f"Content-Type: {good.media_type}"]
-    lines += [f"Content-Length: {length}", *(["Connection: close"] if close else []), "", ""]
-    return "\r\n".join(lines).encode()
+    return "\r\n".join([*lines, f"Content-Length: {length}", *more, "", ""]).encode()

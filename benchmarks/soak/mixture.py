@@ -45,7 +45,7 @@ class Mixture:
         self.sent: Counter[str] = Counter()
         self.rounded = 0
         self.wrong: list[str] = []
-        self.good = [request for request in good_requests() for _ in range(1)]
+        self.good = good_requests()
         self.bad, self.model = bad_requests(), things.small_model()
         self.dataset = things.scenes(3, 24, name="small")
         self.expected: dict[str, Content] = {}
