@@ -15,6 +15,10 @@ from service import logs
 from service.app import create_app
 from service.settings import read_settings
 
+KEEP_ALIVE_SECONDS = 15
+"""Until a connection without requests is closed: longer than clients keep one (httpx: 5 s), for what is
+sent on it as it is closed gets no answer."""
+
 log = logging.getLogger("n2n.service")
 
 
@@ -32,6 +36,7 @@ def run(host: str, port: int) -> None:
             app,
             log_config=logs.configuration(settings.log_format),
             access_log=False,  # ours has the request's id
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=ceil(settings.grace),
         )
         Server(config).run(sockets=[listener])

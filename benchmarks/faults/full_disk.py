@@ -17,7 +17,7 @@ from benchmarks.faults.kills import unfinished
 from benchmarks.faults.load import Load, denoises
 from benchmarks.faults.tally import Tally
 from benchmarks.reliability.answers import drawn, form
-from benchmarks.reliability.service import Service
+from benchmarks.reliability.service import Service, connect
 from benchmarks.soak import things
 
 MIB = 64
@@ -49,7 +49,7 @@ async def full_disks(service: Service, times: int, seed: int = 0) -> Tally:
     load = Load(tally, seed)
     load.refused = is_storage
     await load.learn(service.url)
-    async with _client(service.url) as client:
+    async with connect(service.url) as client:
         job = await jobs.begin(client)
         for turn in range(times):
             async with load.running(service.url):
@@ -92,7 +92,7 @@ async def _ask_to_write(client: httpx.AsyncClient, tally: Tally) -> None:
     ]
     for path, content, media_type, status in writes:
         try:
-            async with _client(str(client.base_url)) as own:
+            async with connect(str(client.base_url)) as own:
                 answer = await own.post(path, content=content, headers={"Content-Type": media_type})
             promised = answer.status_code == status or is_storage(answer)
             tally.check(WRITES, promised, f"{path}: {answer.status_code} {answer.text[:300]}")
@@ -124,7 +124,3 @@ async def _recovers(service: Service, client: httpx.AsyncClient, load: Load, job
 def is_storage(answer: httpx.Response) -> bool:
     """Whether it is the problem that nothing can be written."""
     return answer.status_code == 507 and answer.json()["code"] == "storage"
-
-
-def _client(url: str) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=url, timeout=60)

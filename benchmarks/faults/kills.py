@@ -14,7 +14,7 @@ from benchmarks.faults import jobs
 from benchmarks.faults.load import UPLOADED, Load, denoises
 from benchmarks.faults.tally import Tally
 from benchmarks.reliability.answers import WrongError
-from benchmarks.reliability.service import ASIDE, DEVICE, SERVICE, Service
+from benchmarks.reliability.service import ASIDE, DEVICE, SERVICE, Service, connect
 from benchmarks.soak import things
 from service.jobs.folders import DELETING, OLD_SECONDS
 
@@ -35,7 +35,7 @@ async def kills(service: Service, times: int, *, all_of_it: bool, seed: int = 0)
     tally, random = Tally(f"kill -9 of {what}"), Random(seed)
     load = Load(tally, seed)
     await load.learn(service.url)
-    async with _client(service) as client:
+    async with connect(service.url) as client:
         job = await jobs.begin(client)
     for _ in range(times):
         async with load.running(service.url):
@@ -43,10 +43,10 @@ async def kills(service: Service, times: int, *, all_of_it: bool, seed: int = 0)
             await asyncio.to_thread(_kill, service, tally, all_of_it)
         _let_time_pass(service)
         await asyncio.to_thread(service.start)
-        async with _client(service) as client:
+        async with connect(service.url) as client:
             await _look(service, client, load, tally)
             await jobs.goes_on(client, job, tally)
-    async with _client(service) as client:
+    async with connect(service.url) as client:
         await jobs.end(client, job, tally)
     tally.check(FILES, not (left := unfinished(service)), f"left: {left}")
     return tally
@@ -155,7 +155,3 @@ def unfinished(service: Service) -> list[str]:
     """What writers that were interrupted have left behind."""
     found = [*service.data.rglob(".*.tmp"), *service.data.rglob(f"{DELETING}*"), *service.temporary.iterdir()]
     return [str(path.relative_to(service.data.parent)) for path in found]
-
-
-def _client(service: Service) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=service.url, timeout=60)

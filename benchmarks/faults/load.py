@@ -12,6 +12,7 @@ import httpx
 
 from benchmarks.faults.tally import Tally
 from benchmarks.reliability.answers import Content, WrongError, check_same, good_requests
+from benchmarks.reliability.service import connect
 from benchmarks.soak import things
 
 DENOISING, UPLOADING = 6, 2
@@ -43,7 +44,7 @@ class Load:
 
     async def learn(self, url: str) -> None:
         """Ask every good request once, while nothing is wrong."""
-        async with _client(url) as client:
+        async with connect(url) as client:
             for request in self.good:
                 self.expected[request.name] = await request.ask(client)
 
@@ -66,7 +67,7 @@ class Load:
     async def _repeat(
         self, url: str, act: Callable[[httpx.AsyncClient], object], stop: asyncio.Event
     ) -> None:
-        async with _client(url) as client:
+        async with connect(url) as client:
             while not stop.is_set():
                 try:
                     await act(client)  # type: ignore[misc]
@@ -118,10 +119,6 @@ async def denoises(load: Load, url: str) -> None:
     Raises:
         WrongError: an answer is not what it was.
     """
-    async with _client(url) as client:
+    async with connect(url) as client:
         for request in load.good:
             check_same(request.name, await request.ask(client), load.expected[request.name])
-
-
-def _client(url: str) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=url, timeout=TIMEOUT_SECONDS)

@@ -14,7 +14,7 @@ import httpx
 from benchmarks.faults.load import Load
 from benchmarks.faults.tally import Tally
 from benchmarks.reliability.answers import Good, WrongError, check_same, picture
-from benchmarks.reliability.service import SERVICE, TRAINER, Service
+from benchmarks.reliability.service import SERVICE, TRAINER, Service, connect
 from benchmarks.soak import awkward_clients
 
 IN_FLIGHT = 8
@@ -25,15 +25,18 @@ ANSWERED, REFUSED = "requests taken on before, each answered", "requests after i
 ENDED = "ends in time with status 0"
 
 
-async def terminations(service: Service, times: int, grace: float, seed: int = 0) -> Tally:
+async def terminations(
+    service: Service, times: int, grace: float, *, stalls: bool = True, seed: int = 0
+) -> Tally:
     """Send SIGTERM to a service at work, and start it again, ``times`` times.
 
-    The last time a client has stopped amid its upload: it is not waited for beyond ``grace``.
+    Args:
+        stalls: the last time a client has stopped amid its upload, who is not waited for beyond ``grace``.
     """
     tally, load, random = Tally("SIGTERM"), Load(Tally(""), seed), Random(seed)
     await load.learn(service.url)
     for turn in range(times):
-        stalled = await _stalled(service.url) if turn == times - 1 else None
+        stalled = await _stalled(service.url) if stalls and turn == times - 1 else None
         await _terminate(service, load, tally, random, grace)
         if stalled:
             stalled.close()
@@ -77,7 +80,7 @@ async def _ask_later(url: str, request: Good, tally: Tally, ending: asyncio.Task
     """Ask until the service has ended: no connection, or the problem ``stopping``."""
     while not ending.done():
         try:
-            async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+            async with connect(url) as client:
                 await request.ask(client)
         except httpx.TransportError:
             good = True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -64,9 +63,9 @@ def sample(service: Service, requests: int) -> Sample:
     roles: dict[str, Use] = defaultdict(Use)
     for pid, role in service.processes().items():
         roles[role] += use(pid)
-    unfinished = service.data.rglob(TEMPORARY)
-    temporary = _files([*unfinished, *service.temporary.rglob("*")])
-    return Sample(requests, dict(roles), temporary, _files(service.data.rglob("*")))
+    data, temporary = _files(service.data), _files(service.temporary)
+    unfinished = {path: size for path, size in data.items() if path.match(TEMPORARY)}
+    return Sample(requests, dict(roles), _sum(unfinished | temporary), _sum(data))
 
 
 def use(pid: int) -> Use:
@@ -80,12 +79,18 @@ def use(pid: int) -> Use:
         return Use()
 
 
-def _files(paths: Iterator[Path] | list[Path]) -> Files:
-    """How many there are, and their bytes; some may go meanwhile."""
-    sizes = []
-    for path in paths:
-        try:
-            sizes.append(path.lstat().st_size if not path.is_dir() else 0)
-        except FileNotFoundError:
-            continue
-    return Files(len(sizes), sum(sizes))
+def _files(folder: Path) -> dict[Path, int]:
+    """All that is in a folder, and the bytes of each; some may go meanwhile."""
+    sizes: dict[Path, int] = {}
+    for root, folders, files in os.walk(folder):
+        sizes |= {Path(root, name): 0 for name in folders}
+        for path in (Path(root, name) for name in files):
+            try:
+                sizes[path] = path.lstat().st_size
+            except FileNotFoundError:
+                continue
+    return sizes
+
+
+def _sum(sizes: dict[Path, int]) -> Files:
+    return Files(len(sizes), sum(sizes.values()))

@@ -13,6 +13,8 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import Self
 
+import httpx
+
 from benchmarks.serving.procfs import PROC
 from benchmarks.serving.servers import ROOT
 
@@ -131,6 +133,11 @@ class Service:
         with self.log.open("rb") as log:
             log.seek(begin)
             return log.read()
+
+
+def connect(url: str) -> httpx.AsyncClient:
+    """A client, which may wait long for an answer, as a machine that is busy gives it."""
+    return httpx.AsyncClient(base_url=url, timeout=120)
 
 
 def _role(command: bytes) -> str:

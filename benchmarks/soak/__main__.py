@@ -50,8 +50,19 @@ class Outcome:
         return [*self.mixture.wrong, *self.mixture.service.faults(), *broken]
 
 
-async def soak(service: Service, requests: int, warm_up: int, clients: int, rest: float) -> Outcome:
-    """Send ``warm_up`` requests, then ``requests`` more beside a training job; rest after each."""
+async def soak(
+    service: Service,
+    requests: int,
+    warm_up: int,
+    clients: int,
+    rest: float,
+    patience: float = PATIENCE_SECONDS,
+) -> Outcome:
+    """Send ``warm_up`` requests, then ``requests`` more, beside a training job each; rest after each.
+
+    Args:
+        patience: seconds in which what is not flat may become so: pools let go of threads one by one.
+    """
     mixture = Mixture(service, clients)
     await mixture.learn()
     warm = await _watched(service, mixture, warm_up)
@@ -59,7 +70,7 @@ async def soak(service: Service, requests: int, warm_up: int, clients: int, rest
     began = perf_counter()
     loaded = await _watched(service, mixture, requests)
     seconds = perf_counter() - began
-    end, deadline = await _rested(service, mixture, rest), perf_counter() + PATIENCE_SECONDS
+    end, deadline = await _rested(service, mixture, rest), perf_counter() + patience
     while not_flat(warm, start, end) and perf_counter() < deadline:
         end = await _rested(service, mixture, EVERY_SECONDS)
     return Outcome(warm, loaded, start, end, mixture, seconds)

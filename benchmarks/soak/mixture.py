@@ -12,7 +12,7 @@ from random import Random
 import httpx
 
 from benchmarks.reliability.answers import Content, Good, WrongError, check_same, good_requests, picture
-from benchmarks.reliability.service import Service
+from benchmarks.reliability.service import Service, connect
 from benchmarks.soak import awkward_clients, things
 from benchmarks.soak.bad import bad_requests
 
@@ -27,8 +27,6 @@ SHARES = {
     "model": 2,
 }
 """Of 1,000 requests, by kind."""
-
-TIMEOUT_SECONDS = 120
 
 
 class Mixture:
@@ -63,7 +61,7 @@ class Mixture:
 
     def client(self) -> httpx.AsyncClient:
         """One connection to the service."""
-        return httpx.AsyncClient(base_url=self.service.url, timeout=TIMEOUT_SECONDS)
+        return connect(self.service.url)
 
     async def learn(self) -> None:
         """Ask every good request once, alone: what later answers must be."""
