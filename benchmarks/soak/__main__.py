@@ -65,7 +65,7 @@ async def soak(
     """
     mixture = Mixture(service, clients)
     await mixture.learn()
-    warm = await _watched(service, mixture, warm_up)
+    warm = await _watched(service, mixture, warm_up) if warm_up else []
     start = await _rested(service, mixture, rest)
     began = perf_counter()
     loaded = await _watched(service, mixture, requests)
@@ -148,7 +148,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Soak, and tell; the exit status."""
     options = parse(arguments)
-    warm_up = options.warm_up or max(options.requests // 10, 1)
+    warm_up = options.requests // 10 if options.warm_up is None else options.warm_up
     with tempfile.TemporaryDirectory() as folder, Service(Path(folder), SETTINGS) as service:
         outcome = asyncio.run(soak(service, options.requests, warm_up, options.clients, options.rest))
         failures = outcome.failures
