@@ -33,6 +33,7 @@ from service.jobs.datasets import DatasetStore
 from service.jobs.folders import DataFolder
 from service.jobs.idempotency import IdempotencyKeys
 from service.jobs.intake import can_serve
+from service.jobs.orphans import sweep
 from service.jobs.runner import Supervisor
 from service.jobs.store import JobStore
 from service.middleware import Head, Observe, RequestId
@@ -143,6 +144,7 @@ def _open(state: State) -> None:
     state.jobs.database.migrate()
     state.keyring.look()
     state.folder.make()
+    sweep(state.folder, state.datasets, state.catalogue)
     state.registry.open()
     state.aside.rest()  # what it was started for is over
     if state.settings.train_concurrency:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import select
 import socket
 import subprocess
 import sys
@@ -150,8 +151,17 @@ def _answer(function: Callable[..., Any], arguments: tuple[Any, ...], options: d
         return answer
 
 
+def _end_with(descriptor: int) -> None:
+    """End this process when the other end of the line is gone, amid work too: nobody waits for it."""
+    line = select.poll()
+    line.register(descriptor, 0)  # tells of hang-ups, whatever it is asked for
+    line.poll()
+    os._exit(0)
+
+
 def main(descriptor: int, memory: int) -> None:
     """Answer calls until the service hangs up."""
+    threading.Thread(target=_end_with, args=(descriptor,), daemon=True).start()
     os.nice(NICE)
     libtiff.silence()
     if memory:

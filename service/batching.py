@@ -230,7 +230,7 @@ class Scheduler:
     def __init__(self, devices: int, max_pixels: int, observer: Observer | None = None) -> None:
         self.devices = [Device(observer or Silent()) for _ in range(devices)]
         self.max_pixels = max_pixels
-        self.draining = False
+        self.draining = self._closed = False
         self._held = 0
 
     @property
@@ -250,7 +250,7 @@ class Scheduler:
     def check_room(self) -> None:
         """Raise ``RefusedError`` if no picture at all would be taken on now."""
         if self.draining:
-            raise RefusedError("stopping", "the service is stopping, expected another one", 1)
+            raise _stopping()
         if self.pixels >= self.max_pixels:
             detail = f"{self.pixels} pixels wait, expected fewer than {self.max_pixels}"
             raise RefusedError("overloaded", detail, self._relief())
@@ -284,8 +284,8 @@ class Scheduler:
 
     def _check_fits(self, own: int) -> None:
         """Raise ``RefusedError`` if ``own`` more pixels are too many; when nothing waits, they never are."""
-        if self.draining:
-            self.check_room()
+        if self._closed:
+            raise _stopping()
         waiting = self.pixels
         if waiting and waiting + own > self.max_pixels:
             detail = f"{waiting} pixels wait, expected at most {self.max_pixels} with this picture's {own}"
@@ -308,14 +308,18 @@ class Scheduler:
         return max(1.0, min(device.seconds for device in self.devices) / 2)
 
     def drain(self) -> None:
-        """Take on nothing more; what was taken on is finished."""
+        """Admit no requests; pictures of those that were admitted are taken on still, and finished."""
         self.draining = True
 
     async def close(self) -> None:
         """Take on nothing more, and finish what was taken on."""
-        self.drain()
+        self.draining = self._closed = True
         for device in self.devices:
             await device.finish()
+
+
+def _stopping() -> RefusedError:
+    return RefusedError("stopping", "the service is stopping, expected another one", 1)
 
 
 def _is_cheap(job: Job) -> bool:

@@ -127,13 +127,20 @@ class DeviceProcess:
         return outbox.copy()
 
     def ask(self, call: str, *arguments: Any) -> Any:
-        """The answer to a call of ``device_server.Server``'s, on the line that is not for batches."""
+        """The answer to a call of ``device_server.Server``'s, on the line that is not for batches; asked
+        once more, if the process dies of whatever."""
         with self._control:
-            child = self._started()
             try:
-                return child.ask((call, *arguments))
-            except (EOFError, OSError) as error:
-                raise self._died(child) from error
+                return self._ask(call, *arguments)
+            except DeviceDiedError:
+                return self._ask(call, *arguments)
+
+    def _ask(self, call: str, *arguments: Any) -> Any:
+        child = self._started()
+        try:
+            return child.ask((call, *arguments))
+        except (EOFError, OSError) as error:
+            raise self._died(child) from error
 
     def resident_bytes(self) -> int:
         """Memory that the process holds; 0 while it does not run, or where this cannot be told."""

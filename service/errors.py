@@ -1,6 +1,8 @@
 """Errors to HTTP: every one as RFC 9457 problem details, translated here and nowhere else."""
 
+import errno
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
 from itertools import islice
@@ -10,6 +12,7 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
@@ -60,6 +63,10 @@ CORE_ERRORS: dict[type[N2NError], tuple[int, str]] = {
     StorageError: (507, "storage"),
 }
 
+DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+SQLITE_FAULTS = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
+"""What is no fault of ours: the disk is full, or must not be written."""
+
 Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
 
 log = logging.getLogger("n2n.service")
@@ -101,6 +108,8 @@ def _handlers() -> dict[type[Exception], Handler]:
         RequestValidationError: _validation,
         HTTPException: _http,
         ClientDisconnect: _disconnect,
+        OSError: _system,
+        OperationalError: _database,
         Exception: _unexpected,
     }
 
@@ -207,6 +216,21 @@ def _allowed(request: Request) -> list[str]:
 
 async def _disconnect(request: Request, error: Exception) -> JSONResponse:
     return problem(request, CLIENT_CLOSED_REQUEST, "client_closed_request", "the client hung up")
+
+
+async def _system(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, OSError)
+    if error.errno not in DISK_FAULTS:
+        return await _unexpected(request, error)
+    return problem(request, 507, "storage", f"what was sent cannot be written ({error.strerror})")
+
+
+async def _database(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, OperationalError)
+    code = getattr(error.orig, "sqlite_errorcode", 0)
+    if code & 0xFF not in SQLITE_FAULTS:  # the rest of it tells more of the same
+        return await _unexpected(request, error)
+    return problem(request, 507, "storage", f"the database cannot be written ({error.orig})")
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import signal
 import socket
 from ipaddress import ip_address
 from math import ceil
@@ -17,6 +18,10 @@ from service.access.keyring import Keyring
 from service.app import create_app
 from service.connection import Connection
 from service.settings import read_settings
+
+KEEP_ALIVE_SECONDS = 15
+"""Until a connection without requests is closed: longer than clients keep one (httpx: 5 s), for what is
+sent on it as it is closed gets no answer."""
 
 log = logging.getLogger("n2n.service")
 
@@ -44,6 +49,7 @@ def run(host: str, port: int, insecure: bool = False) -> None:
             ws="none",
             log_config=logs.configuration(settings.log_format),
             access_log=False,  # ours has the request's id
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=ceil(settings.grace),
         )
         Server(config).run(sockets=[listener])
@@ -76,7 +82,12 @@ class Server(uvicorn.Server):
         """Take on nothing more; what was taken on is finished."""
         app: Any = self.config.app
         app.state.n2n.worker.scheduler.drain()
-        super().handle_exit(sig, frame)
+        if (
+            sig == signal.SIGTERM
+        ):  # uvicorn would raise it anew at the end, and the status would tell of a fault
+            self.should_exit = True
+        else:
+            super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the app, then listen."""

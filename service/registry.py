@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from n2n_core import weights
 from n2n_core.errors import ConfigError, N2NError, UnknownModelError
 from n2n_core.weights import Entry
-from service.device_process import DeviceProcess, RemoteDenoiser
+from service.device_process import DeviceDiedError, DeviceProcess, RemoteDenoiser
 from service.jobs.catalogue import Catalogue, Version
 from service.jobs.intake import DEFAULT
 
@@ -81,7 +81,7 @@ class Registry:
         with self._updating:
             try:
                 self._follow()
-            except (N2NError, SQLAlchemyError) as error:
+            except (N2NError, SQLAlchemyError, DeviceDiedError) as error:
                 log.error("the models stay as they are: %s", error)
 
     def open(self) -> None:

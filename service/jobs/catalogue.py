@@ -106,7 +106,7 @@ class Catalogue:
             weights.verify(entry)
             kept = keep(entry.path, self.folder, self.check)
             with self.database.write() as connection:
-                _count(connection)
+                hold(connection)
                 shipped = versions.c.name == entry.id, versions.c.source == "shipped"
                 own = list(_select(connection, *shipped))
                 if own and own[-1].sha256 == kept.sha256:
@@ -118,7 +118,7 @@ class Catalogue:
     def promote(self, reference: str) -> Version:
         """Let the bare name stand for the version ``name@2``."""
         with self.database.write() as connection:
-            _count(connection)
+            hold(connection)
             return _promote(connection, _resolve(connection, reference))
 
     def roll_back(self, name: str) -> Version:
@@ -128,7 +128,7 @@ class Catalogue:
             ConflictError: there is none, or it was deleted.
         """
         with self.database.write() as connection:
-            _count(connection)
+            hold(connection)
             current = _resolve(connection, name)
             previous = select(models.c.previous).where(models.c.name == current.name)
             number = connection.execute(previous).scalar_one()
@@ -144,7 +144,7 @@ class Catalogue:
                 there are others.
         """
         with self.database.write() as connection:
-            _count(connection)
+            hold(connection)
             one = _resolve(connection, reference)
             whole = "@" not in reference
             every = list(_select(connection, versions.c.name == one.name))
@@ -157,7 +157,7 @@ class Catalogue:
             else:
                 _delete_one(connection, one)
         with self.database.write() as connection:  # once the rows are gone for certain
-            _count(connection)
+            hold(connection)
             hashes = {version.sha256 for version in doomed}
             used = select(versions.c.sha256).where(versions.c.sha256.in_(hashes))
             for sha256 in hashes - set(connection.execute(used).scalars()):
@@ -178,7 +178,7 @@ def add_version(
 
     An empty ``task`` is that of the promoted version.
     """
-    _count(connection)
+    hold(connection)
     if not kept.path.exists():  # from here on nobody deletes it
         raise WeightsError(f"{kept.path.name}: was deleted meanwhile, with another version: try again")
     row = connection.execute(select(models).where(models.c.name == name)).one_or_none()
@@ -199,7 +199,7 @@ def add_version(
     return _promote(connection, version) if promote else version
 
 
-def _count(connection: Connection) -> None:
+def hold(connection: Connection) -> None:
     """Change the stamp. It holds the counter's row, so one transaction at a time is past this point."""
     counted = update(counters).where(_COUNTER).values(value=counters.c.value + 1)
     connection.execute(counted)

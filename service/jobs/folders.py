@@ -82,7 +82,7 @@ def in_use(folder: Path) -> Iterator[None]:
         yield
 
 
-def _is_left(path: Path, age: float) -> bool:
+def is_left(path: Path, age: float = OLD_SECONDS) -> bool:
     """Whether whoever made a temporary folder is gone; of files, and of others, their age tells."""
     if (path / LOCK).exists():
         with (path / LOCK).open("a") as file:
@@ -98,7 +98,7 @@ def remove_temporary(folder: Path, age: float = 0) -> None:
     """Remove unfinished files, and folders, that nobody uses or has written to for ``age`` seconds."""
     for path in folder.glob(TEMPORARY):
         try:
-            if not _is_left(path, age):
+            if not is_left(path, age):
                 continue
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)

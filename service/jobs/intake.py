@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -77,7 +78,10 @@ def keep(source: Path, folder: DataFolder, check: Check = can_serve) -> Kept:
     """
     sha256 = weights.sha256(source)
     target = folder.weights(sha256)
-    if not target.exists():
+    if target.exists():
+        with suppress(OSError):
+            os.utime(target)  # young again, as what may get a row soon: see ``orphans``
+    else:
         with atomic_path(target) as temporary:
             temporary.write_bytes(source.read_bytes())
             if weights.sha256(temporary) != sha256:

@@ -1,6 +1,7 @@
 """Work in a process beside: its results and errors arrive, and it ends when it should."""
 
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -165,3 +166,23 @@ def test_to_close_it_ends_what_it_does(aside: Aside, tmp_path: Path) -> None:
 def test_a_terminals_ctrl_c_does_not_come_to_it(shared: Aside) -> None:
     process = shared.run(os.getpid)
     assert os.getsid(process) == process
+
+
+WORKING = """
+import os, time
+from service.aside import Aside
+aside = Aside()
+print(aside.run(os.getpid), flush=True)
+aside.run(time.sleep, 600)
+"""
+
+
+@linux
+def test_amid_its_work_it_ends_with_the_service() -> None:
+    with subprocess.Popen([sys.executable, "-c", WORKING], stdout=subprocess.PIPE, text=True) as service:
+        assert service.stdout
+        process = int(service.stdout.readline())
+        sleep(0.2)  # it sleeps by now
+        assert not gone(process)
+        service.kill()
+    until(lambda: gone(process) or " Z " in Path(f"/proc/{process}/stat").read_text())

@@ -1,12 +1,17 @@
-"""Which problem each of the core's errors becomes."""
+"""Which problem each of the core's errors becomes, and each of the system's."""
+
+import errno
+import sqlite3
 
 import httpx
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from n2n_core import errors as core
 from service.errors import CORE_ERRORS, title
 from service.jobs import errors as jobs
 from tests.service import problems
+from tests.service.serving import serving
 
 SERVER_FAULTS = {
     core.N2NError, core.ConfigError, core.DataError, core.ArchiveError, core.LimitError,
@@ -55,3 +60,39 @@ async def test_a_wrong_method_is_told_the_right_ones(
     answer = await client.put(path)
     problems.check(answer, 405, "method_not_allowed", f"PUT {path}")
     assert set(answer.headers["allow"].split(", ")) == methods
+
+
+def sqlite_error(*statements: str) -> OperationalError:
+    """What a database of a few pages says."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        for statement in ("CREATE TABLE t (x)", "PRAGMA max_page_count = 2", *statements):
+            connection.execute(statement)
+    except sqlite3.OperationalError as error:
+        return OperationalError(statement, None, error)
+    finally:
+        connection.close()
+    raise AssertionError("it has said nothing")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("error", "status", "code", "part"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), 507, "storage", "No space left on device"),
+        (OSError(errno.EROFS, "Read-only file system"), 507, "storage", "Read-only file system"),
+        (sqlite_error("INSERT INTO t VALUES (zeroblob(100000))"), 507, "storage", "disk is full"),
+        (sqlite_error("SELECT y FROM t"), 500, "internal_error", "log"),
+        (PermissionError(errno.EACCES, "Permission denied"), 500, "internal_error", "log"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+async def test_a_disk_that_is_full_is_no_fault_of_ours(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, code: str, part: str
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise error
+
+    async with serving() as (client, state):
+        monkeypatch.setattr(state.datasets, "page", fail)
+        problems.check(await client.get("/datasets"), status, code, part)

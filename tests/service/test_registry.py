@@ -9,7 +9,7 @@ import pytest
 
 from n2n_core import weights
 from n2n_core.errors import ConfigError
-from service import registry
+from service import device_process, registry
 from service.app import create_app
 from service.jobs.catalogue import Catalogue, Version
 from service.jobs.database import Database
@@ -135,6 +135,20 @@ async def test_a_database_that_is_gone_stops_no_request(
         assert hidden
         assert used(await denoise(client, "torch"))[0] == "torch"
         assert "the models stay as they are" in caplog.text
+
+
+async def test_a_device_that_dies_at_every_start_stops_no_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving() as (client, state):
+        with monkeypatch.context() as patch:
+            patch.setattr(device_process, "SERVER", "service.no_device_server")
+            for device in state.registry.devices:
+                device.close()
+            version = elsewhere(state).upload(saved(tmp_path, 1), "mine")
+            await asyncio.to_thread(state.registry.update)
+            assert "the models stay as they are" in caplog.text
+        assert used(await denoise(client, "mine")) == ("mine", version.sha256)
 
 
 async def test_a_trained_model_can_be_the_default(tmp_path: Path) -> None:

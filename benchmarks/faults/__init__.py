@@ -1,0 +1,1 @@
+"""What happens when the service is killed, told to end, or has no disk left, amid its work."""

@@ -1,0 +1,29 @@
+"""What was tried, how often, and what was lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Tally:
+    """Of one kind of run.
+
+    Attributes:
+        tried: how often what was done or asked.
+        lost: what broke a promise, in words; it must stay empty.
+        notes: what happened that is no loss, by how often.
+    """
+
+    name: str
+    tried: Counter[str] = field(default_factory=Counter)
+    lost: list[str] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)
+    skipped: str | None = None
+
+    def check(self, what: str, good: bool, otherwise: str) -> None:
+        """Count a promise that was looked at, and one that was broken."""
+        self.tried[what] += 1
+        if not good:
+            self.lost.append(f"{what}: {otherwise}")

@@ -1,0 +1,96 @@
+"""What the service and all its processes hold: memory, descriptors, threads, files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from benchmarks.reliability.service import DEVICE, SERVICE, Service
+from benchmarks.serving.procfs import PROC
+from service.jobs.folders import TEMPORARY
+
+LASTING = SERVICE, DEVICE
+"""Processes that live as long as the service; the others end when they have nothing to do."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """Of some processes together: MiB, of which ``pss`` counts shared pages by their share; counts."""
+
+    processes: int = 0
+    rss: float = 0
+    pss: float = 0
+    descriptors: int = 0
+    threads: int = 0
+
+    def __add__(self, other: Use) -> Use:
+        return Use(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(Use)))
+
+
+@dataclass(frozen=True)
+class Files:
+    """Of some folders."""
+
+    count: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    """All of it at one moment, after so many requests."""
+
+    requests: int
+    roles: dict[str, Use]
+    temporary: Files
+    data: Files
+
+    @property
+    def lasting(self) -> Use:
+        """The service's own process and the devices'."""
+        return sum((self.roles[role] for role in LASTING if role in self.roles), Use())
+
+    @property
+    def passing(self) -> Use:
+        """Imports, trainers and the like."""
+        return sum((use for role, use in self.roles.items() if role not in LASTING), Use())
+
+
+def sample(service: Service, requests: int) -> Sample:
+    """Measure now."""
+    roles: dict[str, Use] = defaultdict(Use)
+    for pid, role in service.processes().items():
+        roles[role] += use(pid)
+    data, temporary = _files(service.data), _files(service.temporary)
+    unfinished = {path: size for path, size in data.items() if path.match(TEMPORARY)}
+    return Sample(requests, dict(roles), _sum(unfinished | temporary), _sum(data))
+
+
+def use(pid: int) -> Use:
+    """What one process holds; nothing if it has ended."""
+    try:
+        memory = (PROC / str(pid) / "smaps_rollup").read_text()
+        counts = (len(os.listdir(PROC / str(pid) / name)) for name in ("fd", "task"))  # noqa: PTH208
+        found = dict(re.findall(r"^(Rss|Pss):\s+(\d+) kB$", memory, re.MULTILINE))
+        return Use(1, int(found.get("Rss", 0)) / 1024, int(found.get("Pss", 0)) / 1024, *counts)
+    except (FileNotFoundError, ProcessLookupError):
+        return Use()
+
+
+def _files(folder: Path) -> dict[Path, int]:
+    """All that is in a folder, and the bytes of each; some may go meanwhile."""
+    sizes: dict[Path, int] = {}
+    for root, folders, files in os.walk(folder):
+        sizes |= {Path(root, name): 0 for name in folders}
+        for path in (Path(root, name) for name in files):
+            try:
+                sizes[path] = path.lstat().st_size
+            except FileNotFoundError:
+                continue
+    return sizes
+
+
+def _sum(sizes: dict[Path, int]) -> Files:
+    return Files(len(sizes), sum(sizes.values()))

@@ -1,0 +1,1 @@
+"""Many mixed requests: is every answer right, and does nothing grow?"""
