@@ -71,7 +71,7 @@ def test_the_smallest_window_is_enough(name: str) -> None:
 def test_a_smaller_halo_would_not_do(name: str) -> None:
     network = build(name)
     shape = tiling.geometry(network)
-    short = Geometry(shape.period, shape.halo // 2 // shape.period * shape.period, shape.minimum)
+    short = Geometry(shape.period, shape.halo // 4 // shape.period * shape.period, shape.minimum)
     side = 4 * shape.halo + 48
     images = torch.rand(1, 3, side, side, generator=Generator().manual_seed(1))
     difference = tiled(network, images, short, shape.halo + 24) - whole(network, images, shape)

@@ -143,7 +143,7 @@ async def test_as_onnx_it_computes_the_same(client: httpx.AsyncClient, name: str
     assert f'filename="{name}-1.onnx"' in response.headers["content-disposition"]
     session = onnxruntime.InferenceSession(response.content, providers=["CPUExecutionProvider"])
     network, _, card = weights.load(weights.find(name).path)
-    pictures = torch.rand(3, 3, 36, 52, generator=torch.Generator().manual_seed(1))
+    pictures = torch.rand(3, 3, 40, 56, generator=torch.Generator().manual_seed(1))
     (found,) = session.run(None, {"noisy": pictures.numpy()})
     assert torch.allclose(torch.from_numpy(found), network(pictures).detach(), atol=1e-4)
     metadata = session.get_modelmeta().custom_metadata_map

@@ -103,7 +103,7 @@ def test_the_database_is_in_the_data_folder_unless_it_is_named(tmp_path: Path) -
 
 
 def test_what_cannot_be_served_is_refused_at_the_start(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="'best', expected one of: scratch, torch"):
+    with pytest.raises(ConfigError, match="'best', expected one of: photo, scratch, torch"):
         create_app(Settings(default_model="best"))
     with pytest.raises(ConfigError, match="device is 'abacus'"):
         create_app(Settings(device="abacus"))
