@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: help serve test test-slow lint format openapi audit fuzz bench bench-serving clean
+.PHONY: help serve test test-slow lint format openapi audit fuzz bench bench-serving soak clean
 
 help:
 	@echo "make serve      serve on http://$(HOST):$(PORT) (set HOST, PORT to change)"
@@ -18,6 +18,7 @@ help:
 	@echo "make fuzz       fuzz the readers of files, SECONDS=60 each"
 	@echo "make bench      the benchmarks"
 	@echo "make bench-serving  the service against other servers, under load"
+	@echo "make soak       100,000 mixed requests, then kills, SIGTERM and full disks under load (Linux)"
 	@echo "make clean      remove the virtual environment and caches"
 
 $(VENV)/.base: pyproject.toml constraints.txt
@@ -75,6 +76,10 @@ bench: $(VENV)/.dev
 bench-serving: $(VENV)/.base
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks.serving
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.soak
+	$(BIN)/python -m benchmarks.faults
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

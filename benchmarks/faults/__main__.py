@@ -14,7 +14,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.faults.full_disk import disk, full_disks
@@ -94,6 +93,11 @@ def show(tally: Tally, table: Table) -> None:
         print(f"LOST: {text}")
 
 
+def write(tallies: Sequence[Tally], path: Path) -> None:
+    """All of it as JSON."""
+    path.write_text(json.dumps([vars(tally) for tally in tallies], indent=2))
+
+
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line's options."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=__doc__)
@@ -112,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tallies.append(RUNS[name](options.times or TIMES[name]))
         show(tallies[-1], table)
     if options.json:
-        options.json.write_text(json.dumps([asdict(tally) for tally in tallies], indent=2))
+        write(tallies, options.json)
     lost = sum(len(tally.lost) for tally in tallies)
     print(f"{lost} promises broken" if lost else "nothing was lost")
     return 1 if lost else 0

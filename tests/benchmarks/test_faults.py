@@ -1,6 +1,8 @@
 """The fault runs, each a few times, on the real service."""
 
+import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +13,7 @@ from benchmarks.serving.table import Table
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and mounts disks")
 
 
-def test_a_broken_promise_is_counted_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_promise_is_counted_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tally = Tally("kill")
     tally.check("folders", True, "")
     tally.check("folders", False, "one has no row")
@@ -20,6 +22,9 @@ def test_a_broken_promise_is_counted_and_told(capsys: pytest.CaptureFixture[str]
         "kill   folders       2     1",
         "LOST: folders: one has no row",
     ]
+    command.write([tally], tmp_path / "told.json")
+    told = json.loads((tmp_path / "told.json").read_text())[0]
+    assert (told["tried"], told["lost"]) == ({"folders": 2}, ["folders: one has no row"])
 
 
 @pytest.mark.slow
