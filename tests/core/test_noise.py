@@ -62,7 +62,9 @@ def test_every_registered_noise_is_tested() -> None:
     assert {type(corruption) for corruption in CORRUPTIONS} == set(NOISES.values())
 
 
-@pytest.mark.parametrize(("corruption", "variance"), DOCUMENTED, ids=str)
+@pytest.mark.parametrize(
+    ("corruption", "variance"), DOCUMENTED, ids=[str(corruption) for corruption, _ in DOCUMENTED]
+)
 def test_mean_and_variance_are_the_documented_ones(
     corruption: Corruption, variance: Callable[[Tensor], Tensor]
 ) -> None:
