@@ -7,7 +7,7 @@ from n2n_core.image import MEDIA_TYPES
 from service.errors import MEDIA_TYPE, REQUEST_ID, title
 from service.examples import EXAMPLES
 from service.negotiation import BINARY
-from service.problems import INTERNAL_ERROR, KINDS, Kind
+from service.problems import HEADERS_TOO_LARGE, INTERNAL_ERROR, KINDS, Kind
 from service.schemas import DatasetFolder, Problem
 
 Json = dict[str, Any]
@@ -74,7 +74,7 @@ def _example(kind: Kind) -> Json:
     return {"value": problem.model_dump()}
 
 
-ALWAYS = responses(INTERNAL_ERROR)
+ALWAYS = responses(HEADERS_TOO_LARGE, INTERNAL_ERROR)
 """What each operation may answer."""
 
 

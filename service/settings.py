@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_serializer, field_validator
 from pydantic_settings import NoDecode
 
 from n2n_core.device import MAX_THREADS
@@ -102,6 +102,11 @@ class Settings(JobSettings):
     @classmethod
     def _split(cls, text: object) -> object:
         return [part.strip() for part in text.split(",") if part.strip()] if isinstance(text, str) else text
+
+    @field_serializer("cors_origins")
+    def _joined(self, origins: tuple[str, ...]) -> str:
+        """As it is read, for a trainer's environment."""
+        return ",".join(origins)
 
     @field_validator("cors_origins")
     @classmethod

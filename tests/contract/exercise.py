@@ -11,7 +11,7 @@ from email.policy import HTTP
 from pathlib import Path
 
 from httpx import Timeout
-from n2n_generated import Client
+from n2n_generated import AuthenticatedClient
 from n2n_generated.api.datasets import create_dataset, get_dataset_thumbnail, list_datasets
 from n2n_generated.api.denoise import denoise, denoise_batch
 from n2n_generated.api.health import get_readiness
@@ -55,7 +55,7 @@ from n2n_generated.types import File
 PNG, JPEG, ZIP = b"\x89PNG\r\n", b"\xff\xd8\xff", b"PK\x03\x04"
 
 
-def denoise_pictures(client: Client, pictures: Path) -> None:
+def denoise_pictures(client: AuthenticatedClient, pictures: Path) -> None:
     """A form and a raw body in, a file out; a report alone, and one beside its pictures."""
     with (pictures / "noisy.png").open("rb") as noisy:
         image = denoise.sync(client=client, body=ImageUpload(file=File(noisy, "a.png")), model="scratch")
@@ -99,7 +99,7 @@ def form(content_type: str, body: bytes) -> dict[str, bytes]:
     return found
 
 
-def meet_problems(client: Client, pictures: Path) -> None:
+def meet_problems(client: AuthenticatedClient, pictures: Path) -> None:
     """What is wrong is told by type."""
     with (pictures / "noisy.png").open("rb") as noisy:
         problem = denoise.sync(client=client, body=File(noisy), model="best")
@@ -117,7 +117,7 @@ def meet_problems(client: Client, pictures: Path) -> None:
     assert missing.code == "unknown_model"
 
 
-def upload_datasets(client: Client, pictures: Path) -> Dataset:
+def upload_datasets(client: AuthenticatedClient, pictures: Path) -> Dataset:
     """Many files with numbers and JSON beside them."""
     with (pictures / "clean.png").open("rb") as clean:
         corruption = DatasetUploadCorruption.from_dict({"name": "gaussian", "sigma": 0.1})
@@ -146,7 +146,7 @@ def upload_datasets(client: Client, pictures: Path) -> Dataset:
     return pairs
 
 
-def train(client: Client, dataset: Dataset) -> TrainJob:
+def train(client: AuthenticatedClient, dataset: Dataset) -> TrainJob:
     """A job, made once for its key, polled until it is done."""
     order = TrainJobRequest(
         dataset.id, model=TrainJobRequestModel.SCRATCH, epochs=1, batch_size=8, name="mine", force=True
@@ -167,7 +167,7 @@ def train(client: Client, dataset: Dataset) -> TrainJob:
     return job
 
 
-def look_at(client: Client, job: TrainJob) -> None:
+def look_at(client: AuthenticatedClient, job: TrainJob) -> None:
     """All that a training leaves behind."""
     metrics = get_train_job_metrics.sync(job.id, client=client)
     assert isinstance(metrics, JobMetrics)
@@ -187,7 +187,7 @@ def look_at(client: Client, job: TrainJob) -> None:
     assert isinstance(log, str)
 
 
-def use_the_model(client: Client, job: TrainJob, pictures: Path) -> None:
+def use_the_model(client: AuthenticatedClient, job: TrainJob, pictures: Path) -> None:
     """It is listed, downloaded, and denoises."""
     models = list_models.sync(client=client)
     assert isinstance(models, ModelList)
@@ -207,7 +207,9 @@ def use_the_model(client: Client, job: TrainJob, pictures: Path) -> None:
 
 def main() -> None:
     address, pictures = sys.argv[1], Path(sys.argv[2])
-    with Client(address, timeout=Timeout(120), raise_on_unexpected_status=True) as client:
+    with AuthenticatedClient(
+        address, token="none is asked for", timeout=Timeout(120), raise_on_unexpected_status=True
+    ) as client:
         ready = get_readiness.sync(client=client)
         assert not isinstance(ready, Problem)
         denoise_pictures(client, pictures)
