@@ -64,6 +64,7 @@ def sample(service: Service, requests: int) -> Sample:
     for pid, role in service.processes().items():
         roles[role] += use(pid)
     data, temporary = _files(service.data), _files(service.temporary)
+    temporary = {path: size for path, size in temporary.items() if not path.name.startswith(TORCHS)}
     unfinished = {path: size for path, size in data.items() if path.match(TEMPORARY)}
     return Sample(requests, dict(roles), _sum(unfinished | temporary), _sum(data))
 
