@@ -15,6 +15,9 @@ from service.jobs.folders import TEMPORARY
 LASTING = SERVICE, DEVICE
 """Processes that live as long as the service; the others end when they have nothing to do."""
 
+TORCHS = "torchinductor_"
+"""A folder that torch makes once, when a network is first trained."""
+
 
 @dataclass(frozen=True)
 class Use:
