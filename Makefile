@@ -39,7 +39,7 @@ serve: $(VENV)/.base
 	$(BIN)/n2n serve --host $(HOST) --port $(PORT)
 
 test: lint
-	$(BIN)/python -m pytest -m 'not slow'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow
