@@ -37,7 +37,7 @@ from n2n_core.recipe import TrainConfig as TrainConfig
 from n2n_core.sampling import Batch, Sampler, split
 from n2n_core.scenes import Scenes, TensorScenes
 from n2n_core.schedule import SCHEDULES
-from n2n_core.validation import Metrics, Validation, score
+from n2n_core.validation import Metrics, Validation, headline, score
 
 CHECKPOINT = checkpoints.FILE
 MODEL, BEST, SAMPLES = "model.safetensors", "best.safetensors", "samples"
@@ -143,7 +143,7 @@ class _Run:
         self.epoch, self.batch = 0, 0  # batches of this epoch already done
         self.order: Tensor | None = None
         self.metrics: Metrics = {}
-        self.best: dict[str, Any] | None = None  # the best epoch, and its score
+        self.best: dict[str, Any] | None = None  # the best epoch, its score and PSNR
         self.initial: str | None = None  # hash of the weights that the run began with
         self.validated = -1  # the step that the metrics are of
         self.losses: list[Tensor] = []
@@ -276,12 +276,13 @@ class _Run:
         self.metrics, self.validated = self.metrics | self.validation.after(outputs), self.step
         self.check()
         if self.best is None or score(self.metrics) > self.best["score"]:
-            self.best = {"epoch": epoch, "score": score(self.metrics)}
+            self.best = {"epoch": epoch, "score": score(self.metrics), "psnr": headline(self.metrics)}
             self.save(BEST)
         self.show(epoch, outputs)
         self.pace.validated(monotonic() - began)
         seconds = self.pace.seconds
-        self.emit("epoch", epoch=epoch, seconds=seconds, best_epoch=self.best["epoch"], **self.metrics)
+        best = {"best_epoch": self.best["epoch"], "best_psnr": self.best.get("psnr")}
+        self.emit("epoch", epoch=epoch, seconds=seconds, **best, **self.metrics)
         self.checkpoint()
 
     def predict(self, images: Tensor) -> Tensor:

@@ -120,6 +120,11 @@ def score(metrics: Metrics) -> float:
     return -loss
 
 
+def headline(metrics: Metrics) -> float | None:
+    """The PSNR in dB, or its estimate where there is nothing clean; None where neither is known."""
+    return metrics.get("psnr", metrics.get("psnr_estimate"))
+
+
 def decibels(error: float) -> float | None:
     """PSNR of a mean squared error of pictures in [0, 1]; None unless it is above 0."""
     return -10 * log10(error) if error > 0 else None

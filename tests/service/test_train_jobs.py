@@ -128,6 +128,7 @@ async def test_a_dataset_becomes_a_model(trained: dict[str, Any], live_app: Fast
         "step": 9, "total_steps": 9, "fraction": 1.0, "eta_seconds": None, "phase": "succeeded",
     }  # fmt: skip
     assert trained["metrics"]["best_epoch"] in (1, 2, 3)
+    assert trained["metrics"]["best_psnr"] >= trained["metrics"]["psnr_estimate"]
     assert trained["created_at"] < trained["started_at"] < trained["finished_at"] <= trained["updated_at"]
     version = state.catalogue.resolve("waves-noisy")
     assert trained["result"] == {"model": "waves-noisy", "version": 1, "sha256": version.sha256}

@@ -1,0 +1,53 @@
+// Folders travel as one TAR (POSIX.1-2001, "pax"), made of the files where they lie: nothing is read into memory.
+
+const BLOCK = 512;
+const encoder = new TextEncoder();
+
+/**
+ * A TAR of the files.
+ *
+ * @param files [{path, file}], paths with slashes
+ * @returns a File named files.tar
+ */
+export function tar(files) {
+  const parts = [];
+  for (const { path, file } of files) {
+    const name = encoder.encode(path);
+    const records = {};
+    if (name.length > 100 || name.length !== path.length) records.path = path;
+    if (file.size >= 8 ** 11) records.size = String(file.size);
+    if (Object.keys(records).length) {
+      const extended = encoder.encode(Object.entries(records).map(([key, value]) => record(key, value)).join(""));
+      parts.push(header(encoder.encode("pax"), extended.length, "x"), ...padded(extended, extended.length));
+    }
+    parts.push(header(name.slice(0, 100), file.size % 8 ** 11, "0"), ...padded(file, file.size));
+  }
+  parts.push(new Uint8Array(2 * BLOCK));
+  return new File(parts, "files.tar", { type: "application/x-tar" });
+}
+
+/** "LENGTH KEY=VALUE\n", its length counting itself. */
+function record(key, value) {
+  const rest = encoder.encode(` ${key}=${value}\n`).length;
+  let total = rest;
+  while (total !== rest + String(total).length) total = rest + String(total).length;
+  return `${total} ${key}=${value}\n`;
+}
+
+function header(name, size, type) {
+  const block = new Uint8Array(BLOCK);
+  const write = (offset, text) => block.set(encoder.encode(text), offset);
+  const octal = (value, digits) => value.toString(8).padStart(digits, "0");
+  block.set(name, 0);
+  write(100, `${octal(0o644, 7)}\0${octal(0, 7)}\0${octal(0, 7)}\0`); // mode, user, group
+  write(124, `${octal(size, 11)}\0${octal(0, 11)}\0`); // size, time
+  write(148, " ".repeat(8)); // the sum counts its own place as spaces
+  write(156, type);
+  write(257, "ustar\x0000");
+  write(148, `${octal(block.reduce((sum, byte) => sum + byte, 0), 6)}\0 `);
+  return block;
+}
+
+function padded(content, length) {
+  return [content, new Uint8Array((BLOCK - (length % BLOCK)) % BLOCK)];
+}
