@@ -19,7 +19,7 @@ from service.access.description import describe
 from service.access.keyring import Keyring
 from service.access.keys import ApiKeys
 from service.access.quota import Quotas
-from service.access.scopes import ASSETS
+from service.access.scopes import ASSETS, PAGE
 from service.aside import Aside
 from service.batching import Scheduler
 from service.body_limit import BodyLimit
@@ -40,7 +40,7 @@ from service.middleware import Head, Observe, RequestId
 from service.openapi import completed, responses
 from service.problems import REFUSALS
 from service.registry import Registry
-from service.routes import datasets, denoise, denoise_batch, docs, health, models, train_jobs
+from service.routes import datasets, denoise, denoise_batch, docs, health, models, page, train_jobs
 from service.routes.state import State
 from service.schemas import MAX_JSON
 from service.settings import Settings
@@ -99,9 +99,10 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
         IdempotencyKeys(database), Keyring(ApiKeys(database)), folder, Supervisor(settings, store), aside,
         imports,
     )  # fmt: skip
-    for module in (denoise, denoise_batch, models, datasets, train_jobs, health, docs):
+    for module in (denoise, denoise_batch, models, datasets, train_jobs, health, docs, page):
         app.include_router(module.router)
     app.mount(ASSETS, docs.files)
+    app.mount(PAGE, page.files)
     app.add_middleware(FastRoute, state=state)
     app.add_middleware(
         BodyLimit,

@@ -18,7 +18,9 @@ MEANINGS: MappingProxyType[Scope, str] = MappingProxyType(
     }
 )
 
-ASSETS = "/docs/assets"
+ASSETS, PAGE = "/docs/assets", "/web"
+"""Folders of files that /docs and the page at / are made of."""
+
 OPEN = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz"})
 """Whoever reaches the service may have these: they tell what it is, and whether it runs."""
 
@@ -42,7 +44,7 @@ def needed(method: str, path: str) -> Scope | None:
     >>> needed("GET", "/models/torch"), needed("DELETE", "/models/torch"), needed("GET", "/healthz")
     ('denoise', 'admin', None)
     """
-    if path in OPEN or path.startswith(f"{ASSETS}/"):
+    if path in OPEN or path.startswith((f"{ASSETS}/", f"{PAGE}/")):
         return None
     reading, other = AREAS.get(path.split("/", 2)[1] if path.startswith("/") else "", UNDECIDED)
     return reading if method in READING else other

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
 from service.access.scopes import ASSETS
@@ -15,12 +15,6 @@ files = StaticFiles(packages=[("fastapi_swagger", "resources")])
 """Swagger UI as its makers build it."""
 
 router = APIRouter(include_in_schema=False)
-
-
-@router.get("/")
-async def root() -> RedirectResponse:
-    """There is no page yet."""
-    return RedirectResponse("/docs")
 
 
 @router.get("/docs")

@@ -11,7 +11,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import Mount
 
 from service.access.keys import ApiKeys
-from service.access.scopes import ASSETS, SCOPES, Scope, needed
+from service.access.scopes import ASSETS, PAGE, SCOPES, Scope, needed
 from service.app import create_app
 from service.routes.state import State
 from service.settings import Settings
@@ -58,6 +58,7 @@ NEEDS: dict[str, Scope | None] = {
     "GET /docs": None,
     "GET /openapi.json": None,
     "GET /docs/assets/x": None,
+    "GET /web/x": None,
 }
 
 
@@ -104,7 +105,18 @@ def test_a_route_that_nobody_decided_on_is_found() -> None:
 
 
 def test_what_nobody_decided_on_needs_admin() -> None:
-    for path in ("/new", "/denoiser", "//denoise", "/Models", "", "models", "/docs/", ASSETS, "/healthz/"):
+    for path in (
+        "/new",
+        "/denoiser",
+        "//denoise",
+        "/Models",
+        "",
+        "models",
+        "/docs/",
+        ASSETS,
+        PAGE,
+        "/healthz/",
+    ):
         assert needed("GET", path) == "admin"
     assert needed("PUT", "/models") == needed("OPTIONS", "/models") == "admin"
 

@@ -1,0 +1,100 @@
+"""A service of its own, and the machine's own Chromium that looks at it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+N2N = Path(sys.executable).with_name("n2n")
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None
+)
+PICTURES = ROOT / "artifacts" / "web"
+"""Screenshots, to be looked at."""
+
+SETTINGS = {"N2N_DEVICE": "cpu", "N2N_TRAIN_HEARTBEAT": "0.2", "N2N_TRAIN_LEASE": "5"}
+
+
+@contextmanager
+def service(folder: Path, port: int = 0, **settings: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The service in a process of its own, with its data in ``folder``: its address, and the process."""
+    variables = {**os.environ, **SETTINGS, "N2N_DATA": str(folder / "data"), **settings}
+    command, log = [str(N2N), "serve", "--port", str(port)], folder / "log"
+    with log.open("wb") as output, subprocess.Popen(command, env=variables, stderr=output) as process:
+        try:
+            found = None
+            while found is None:
+                assert process.poll() is None, log.read_text()
+                time.sleep(0.05)
+                found = re.search(r"http://127\.0\.0\.1:\d+", log.read_text())
+            yield found[0], process
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="session")
+def service_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The service that all tests share."""
+    with service(tmp_path_factory.mktemp("service")) as (url, _):
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium; for a module, as its event loop would be in the way of other tests."""
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium, which is not installed (apt-get install chromium)")
+    flags = ["--no-sandbox"] if os.getuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser, service_url: str) -> Iterator[BrowserContext]:
+    """A fresh profile; at the end no page of it has asked another site, or complained in its console."""
+    context = browser.new_context(base_url=service_url, viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(20_000)
+    with watched(context):
+        yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """A page that is not opened yet: ``page.goto("/")``."""
+    return context.new_page()
+
+
+@contextmanager
+def watched(context: BrowserContext) -> Iterator[None]:
+    """Requests to other sites, errors in the console and violations of the policy fail the test.
+
+    What the browser itself says of a refused or lost request is none: pages tell that their own way.
+    """
+    complaints: list[str] = []
+    foreign: list[str] = []
+    context.on("request", lambda request: foreign.append(request.url))
+    context.on(
+        "console",
+        lambda message: (
+            complaints.append(message.text)
+            if message.type in ("error", "warning") and not message.text.startswith("Failed to load resource")
+            else None
+        ),
+    )
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    yield
+    own = re.compile(r"(blob:)?http://127\.0\.0\.1:\d+/|data:|about:")
+    assert [url for url in foreign if not own.match(url)] == []
+    assert complaints == []

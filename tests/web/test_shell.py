@@ -1,0 +1,26 @@
+"""What is around the views: how the page is served, themes, routes."""
+
+import re
+
+import httpx
+from playwright.sync_api import Page, expect
+
+
+def test_the_page_opens_with_its_first_view(page: Page) -> None:
+    page.goto("/")
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("."))
+    expect(page.get_by_role("link", name="Denoise")).to_have_attribute("aria-current", "page")
+    page.get_by_role("link", name="Models").click()
+    expect(page).to_have_title("Models · n2n")
+
+
+def test_the_policy_is_strict(service_url: str) -> None:
+    for path in ("/", "/web/js/app.js", "/web/style/base.css", "/web/icons.svg"):
+        answer = httpx.get(service_url + path)
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src 'self';" in policy
+        assert "style-src 'self';" in policy
+        assert "require-trusted-types-for 'script'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["cache-control"] == "no-cache"
