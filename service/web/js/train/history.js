@@ -23,6 +23,11 @@ export class History {
     if (this.lines.length > LINES) this.lines.shift();
   }
 
+  /** All events come once more, from the first. */
+  again() {
+    this.lines = [];
+  }
+
   /** The newest of the kind `steps` or `epochs`; undefined if there is none. */
   newest(kind) {
     return inOrder(this[kind]).at(-1);

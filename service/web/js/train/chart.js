@@ -1,0 +1,156 @@
+// Curves that grow: uPlot in the page's colours, with a legend that tells values, a summary and a table.
+
+import { element } from "../dom.js";
+
+const HEIGHT = 220;
+const MOST_ROWS = 400; // of the table; the CSV has all
+const UPLOT = "/web/vendor/uplot";
+
+/**
+ * A chart, empty at first.
+ *
+ * @param options.title
+ * @param options.x what it goes by: "step"
+ * @param options.series [{label, color, dashed, points}], colours as custom properties: "--curve-1"
+ * @param options.format a value as text
+ * @param options.logarithmic whether the y axis is
+ * @param options.note a node below the chart
+ * @returns {node, update, destroy}; `update(columns, summary)`: the x values, then those of each series, which may be
+ *   null, and a sentence that says what there is to see
+ */
+export async function chart({ title, x, series, format, logarithmic = false, note = null }) {
+  const [{ default: UPlot }] = await Promise.all([import(`${UPLOT}/uPlot.esm.js`), style()]);
+  const plot = element("div", { class: "plot", role: "img", "aria-label": title });
+  const legend = series.map((one) => legendOf(one));
+  const place = element("span", { class: "muted small chart-place" });
+  const table = tableOf(x, series, format);
+  const node = element("section", { class: "card chart", "aria-label": title },
+    element("div", { class: "chart-head" }, element("h3", {}, title), place),
+    element("ul", { class: "legend" }, legend.map((one) => one.node)), plot, note, table.node);
+  const color = (name) => resolved(plot, name);
+  let columns = [[], ...series.map(() => [])];
+  const chosen = (index) => {
+    const last = (values) => values.findLast((value) => value !== null);
+    legend.forEach(({ value }, i) => {
+      const shown = index === null ? last(columns[i + 1]) : columns[i + 1][index];
+      value.textContent = shown === null || shown === undefined ? "" : format(shown);
+    });
+    place.textContent = index === null ? "" : `${x} ${columns[0][index]}`;
+  };
+  const drawn = new UPlot({
+    width: 320, height: HEIGHT, legend: { show: false }, padding: [8, 8, 0, 0],
+    cursor: { y: false, points: { size: 7 }, drag: { x: true, y: false } },
+    scales: { x: { time: false, range: (u, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) },
+      y: { distr: logarithmic ? 3 : 1, range: (u, low, high) => around(low, high, logarithmic) } },
+    axes: [axis(color, { space: 56, values: (u, splits) => splits.map((v) => (Number.isInteger(v) ? compact(v) : "")) }),
+      axis(color, { size: 58, space: 32, splits: (u, i, low, high) => nice(low, high, 5),
+        filter: (u, splits) => splits, values: (u, splits) => splits.map((v) => Number(v.toPrecision(4)).toString()) })],
+    series: [{}, ...series.map((one) => ({
+      label: one.label, stroke: () => color(one.color), width: one.dashed ? 1.5 : 2, dash: one.dashed ? [6, 4] : undefined,
+      spanGaps: true, points: { show: one.points ? undefined : false, size: 5 },
+    }))],
+    hooks: { setCursor: [(u) => chosen(u.cursor.idx ?? null)] },
+  }, columns, plot);
+  const resize = new ResizeObserver(([entry]) => drawn.setSize({ width: Math.floor(entry.contentRect.width), height: HEIGHT }));
+  resize.observe(plot);
+  const unwatch = onTheme(() => drawn.redraw());
+  return {
+    node,
+    update(values, summary) {
+      columns = values;
+      drawn.setData(columns);
+      chosen(null);
+      table.update(columns);
+      plot.setAttribute("aria-label", `${title}. ${summary}`);
+    },
+    destroy() {
+      resize.disconnect();
+      unwatch();
+      drawn.destroy();
+    },
+  };
+}
+
+function axis(color, more) {
+  return { stroke: () => color("--muted"), font: "11px system-ui, sans-serif", ticks: { show: false }, gap: 6,
+    grid: { stroke: () => color("--line"), width: 1 }, ...more };
+}
+
+/** A range with some air; a logarithmic one stays above 0. */
+function around(low, high, logarithmic) {
+  if (low === null || high === null) return logarithmic ? [0.01, 1] : [0, 1];
+  if (logarithmic) return low === high ? [low * 0.8, high * 1.25] : [low / (high / low) ** 0.06, high * (high / low) ** 0.06];
+  const air = (high - low || Math.abs(high) || 1) * 0.08;
+  return [low - air, high + air];
+}
+
+/** About `count` round values between the two, also where they are far apart. */
+function nice(low, high, count) {
+  if (low > 0 && high / low > 20) {
+    const found = [];
+    for (let decade = 10 ** Math.floor(Math.log10(low)); decade <= high; decade *= 10) {
+      for (const times of high / low > 1000 ? [1] : [1, 3]) found.push(decade * times);
+    }
+    return found.filter((value) => value >= low && value <= high);
+  }
+  const rough = (high - low) / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((times) => times * power).find((size) => size >= rough);
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step);
+}
+
+function compact(value) {
+  return Math.abs(value) >= 10_000 ? `${Number((value / 1000).toPrecision(4))}k` : String(value);
+}
+
+function legendOf({ label, color, dashed }) {
+  const value = element("span", { class: "legend-value" });
+  const swatch = element("span", { class: dashed ? "swatch dashed" : "swatch", style: { "--swatch": `var(${color})` } });
+  return { value, node: element("li", {}, swatch, element("span", { class: "legend-label" }, label), value) };
+}
+
+/** The values as a table, made only while somebody looks. */
+function tableOf(x, series, format) {
+  const body = element("tbody");
+  let columns = [[]];
+  const fill = () => {
+    const every = Math.ceil(columns[0].length / MOST_ROWS);
+    body.replaceChildren(...columns[0].flatMap((value, row) => (row % every && row !== columns[0].length - 1 ? [] :
+      [element("tr", {}, element("th", { scope: "row" }, value),
+        columns.slice(1).map((column) => element("td", {}, column[row] === null ? "" : format(column[row]))))])));
+  };
+  const node = element("details", { class: "chart-table", on: { toggle: () => node.open && fill() } },
+    element("summary", {}, "As a table"),
+    element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table" },
+      element("table", {}, element("thead", {}, element("tr", {},
+        [x, ...series.map((one) => one.label)].map((label) => element("th", { scope: "col" }, label)))), body)));
+  return { node, update(values) { columns = values; if (node.open) fill(); } };
+}
+
+/** A custom property as the canvas needs it: a colour, without light-dark(). */
+function resolved(node, name) {
+  const probe = element("span", { hidden: true, style: { color: `var(${name})` } });
+  node.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
+
+function onTheme(redraw) {
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const switched = new MutationObserver(redraw);
+  switched.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+  system.addEventListener("change", redraw);
+  return () => { switched.disconnect(); system.removeEventListener("change", redraw); };
+}
+
+let styled = null;
+
+function style() {
+  styled ??= new Promise((resolve, reject) => {
+    const href = `${UPLOT}/uPlot.min.css`;
+    document.head.append(element("link", { rel: "stylesheet", href, on: { load: resolve, error: reject } }));
+  });
+  return styled;
+}

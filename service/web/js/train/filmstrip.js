@@ -1,0 +1,107 @@
+// What the model makes of held-out pictures, epoch by epoch; large on a click.
+
+import { element } from "../dom.js";
+import { json } from "../api.js";
+import { canvas, cells } from "./sheet.js";
+import { decibels } from "./words.js";
+import { psnr } from "./history.js";
+
+const COLUMNS = ["Noisy", "Denoised"]; // then the reference
+
+/**
+ * The strip of the job's samples.
+ *
+ * @param reference what the third column is called
+ * @returns {node, refresh}; `refresh()` asks for new ones
+ */
+export function filmstrip(job, history, reference, signal) {
+  const list = element("ol", { class: "film", tabindex: "0", "aria-label": "Samples by epoch" });
+  const empty = element("p", { class: "muted" }, "The first pictures come with the first epoch.");
+  const node = element("section", { class: "card samples", "aria-labelledby": "samples-title" },
+    element("div", { class: "section-head" }, element("h2", { id: "samples-title" }, "Samples"),
+      element("p", { class: "muted small" }, "Pictures that are not trained on, after each epoch.")), empty, list);
+  const frames = new Map(); // by epoch
+  const seen = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) if (isIntersecting) target.load();
+  }, { root: list, rootMargin: "0px 400px" });
+  signal.addEventListener("abort", () => seen.disconnect());
+
+  function add(sample) {
+    const figure = history.epochs.get(sample.epoch);
+    const load = once(() => cells(sample.href, { margin: true, signal }));
+    const caption = element("span", { class: "film-caption" }, `Epoch ${sample.epoch}`,
+      element("span", { class: "muted" }, figure ? decibels(psnr(figure)) : ""));
+    const button = element("button", { type: "button", class: "film-frame", on: { click: () => open(sample.epoch) } },
+      element("span", { class: "cell" }), caption);
+    const frame = { epoch: sample.epoch, load, item: element("li", {}, button) };
+    frame.item.load = async () => {
+      seen.unobserve(frame.item);
+      const [[, denoised]] = await load().catch(() => [[]]);
+      if (denoised) button.firstChild.replaceWith(canvas(denoised, "Denoised picture"));
+    };
+    frames.set(sample.epoch, frame);
+    list.append(frame.item);
+    seen.observe(frame.item);
+  }
+
+  function open(epoch) {
+    const epochs = [...frames.keys()].sort((a, b) => a - b);
+    enlarged(epochs, epoch, (chosen) => frames.get(chosen).load(), (chosen) => history.epochs.get(chosen), reference);
+  }
+
+  return {
+    node,
+    async refresh() {
+      const { samples } = await json(`/train-jobs/${job}/samples`, { signal });
+      const atEnd = list.scrollLeft + list.clientWidth >= list.scrollWidth - 8;
+      for (const sample of samples) if (!frames.has(sample.epoch)) add(sample);
+      empty.hidden = frames.size > 0;
+      list.hidden = !frames.size;
+      if (atEnd) list.scrollLeft = list.scrollWidth;
+    },
+  };
+}
+
+/** A dialog with the sheet of an epoch, and ways to its neighbours. */
+function enlarged(epochs, first, load, figures, reference) {
+  const title = element("h2", { id: "enlarged-title" });
+  const place = element("div", { class: "enlarged-cells" });
+  const go = (step) => show(epochs[epochs.indexOf(current) + step] ?? current);
+  const earlier = element("button", { type: "button", class: "button", on: { click: () => go(-1) } }, "Earlier");
+  const later = element("button", { type: "button", class: "button", on: { click: () => go(1) } }, "Later");
+  const close = element("button", { type: "button", class: "button primary", on: { click: () => dialog.close() } }, "Close");
+  const dialog = element("dialog", { class: "dialog enlarged", "aria-labelledby": "enlarged-title" },
+    element("div", { class: "enlarged-head" }, title, earlier, later, close), place);
+  let current = first;
+
+  async function show(epoch) {
+    current = epoch;
+    earlier.disabled = epoch === epochs[0];
+    later.disabled = epoch === epochs.at(-1);
+    const figure = figures(epoch);
+    title.textContent = `Epoch ${epoch}${figure && psnr(figure) !== null ? `, ${decibels(psnr(figure))}` : ""}`;
+    const rows = await load(epoch);
+    if (epoch !== current) return;
+    const names = [...COLUMNS, reference];
+    place.replaceChildren(...names.map((name) => element("span", { class: "muted small" }, name)),
+      ...rows.flatMap((row, scene) => row.map((cell, column) => canvas(cell, `${names[column]}, picture ${scene + 1}`))));
+  }
+
+  dialog.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (step) go(step);
+  });
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  show(first);
+  dialog.showModal();
+}
+
+/** Call `make` at most once, and again only after it failed. */
+function once(make) {
+  let made = null;
+  return () => {
+    made ??= make().catch((error) => { made = null; throw error; });
+    return made;
+  };
+}

@@ -1,0 +1,123 @@
+// One training, live: figures, curves, samples, log, and what can be done with it.
+
+import { announce, element, icon } from "../dom.js";
+import { events, json } from "../api.js";
+import { actions } from "./actions.js";
+import { curves } from "./curves.js";
+import { filmstrip } from "./filmstrip.js";
+import { History, bestPsnr, gain, psnr } from "./history.js";
+import { details } from "./details.js";
+import { progressOf } from "./progress.js";
+import { STATES, ago, decibels, duration, failure, length, loss } from "./words.js";
+
+/** The page of the job in `root`, until the signal. */
+export async function run(root, id, signal) {
+  let job = await json(`/train-jobs/${encodeURIComponent(id)}`, { signal });
+  const dataset = job.dataset && await json(`/datasets/${job.dataset}`, { signal }).catch(() => null);
+  const history = new History();
+  const charts = await curves(history);
+  signal.addEventListener("abort", () => charts.destroy());
+  if (signal.aborted) return charts.destroy();
+  const samples = filmstrip(id, history, dataset?.kind === "clean" ? "Clean" : "Other shot", signal);
+  const head = element("header", { class: "page-head" });
+  const status = element("section", { class: "card status", "aria-label": "Progress" });
+  const tiles = element("dl", { class: "tiles" });
+  const log = details(id, history, signal);
+  root.append(head, status, tiles, charts.node, samples.node, log.node);
+  let following = null; // ends the present stream of events
+  const buttons = actions(() => job, (changed) => {
+    changeTo(changed);
+    if (following.signal.aborted) follow();
+  }, signal);
+  changeTo(job);
+  follow();
+
+  /** Take up the stream from its beginning; it ends when the job is done. */
+  function follow() {
+    history.again();
+    following = new AbortController();
+    const both = AbortSignal.any([signal, following.signal]);
+    events(`/train-jobs/${id}/events`, take, both).catch((error) => {
+      if (both.aborted) return;
+      status.append(element("p", { class: "notice bad", role: "alert" }, error.message));
+    });
+  }
+
+  function take({ name, data }) {
+    if (name === "state") {
+      if (data.state !== job.state) announce(`${data.name}: ${STATES[data.state].label}.`);
+      changeTo(data);
+      if (data.done) following.abort();
+      return;
+    }
+    history.add(data);
+    if (name === "epoch") samples.refresh().catch(() => {}); // the next epoch tries again
+    charts.update();
+    figures();
+  }
+
+  function changeTo(changed) {
+    job = changed;
+    head.replaceChildren(...heading(job, dataset, buttons.nodes()));
+    figures();
+    charts.update();
+    log.update(job);
+    if (job.done) samples.refresh().catch(() => {});
+  }
+
+  function figures() {
+    status.replaceChildren(...progress(job, history));
+    tiles.replaceChildren(...numbers(job, history));
+    log.tell();
+  }
+}
+
+function heading(job, dataset, buttons) {
+  const { label, tone } = STATES[job.state];
+  const from = dataset ? element("a", { href: `#/train/new?dataset=${dataset.id}` }, dataset.name) : "deleted pictures";
+  return [
+    element("div", {}, element("a", { href: "#/train", class: "back" }, "Trainings"),
+      element("h1", {}, job.name, " ", element("span", { class: `badge ${tone}` }, label)),
+      element("p", { class: "muted" }, `${job.spec.model}, ${length(job.spec)}, from `, from, `; asked for ${ago(job.created_at)}`)),
+    element("div", { class: "page-actions" }, buttons),
+  ];
+}
+
+/** The bar, and a line that says where it stands. */
+function progress(job, history) {
+  const { share, step, total, left, rate } = progressOf(job, history);
+  const { means } = STATES[job.state];
+  if (job.error && job.state === "failed") {
+    const [what, advice] = failure(job.error.code);
+    return [element("p", { class: "notice bad", role: "alert" }, element("strong", {}, what), ` ${advice}`),
+      element("p", { class: "muted" }, job.error.detail)];
+  }
+  const parts = job.state === "running" ? [
+    history.newest("steps") && `epoch ${Math.min(history.newest("steps").epoch + 1, job.spec.epochs)}` +
+      (job.spec.max_seconds ? "" : ` of ${job.spec.epochs}`),
+    step > 0 && `step ${step.toLocaleString("en")}${job.spec.max_seconds ? "" : ` of ${total.toLocaleString("en")}`}`,
+    rate && `${rate.toFixed(rate < 10 ? 1 : 0)} steps a second`,
+  ].filter(Boolean) : [means];
+  const done = job.state === "succeeded";
+  return [
+    element("div", { class: "status-line" },
+      element("strong", {}, done ? icon("check") : null, done ? `Took ${duration(history.end?.seconds ?? null)}` :
+        left !== null && job.state === "running" ? `${duration(left)} left` : STATES[job.state].label),
+      element("span", { class: "muted" }, parts.join(" · "))),
+    element("progress", { max: 1, value: job.state === "starting" ? undefined : share, "aria-label": "Training done" }),
+  ];
+}
+
+function numbers(job, history) {
+  const epoch = history.newest("epochs") ?? job.metrics;
+  const step = history.newest("steps") ?? job.metrics;
+  const better = gain(epoch);
+  const tile = (name, value, hint) => element("div", { class: "tile" }, element("dt", {}, name), element("dd", {}, value),
+    element("dd", { class: "hint" }, hint));
+  return [
+    tile("Best PSNR", decibels(bestPsnr(epoch)), epoch.best_epoch ? `epoch ${epoch.best_epoch}${history.estimated ? ", estimated" : ""}` : ""),
+    tile("Gain", better === null ? "–" : `${better < 0 ? "−" : "+"}${Math.abs(better).toFixed(2)} dB`, "over the noisy pictures"),
+    tile("PSNR now", decibels(psnr(epoch)), epoch.epoch ? `epoch ${epoch.epoch}` : ""),
+    tile("Loss", loss(step.loss), history.floor === null ? "" : `noise floor ${loss(history.floor)}`),
+  ];
+}

@@ -1,0 +1,87 @@
+// All trainings: where each stands, what came of it; two or more can be compared.
+
+import { element, icon } from "../dom.js";
+import { Unreachable, json, wait } from "../api.js";
+import { bestPsnr, gain } from "./history.js";
+import { progressOf } from "./progress.js";
+import { STATES, ago, decibels, duration } from "./words.js";
+
+const AGAIN = 3000; // milliseconds until the list is asked for again
+const MOST = 6; // that can be compared at once: there are so many colours
+
+/** The list in `root`, until the signal; where there is none yet, what a training needs. */
+export async function runs(root, signal) {
+  const chosen = new Set();
+  const list = element("ul", { class: "runs" });
+  const compare = element("a", { class: "button", role: "link" }, "Compare");
+  const more = element("button", { type: "button", class: "button", hidden: true }, "Show earlier ones");
+  const empty = element("section", { class: "card empty", hidden: true },
+    element("h2", {}, "No trainings yet"),
+    element("p", {}, "Two noisy shots of each scene are enough to teach a model your own noise; nobody needs clean pictures. " +
+      "Drop the shots, have a look at what the checks say, and press one button."),
+    element("a", { class: "button primary", href: "#/train/new" }, icon("add"), "New training"));
+  root.append(element("header", { class: "page-head" }, element("div", {}, element("h1", {}, "Trainings")),
+    element("div", { class: "page-actions" }, compare,
+      element("a", { class: "button primary", href: "#/train/new" }, icon("add"), "New training"))), empty, list, more);
+  let pages = 1;
+  more.addEventListener("click", () => { pages += 1; refresh().catch(() => {}); });
+  offer();
+  for (;;) {
+    try {
+      await refresh();
+    } catch (error) {
+      if (!(error instanceof Unreachable)) throw error; // the banner tells; it goes on when the service is back
+    }
+    await wait(AGAIN, signal);
+  }
+
+  async function refresh() {
+    const jobs = [];
+    let token = null;
+    for (let page = 0; page < pages; page += 1) {
+      const answer = await json("/train-jobs", { query: { page_size: 50, page_token: token }, signal });
+      jobs.push(...answer.jobs);
+      token = answer.next_page_token;
+      if (!token) break;
+    }
+    const focused = list.contains(document.activeElement) ? document.activeElement.id : null;
+    const known = new Set(jobs.map(({ id }) => id));
+    for (const id of chosen) if (!known.has(id)) chosen.delete(id);
+    list.replaceChildren(...jobs.map((job) => row(job)));
+    if (focused) document.getElementById(focused)?.focus();
+    empty.hidden = jobs.length > 0;
+    more.hidden = !token;
+    offer();
+  }
+
+  function row(job) {
+    const { id, name, state, spec, metrics, created_at: made } = job;
+    const { label, tone } = STATES[state];
+    const better = gain(metrics);
+    const toggle = element("input", { type: "checkbox", id: `compare-${id}`, checked: chosen.has(id), "aria-label": `Compare ${name}`,
+      on: { change: () => { if (toggle.checked) chosen.add(id); else chosen.delete(id); offer(); } } });
+    return element("li", { class: "run" }, element("label", { class: "run-choice" }, toggle),
+      element("a", { class: "run-link", id: `run-${id}`, href: `#/train/${id}` },
+        element("span", { class: "run-name" }, name, element("span", { class: "muted small" }, spec.model)),
+        element("span", { class: "run-state" }, element("span", { class: `badge ${tone}` }, label), live(job)),
+        element("span", { class: "run-figure" }, element("span", { class: "visually-hidden" }, "best PSNR "), decibels(bestPsnr(metrics)),
+          better !== null && element("span", { class: "muted small" }, `${better < 0 ? "−" : "+"}${Math.abs(better).toFixed(2)}`)),
+        element("span", { class: "run-age muted small" }, ago(made))));
+  }
+
+  function offer() {
+    const enough = chosen.size > 1 && chosen.size <= MOST;
+    compare.textContent = chosen.size ? `Compare ${chosen.size}` : "Compare";
+    compare.setAttribute("aria-disabled", String(!enough));
+    compare.title = enough ? "" : `Choose two to ${MOST} trainings`;
+    if (enough) compare.setAttribute("href", `#/train/compare/${[...chosen].join(",")}`);
+    else compare.removeAttribute("href");
+  }
+}
+
+function live(job) {
+  if (job.state !== "running") return null;
+  const { share, left } = progressOf(job);
+  return element("span", { class: "run-live" }, element("progress", { max: 1, value: share, "aria-label": "Training done" }),
+    left !== null && element("span", { class: "muted small" }, `${duration(left)} left`));
+}
