@@ -20,7 +20,8 @@ const UPLOT = "/web/vendor/uplot";
  */
 export async function chart({ title, x, series, format, logarithmic = false, note = null }) {
   const [{ default: UPlot }] = await Promise.all([import(`${UPLOT}/uPlot.esm.js`), style()]);
-  const plot = element("div", { class: "plot", role: "img", "aria-label": title });
+  const waiting = element("p", { class: "plot-waiting muted" }, "Nothing to draw yet");
+  const plot = element("div", { class: "plot", role: "img", "aria-label": title }, waiting);
   const legend = series.map((one) => legendOf(one));
   const place = element("span", { class: "muted small chart-place" });
   const table = tableOf(x, series, format);
@@ -58,6 +59,8 @@ export async function chart({ title, x, series, format, logarithmic = false, not
     node,
     update(values, summary) {
       columns = values;
+      waiting.hidden = columns[0].length > 0;
+      drawn.root.hidden = !waiting.hidden;
       drawn.setData(columns);
       chosen(null);
       table.update(columns);

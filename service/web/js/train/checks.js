@@ -22,22 +22,20 @@ const VERDICTS = {
   warning: { word: "Look at this", tone: "warn", symbol: "warning" },
   refuse: { word: "Cannot be used", tone: "bad", symbol: "close" },
 };
+const ROWS = 4; // of evidence: more tell no more
 const WORST_FIRST = ["refuse", "warning", "fine"];
 
 /** The report of a dataset, and pictures of it as evidence. */
 export function report(dataset, signal) {
   const { checks, verdict } = dataset.report;
-  const bad = checks.filter((check) => check.verdict !== "fine")
-    .sort((a, b) => WORST_FIRST.indexOf(a.verdict) - WORST_FIRST.indexOf(b.verdict));
-  const good = checks.filter((check) => check.verdict === "fine");
+  const worst = WORST_FIRST.flatMap((one) => checks.filter((check) => check.verdict === one));
+  const bad = checks.filter((check) => check.verdict !== "fine");
+  const { tone, symbol } = VERDICTS[verdict];
   return element("div", { class: "report" },
-    element("p", { class: `verdict notice ${VERDICTS[verdict].tone}`, role: "status" }, icon(VERDICTS[verdict].symbol),
+    element("p", { class: `verdict notice ${tone}`, role: "status" }, icon(symbol),
       element("span", {}, element("strong", {}, summary(dataset, bad)), ` ${figures(dataset)}`)),
-    evidence(dataset, signal),
-    element("ul", { class: "checks" }, bad.map((check) => row(check))),
-    good.length > 0 && element("details", { open: bad.length === 0 && good.length < 4 },
-      element("summary", {}, bad.length ? `${counted(good.length, "other check")} passed` : `All ${good.length} checks passed`),
-      element("ul", { class: "checks" }, good.map((check) => row(check)))));
+    element("div", { class: "findings" }, evidence(dataset, signal),
+      element("ul", { class: "checks", "aria-label": "Checks" }, worst.map((check) => row(check)))));
 }
 
 function summary({ report: { verdict } }, bad) {
@@ -54,9 +52,9 @@ function figures({ counts, statistics }) {
 
 function row({ name, verdict, message, advice }) {
   const { word, tone, symbol } = VERDICTS[verdict];
-  return element("li", { class: `check ${tone}` },
-    element("span", { class: `badge ${tone}` }, icon(symbol), word),
-    element("div", {}, element("h4", {}, TITLES[name] ?? name), element("p", {}, sentence(message)),
+  return element("li", { class: `check ${tone}` }, icon(symbol),
+    element("div", {}, element("h3", {}, TITLES[name] ?? name, element("span", { class: `badge ${tone}` }, word)),
+      element("p", {}, sentence(message)),
       advice && element("p", { class: "advice" }, element("strong", {}, "What to do: "), sentence(advice))));
 }
 
@@ -67,12 +65,12 @@ function sentence(text) {
 /** Crops at their own pixels: of two shots the difference, too. */
 function evidence({ id, kind }, signal) {
   const columns = KINDS[kind].shots ? ["First shot", "Second shot", "Difference"] : [];
-  const grid = element("div", { class: columns.length ? "evidence shots" : "evidence" });
+  const grid = element("div", { class: "evidence" });
   const node = element("figure", {}, grid, columns.length > 0 && element("figcaption", { class: "muted small" },
     "The difference should show noise alone. Where it shows outlines, something moved or changed between the shots."));
   cells(`/datasets/${id}/report.png`, { signal }).then((rows) => {
     grid.append(...columns.map((name) => element("span", { class: "muted small" }, name)),
-      ...rows.flatMap((each, scene) => each.map((cell, i) => canvas(cell, `${columns[i] ?? "Picture"}, scene ${scene + 1}`))));
+      ...rows.slice(0, ROWS).flatMap((each, scene) => each.map((cell, i) => canvas(cell, `${columns[i] ?? "Picture"}, scene ${scene + 1}`))));
   }).catch(() => node.remove()); // the verdicts stand without pictures
   return node;
 }

@@ -78,7 +78,7 @@ function heading(job, dataset, buttons) {
   return [
     element("div", {}, element("a", { href: "#/train", class: "back" }, "Trainings"),
       element("h1", {}, job.name, " ", element("span", { class: `badge ${tone}` }, label)),
-      element("p", { class: "muted" }, `${job.spec.model}, ${length(job.spec)}, from `, from, `; asked for ${ago(job.created_at)}`)),
+      element("p", { class: "muted" }, `${job.spec.model}, ${length(job.spec)}, from `, from, `; begun ${ago(job.started_at ?? job.created_at)}`)),
     element("div", { class: "page-actions" }, buttons),
   ];
 }

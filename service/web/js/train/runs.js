@@ -20,9 +20,11 @@ export async function runs(root, signal) {
     element("p", {}, "Two noisy shots of each scene are enough to teach a model your own noise; nobody needs clean pictures. " +
       "Drop the shots, have a look at what the checks say, and press one button."),
     element("a", { class: "button primary", href: "#/train/new" }, icon("add"), "New training"));
-  root.append(element("header", { class: "page-head" }, element("div", {}, element("h1", {}, "Trainings")),
-    element("div", { class: "page-actions" }, compare,
-      element("a", { class: "button primary", href: "#/train/new" }, icon("add"), "New training"))), empty, list, more);
+  const titles = element("div", { class: "run-titles muted small", "aria-hidden": "true" },
+    ["Model", "State", "Best PSNR", "Begun"].map((title) => element("span", {}, title)));
+  const buttons = element("div", { class: "page-actions", hidden: true }, compare,
+    element("a", { class: "button primary", href: "#/train/new" }, icon("add"), "New training"));
+  root.append(element("header", { class: "page-head" }, element("h1", {}, "Trainings"), buttons), empty, titles, list, more);
   let pages = 1;
   more.addEventListener("click", () => { pages += 1; refresh().catch(() => {}); });
   offer();
@@ -50,6 +52,7 @@ export async function runs(root, signal) {
     list.replaceChildren(...jobs.map((job) => row(job)));
     if (focused) document.getElementById(focused)?.focus();
     empty.hidden = jobs.length > 0;
+    buttons.hidden = titles.hidden = !jobs.length;
     more.hidden = !token;
     offer();
   }

@@ -21,7 +21,7 @@ export async function start(root, query, signal) {
   const form = element("form", { class: "start", on: { submit, input: () => { key = newKey(); } } },
     step(1, "Pictures", choice.node), checks, plan, end);
   root.append(
-    element("header", { class: "page-head" }, element("div", {}, element("a", { href: "#/train", class: "back" }, "Trainings"),
+    element("header", { class: "page-head narrow" }, element("div", {}, element("a", { href: "#/train", class: "back" }, "Trainings"),
       element("h1", {}, "New training"),
       element("p", { class: "muted" }, "A model learns your own noise from noisy pictures alone. Nobody needs clean ones."))),
     form);
