@@ -7,10 +7,10 @@ export function bytes(count) {
   return `${rounded(count / 1000 ** power)} ${units[power]}`;
 }
 
-/** 65,432 ms as "65 s", 812 as "0.8 s". */
+/** 65,432 ms as "65 s", 1000 as "1 s", 812 as "0.8 s". */
 export function seconds(milliseconds) {
   const value = milliseconds / 1000;
-  return value < 0.1 ? `${Math.round(milliseconds)} ms` : `${value < 10 ? value.toFixed(1) : Math.round(value)} s`;
+  return value < 0.1 ? `${Math.round(milliseconds)} ms` : `${value < 10 ? Number(value.toFixed(1)) : Math.round(value)} s`;
 }
 
 /** Three figures, without zeros at the end. */

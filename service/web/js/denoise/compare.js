@@ -6,7 +6,9 @@
 import { element, icon } from "../dom.js";
 
 const LARGEST = 64; // screen pixels for one of the picture's
+const MOST_TO_FIT = 8;
 const PIXELS_FROM = 2; // magnification from which pixels are drawn as squares
+const MARGIN = { x: 16, y: 56 }; // CSS pixels around a picture that fits, for what lies over the stage
 const AMPLIFIED = 3; // doublings of the difference
 
 export class Compare {
@@ -77,13 +79,13 @@ export class Compare {
     return this.#scale * 100;
   }
 
-  /** The whole picture, as large as it goes; small ones are not enlarged beyond 800 %. */
+  /** The whole picture, as large as it goes; small ones are not enlarged without end. */
   fit() {
     if (!this.#before) return;
-    const room = 0.94;
-    const [width, height] = [this.left.width * room, this.left.height * room];
+    const width = this.left.width - 2 * MARGIN.x * window.devicePixelRatio;
+    const height = this.left.height - 2 * MARGIN.y * window.devicePixelRatio;
     [this.#x, this.#y, this.#fits] = [0, 0, true];
-    this.#become(Math.min(width / this.#before.width, height / this.#before.height, 8));
+    this.#become(Math.min(width / this.#before.width, height / this.#before.height, MOST_TO_FIT));
   }
 
   /** Magnify `factor` times; the point at `at` ({x, y} in CSS pixels of the stage) stays where it is. */

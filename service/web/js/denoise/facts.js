@@ -34,5 +34,5 @@ function place(label, title = null) {
 }
 
 function modelOf({ model, report }) {
-  return report?.version ? `${model}, version ${report.version}` : model;
+  return report?.version ? `${model} v${report.version}` : model;
 }

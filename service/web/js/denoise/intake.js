@@ -1,4 +1,4 @@
-// How pictures come in: dropped anywhere on the page, pasted, or picked.
+// How pictures come in: dropped anywhere on the page, or pasted.
 
 import { element } from "../dom.js";
 
@@ -36,11 +36,4 @@ export function acceptEverywhere(take, signal) {
     take(files);
   });
   signal.addEventListener("abort", end);
-}
-
-/** Let the browser ask for files. */
-export function pick(take) {
-  const input = element("input", { type: "file", multiple: true, accept: KINDS });
-  input.addEventListener("change", () => take([...input.files]));
-  input.click();
 }

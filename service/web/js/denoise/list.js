@@ -1,9 +1,10 @@
 // The queue as a list.
 
 import { element, icon } from "../dom.js";
+import { pickFiles } from "../files.js";
 import { bytes, counted, rounded, seconds } from "../words.js";
 import { explained } from "./faults.js";
-import { pick } from "./intake.js";
+import { KINDS } from "./intake.js";
 import { queue } from "./queue.js";
 
 /** The list with its heading; `take(files)` adds some, `saveEach()` downloads all that are done. */
@@ -39,7 +40,7 @@ export function list(take, saveEach, signal) {
   arrange();
   return element("section", { class: "queue-box", "aria-labelledby": "queue-title" },
     element("div", { class: "label-row" }, heading,
-      element("button", { type: "button", class: "button compact", on: { click: () => pick(take) } }, icon("add"), "Add")),
+      element("button", { type: "button", class: "button compact", on: { click: () => pickFiles(KINDS, take) } }, icon("add"), "Add")),
     items, all);
 }
 

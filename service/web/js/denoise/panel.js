@@ -41,7 +41,7 @@ export function panel(wanted, signal) {
       tasks.set(each.id, each.task || `Version ${each.version}, ${each.source}.`);
       if (![...model.options].some((option) => option.value === each.id)) model.append(element("option", { value: each.id }, each.id));
     }
-    queue.helper = models.reduce((least, each) => (each.parameters < least.parameters ? each : least)).id;
+    queue.models = models;
     show();
   };
 

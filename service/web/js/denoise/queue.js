@@ -13,7 +13,7 @@ class Queue extends EventTarget {
   items = [];
   selected = null;
   settings = { ...DEFAULTS };
-  helper = null; // a small model, for looking at what browsers cannot read
+  models = []; // as the service describes them, once it has
   rates = new Map(); // milliseconds a megapixel, by what was asked for
   #running = 0;
 
@@ -77,6 +77,12 @@ class Queue extends EventTarget {
     this.dispatchEvent(new CustomEvent("item", { detail: item }));
   }
 
+  /** For looking at what browsers cannot read: the model that takes the least time. */
+  get #smallest() {
+    if (!this.models.length) return null;
+    return this.models.reduce((least, each) => (each.parameters < least.parameters ? each : least)).id;
+  }
+
   #tell(name) {
     this.dispatchEvent(new Event(name));
   }
@@ -99,7 +105,7 @@ class Queue extends EventTarget {
     const { signal } = controller;
     try {
       this.#become(item, "reading");
-      if (!item.shown) await item.look(this.helper, signal);
+      if (!item.shown) await item.look(this.#smallest, signal);
       signal.throwIfAborted();
       this.#become(item, "sending");
       const settings = { ...this.settings };

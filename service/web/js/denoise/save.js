@@ -1,6 +1,6 @@
 // Downloads: the service's own bytes, never the page's drawing.
 
-import { element } from "../dom.js";
+import { offer } from "../files.js";
 import { zipped } from "./zip.js";
 
 const SUFFIXES = { "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/tiff": "tiff", "image/bmp": "bmp" };
@@ -19,10 +19,4 @@ export async function saveAll(answers) {
 export function fileName(item, blob) {
   const base = item.name.replace(/\.[^.]+$/, "") || "picture";
   return `${base}-denoised.${SUFFIXES[blob.type] ?? "png"}`;
-}
-
-function offer(blob, name) {
-  const address = URL.createObjectURL(blob);
-  element("a", { href: address, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000); // the browser reads it after the click
 }

@@ -135,7 +135,8 @@ function wordsOf(item, passed, expected) {
   if (item.state === "reading") return "Reading";
   if (item.state === "sending") return `Sending, ${Math.round(item.share * 100)} %`;
   const left = expected && expected - passed;
-  return `Denoising, ${seconds(Math.floor(passed / 1000) * 1000)}${left > 1000 ? `, about ${seconds(Math.ceil(left / 1000) * 1000)} left` : ""}`;
+  const since = passed < 1000 ? "" : `, ${seconds(Math.floor(passed / 1000) * 1000)}`;
+  return `Denoising${since}${left > 1000 ? `, about ${seconds(Math.ceil(left / 1000) * 1000)} left` : ""}`;
 }
 
 function messageOf(item) {

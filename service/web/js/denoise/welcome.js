@@ -1,11 +1,13 @@
 // What is there before there is a picture.
 
 import { element, icon } from "../dom.js";
-import { pick } from "./intake.js";
+import { pickFiles } from "../files.js";
+import { KINDS } from "./intake.js";
+import { queue } from "./queue.js";
 
 const SAMPLES = [
-  { file: "camera.png", label: "A photo at high sensitivity", model: "photo" },
-  { file: "render.png", label: "A render, few rays a pixel", model: "photo" },
+  { file: "camera.png", label: "A photo at high sensitivity", model: "auto" },
+  { file: "render.png", label: "A render, few rays a pixel", model: "unet" },
 ];
 
 /** A place to drop pictures on, and samples for those who have none; `take(files)`. */
@@ -15,7 +17,7 @@ export function welcome(take) {
       icon("picture"),
       element("h1", {}, "Drop noisy pictures here"),
       element("p", { class: "muted" }, "or paste them, or"),
-      element("button", { type: "button", class: "button primary", on: { click: () => pick(take) } }, "Choose pictures"),
+      element("button", { type: "button", class: "button primary", on: { click: () => pickFiles(KINDS, take) } }, "Choose pictures"),
       element("p", { class: "hint" }, "PNG, JPEG, WebP, TIFF, BMP; 16 bits stay 16 bits. They go to this service and nowhere else.")),
     element("div", { class: "samples", role: "group", "aria-label": "Samples" },
       element("p", { class: "hint" }, "None at hand? Try a sample:"),
@@ -24,7 +26,8 @@ export function welcome(take) {
         sample.label))));
 }
 
-async function bring({ file }, take) {
+async function bring({ file, model }, take) {
+  if (model === "auto" || queue.models.some(({ id }) => id === model)) queue.change({ model });
   const answer = await fetch(`/web/samples/${file}`);
   take([new File([await answer.blob()], file, { type: "image/png" })]);
 }
