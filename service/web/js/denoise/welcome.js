@@ -6,8 +6,8 @@ import { KINDS } from "./intake.js";
 import { queue } from "./queue.js";
 
 const SAMPLES = [
-  { file: "camera.png", label: "A photo at high sensitivity", model: "auto" },
-  { file: "render.png", label: "A render, few rays a pixel", model: "unet" },
+  { file: "camera.png", label: "A noisy photo", model: "auto" },
+  { file: "render.png", label: "A noisy render", model: "unet" },
 ];
 
 /** A place to drop pictures on, and samples for those who have none; `take(files)`. */
@@ -20,9 +20,9 @@ export function welcome(take) {
       element("button", { type: "button", class: "button primary", on: { click: () => pickFiles(KINDS, take) } }, "Choose pictures"),
       element("p", { class: "hint" }, "PNG, JPEG, WebP, TIFF, BMP; 16 bits stay 16 bits. They go to this service and nowhere else.")),
     element("div", { class: "samples", role: "group", "aria-label": "Samples" },
-      element("p", { class: "hint" }, "None at hand? Try a sample:"),
+      element("p", { class: "hint" }, "None at hand? Try a sample"),
       SAMPLES.map((sample) => element("button", { type: "button", class: "sample", on: { click: () => bring(sample, take) } },
-        element("img", { src: `/web/samples/${sample.file.replace(".png", "-small.webp")}`, alt: "", width: 120, height: 80 }),
+        element("img", { src: `/web/samples/${sample.file.replace(".png", "-small.webp")}`, alt: "", width: 132, height: 88 }),
         sample.label))));
 }
 
