@@ -107,6 +107,7 @@ function upload(url, method, body, headers, signal, onUpload) {
     sender.responseType = "blob";
     for (const [name, value] of Object.entries(headers)) sender.setRequestHeader(name, value);
     sender.upload.onprogress = (event) => event.lengthComputable && onUpload(event.loaded / event.total);
+    sender.upload.onload = () => onUpload(1);
     sender.onerror = () => reject(new TypeError("no answer"));
     sender.onabort = () => reject(signal.reason);
     sender.onload = () => {

@@ -1,0 +1,38 @@
+// What is known about the picture on view: a line of figures whose places are kept free.
+
+import { element } from "../dom.js";
+import { bytes, rounded, seconds } from "../words.js";
+
+const NOISE = "Standard deviation of the noise, estimated from the picture alone, in grey levels of 0 to 255";
+
+/** The line; `show(item, answer)` fills it, with the answer that would be saved, or null. */
+export function facts() {
+  const places = {
+    noise: place("Noise, before → after", NOISE),
+    model: place("Model"),
+    time: place("Time on the service"),
+    size: place("Size"),
+    file: place("File"),
+  };
+  const show = (item, answer) => {
+    const report = answer?.report ?? item?.result?.report ?? null;
+    const known = {
+      noise: report && `${rounded(report.noise.before)} → ${rounded(report.noise.after)}`,
+      model: item?.result && modelOf(item.result),
+      time: report && seconds(Object.values(report.milliseconds).reduce((sum, value) => sum + value, 0)),
+      size: item?.width && `${item.width} × ${item.height}${report ? `, ${report.bits} bit` : ""}`,
+      file: item && (answer ? `${bytes(item.file.size)} → ${bytes(answer.blob.size)}` : bytes(item.file.size)),
+    };
+    for (const [name, node] of Object.entries(places)) node.lastChild.textContent = known[name] || "–";
+  };
+  show(null, null);
+  return { root: element("dl", { class: "facts" }, Object.values(places)), show };
+}
+
+function place(label, title = null) {
+  return element("div", { title }, element("dt", {}, label), element("dd"));
+}
+
+function modelOf({ model, report }) {
+  return report?.version ? `${model} v${report.version}` : model;
+}

@@ -1,0 +1,84 @@
+// One picture of the queue: its file, what it looks like, and what came of it.
+
+import { asPng, denoised } from "./order.js";
+import { Drawable, thumbnail } from "./pictures.js";
+import { answerKey, resultKey } from "./settings.js";
+
+export const THUMBNAIL = 96; // pixels; shown at half of it
+let count = 0;
+
+/**
+ * `state`: "waiting", "reading", "sending" (`share` of it is sent), "working", "done", "failed" (`error`), "cancelled".
+ * `shown` is a file of the original that the browser can read; `result` the network's, at full strength.
+ */
+export class Item {
+  constructor(file) {
+    Object.assign(this, { id: ++count, file, name: file.name || "pasted picture", state: "waiting", share: 0, note: "",
+      error: null, began: 0, shown: null, readable: true, thumbnail: null, width: 0, height: 0, result: null });
+    this.answers = new Map();
+    this.controller = null;
+  }
+
+  get isRunning() {
+    return this.state === "reading" || this.state === "sending" || this.state === "working";
+  }
+
+  /** Whether there is a result of these settings. */
+  fits(settings) {
+    return this.result?.key === resultKey(settings);
+  }
+
+  /** The service's own answer at these settings, if it is here. */
+  answer(settings) {
+    return this.answers.get(answerKey(settings)) ?? null;
+  }
+
+  /** See what the picture looks like; if the browser cannot read it, the service shows it. */
+  async look(helper, signal) {
+    let drawable;
+    try {
+      [drawable, this.shown] = [await Drawable.of(this.file), this.file];
+    } catch {
+      this.readable = false;
+      this.shown = await asPng(this.file, helper, { signal }).catch((error) => {
+        signal.throwIfAborted();
+        if (error.code === "bad_image" && /pages/.test(error.message)) return null; // denoised all the same
+        throw error;
+      });
+      if (!this.shown) return;
+      drawable = await Drawable.of(this.shown);
+    }
+    [this.width, this.height] = [drawable.width, drawable.height];
+    this.thumbnail = thumbnail(drawable, THUMBNAIL);
+    drawable.close();
+  }
+
+  /** Denoise it at full strength, in a format that can be looked at if there is one. */
+  async run(settings, watch) {
+    const format = this.viewFormat(settings);
+    const answer = await denoised(this.file, { ...settings, format, strength: 1 }, watch);
+    this.result = { ...answer, key: resultKey(settings) };
+    if (format === settings.format) this.answers.set(answerKey({ ...settings, strength: 1 }), answer);
+    if (answer.report) [this.width, this.height] = [answer.report.width, answer.report.height];
+  }
+
+  /** The service's own answer at these settings, asked for if it is not here. */
+  async fetchAnswer(settings, watch) {
+    const known = this.answer(settings);
+    if (known) return known;
+    const answer = await denoised(this.file, settings, watch);
+    this.answers.set(answerKey(settings), answer);
+    return answer;
+  }
+
+  viewFormat({ format }) {
+    const cannotBeSeen = format === "tiff" || (format === "" && !this.readable && this.shown);
+    return cannotBeSeen ? "png" : format;
+  }
+
+  /** Forget what was asked for differently; pictures on view stay until there are new ones. */
+  restart() {
+    this.answers.clear();
+    Object.assign(this, { state: "waiting", error: null, share: 0, note: "" });
+  }
+}

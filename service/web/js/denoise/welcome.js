@@ -1,0 +1,33 @@
+// What is there before there is a picture.
+
+import { element, icon } from "../dom.js";
+import { pickFiles } from "../files.js";
+import { KINDS } from "./intake.js";
+import { queue } from "./queue.js";
+
+const SAMPLES = [
+  { file: "camera.png", label: "A noisy photo", model: "auto" },
+  { file: "render.png", label: "A noisy render", model: "unet" },
+];
+
+/** A place to drop pictures on, and samples for those who have none; `take(files)`. */
+export function welcome(take) {
+  return element("div", { class: "welcome" },
+    element("div", { class: "welcome-text" },
+      icon("picture"),
+      element("h1", {}, "Drop noisy pictures here"),
+      element("p", { class: "muted" }, "or paste them, or"),
+      element("button", { type: "button", class: "button primary", on: { click: () => pickFiles(KINDS, take) } }, "Choose pictures"),
+      element("p", { class: "hint" }, "PNG, JPEG, WebP, TIFF, BMP; 16 bits stay 16 bits. They go to this service and nowhere else.")),
+    element("div", { class: "samples", role: "group", "aria-label": "Samples" },
+      element("p", { class: "hint" }, "None at hand? Try a sample"),
+      SAMPLES.map((sample) => element("button", { type: "button", class: "sample", on: { click: () => bring(sample, take) } },
+        element("img", { src: `/web/samples/${sample.file.replace(".png", "-small.webp")}`, alt: "", width: 132, height: 88 }),
+        sample.label))));
+}
+
+async function bring({ file, model }, take) {
+  if (model === "auto" || queue.models.some(({ id }) => id === model)) queue.change({ model });
+  const answer = await fetch(`/web/samples/${file}`);
+  take([new File([await answer.blob()], file, { type: "image/png" })]);
+}
