@@ -1,0 +1,273 @@
+"""Train: from pictures that are dropped to a model that is used, as a person sees it."""
+
+import re
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+from playwright.sync_api import BrowserContext, Page, expect
+
+from n2n_core import networks
+from n2n_core.metrics import to_bytes
+from tests.pictures import drawn, file
+from tests.scenes import noisy, smooth
+from tests.web.accessibility import violations
+from tests.web.conftest import PICTURES
+
+ENDLESS = 100_000
+PATIENCE = 60_000
+"""Milliseconds: trainers start in seconds, and later on busy machines."""
+
+
+def write_pairs(folder: Path, count: int = 20, copies: bool = False) -> Path:
+    """Two folders of shots, 32 pixels a side; ``copies`` instead of second shots."""
+    first, second = (to_bytes(shot) for shot in noisy(smooth(count, 32, 32), 2))
+    for name, shots in (("first", first), ("second", first if copies else second)):
+        (folder / name).mkdir(parents=True)
+        for number, shot in enumerate(shots):
+            Image.fromarray(shot.permute(1, 2, 0).numpy()).save(folder / name / f"{number:03}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of noisy pairs."""
+    return write_pairs(tmp_path_factory.mktemp("pictures") / "waves")
+
+
+@pytest.fixture(scope="module")
+def dataset(service_url: str, shots: Path) -> str:
+    """The same, uploaded."""
+    files = [
+        ("file", (f"{path.stem}_{path.parent.name}.png", path.read_bytes()))
+        for path in sorted(shots.rglob("*.png"))
+    ]
+    form = {"kind": "pairs", "name": "waves by name"}
+    answer = httpx.post(f"{service_url}/datasets", data=form, files=files, timeout=60)
+    assert answer.status_code == 201, answer.text
+    found: str = answer.json()["id"]
+    return found
+
+
+def submit(url: str, dataset: str, **recipe: Any) -> str:
+    """A job's id; a short one unless told otherwise."""
+    order = {"dataset": dataset, "model": "scratch", "epochs": 3, "batch_size": 8, "force": True, **recipe}
+    answer = httpx.post(f"{url}/train-jobs", json=order)
+    assert answer.status_code == 202, answer.text
+    job: str = answer.json()["id"]
+    return job
+
+
+@pytest.fixture
+def endless(service_url: str, dataset: str) -> Iterator[str]:
+    """A job that trains until the test is over."""
+    job = submit(service_url, dataset, name="endless", epochs=ENDLESS)
+    yield job
+    httpx.post(f"{service_url}/train-jobs/{job}/cancel")
+    await_job(service_url, job)
+
+
+@pytest.fixture(scope="module")
+def finished(service_url: str, dataset: str) -> list[str]:
+    """Two jobs that have succeeded, with different recipes."""
+    jobs = [submit(service_url, dataset, name=f"done-{seed}", seed=seed, lr=0.002 / seed) for seed in (1, 2)]
+    assert [await_job(service_url, job)["state"] for job in jobs] == ["succeeded"] * 2
+    return jobs
+
+
+def await_job(url: str, job: str) -> dict[str, Any]:
+    """The job once it is done."""
+    for _ in range(10):
+        answer: dict[str, Any] = httpx.get(
+            f"{url}/train-jobs/{job}", headers={"Prefer": "wait=30"}, timeout=60
+        ).json()
+        if answer["done"]:
+            return answer
+    raise AssertionError(f"waited in vain: {answer}")
+
+
+def picture(page: Page, name: str) -> None:
+    """Screenshots in both themes and at a phone's width, to be looked at."""
+    size = page.viewport_size
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        page.wait_for_timeout(100)
+        page.screenshot(path=PICTURES / f"train-{name}-{theme}.png", full_page=True)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_timeout(200)
+    page.screenshot(path=PICTURES / f"train-{name}-phone.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert size
+    page.set_viewport_size(size)
+    page.evaluate("scrollTo(0, 0)")  # or the browser corrects it amid the next click
+
+
+def points(page: Page, chart: str) -> int:
+    """How many values a chart has, by its table."""
+    table = page.get_by_role("region", name=chart).locator(".chart-table")
+    if table.get_attribute("open") is None:
+        table.locator("summary").click()
+    return table.locator("tbody tr").count()
+
+
+def grows(page: Page, chart: str, beyond: int) -> int:
+    """Wait until a chart has more values than that."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while (count := points(page, chart)) <= beyond:
+        assert time.monotonic() < deadline, f"{chart} still has {count} values"
+        page.wait_for_timeout(100)
+    return count
+
+
+def test_pairs_become_a_model_that_is_used(page: Page, shots: Path) -> None:
+    page.goto("/#/train")
+    page.get_by_role("link", name="New training").first.click()
+    page.set_input_files("#folder", shots)
+    expect(page.get_by_text("20 scenes, 40 pictures of 32 × 32 pixels")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("img", name="Difference, scene 1", exact=True)).to_be_visible()
+    expect(page.get_by_label("Name of the model")).to_have_value("waves")
+    page.get_by_label("Name of the model").fill("from-the-page")
+    page.get_by_label("Strided auto-encoder").check()
+    page.get_by_text("Epochs", exact=True).click()
+    page.get_by_label("How long").fill("3")
+    page.get_by_text("More settings").click()
+    page.get_by_label("Crops a step").fill("8")
+    picture(page, "new")
+    assert violations(page) == []
+    page.get_by_role("button", name="Start training").click()
+    use = page.get_by_role("link", name="Use this model")
+    expect(use).to_be_visible(timeout=2 * PATIENCE)
+    assert grows(page, "PSNR on held-out pictures", 2) == 3
+    assert points(page, "Loss") >= 1
+    expect(page.get_by_text("The loss stops near")).to_be_visible()
+    expect(page.locator(".tile", has_text="Best PSNR")).to_contain_text(" dB")
+    film = page.get_by_role("list", name="Samples by epoch")
+    expect(film.get_by_role("img", name="Denoised picture")).to_have_count(3)
+    film.get_by_role("button", name="Epoch 3").click()
+    expect(page.get_by_role("img", name="Other shot, picture 1")).to_be_visible()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("heading", name="Epoch 2")).to_be_visible()
+    page.keyboard.press("Escape")
+    with page.expect_download() as weights:
+        page.get_by_role("button", name="Weights").click()
+    assert weights.value.suggested_filename == "from-the-page.safetensors"
+    assert weights.value.path().read_bytes()[8:9] == b"{"
+    use.click()
+    expect(page).to_have_url(re.compile("#/denoise\\?model=from-the-page$"))
+    with page.expect_response(lambda answer: "/denoise?" in answer.url) as answered:
+        page.set_input_files("input[type=file] >> nth=0", {
+            "name": "x.png", "mimeType": "image/png", "buffer": file(drawn(width=40, height=32)),
+        })  # fmt: skip
+    assert answered.value.headers["n2n-model"].startswith("from-the-page")
+
+
+def test_the_page_offers_what_the_service_trains(page: Page, dataset: str) -> None:
+    page.goto(f"/#/train/new?dataset={dataset}")
+    expect(page.get_by_role("button", name="Start training")).to_be_visible()
+    offered = page.locator("input[name=model]").evaluate_all("inputs => inputs.map(input => input.value)")
+    assert set(offered) == set(networks.MODELS)
+    expect(page.get_by_label("Or take pictures that are here already")).to_have_value(dataset)
+
+
+def test_copies_are_refused_with_the_reason(page: Page, tmp_path: Path) -> None:
+    folder = write_pairs(tmp_path / "copies", copies=True)
+    page.goto("/#/train/new")
+    page.set_input_files("#folder", folder)
+    expect(page.get_by_text("These pictures cannot be trained on.")).to_be_visible(timeout=PATIENCE)
+    check = page.get_by_role("listitem").filter(has_text="Two different shots")
+    expect(check).to_contain_text("Cannot be used")
+    expect(check).to_contain_text("What to do: Give two different shots of each scene")
+    expect(page.get_by_role("img", name="Difference, scene 1", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Start training")).to_be_hidden()
+    picture(page, "refused")
+    assert violations(page) == []
+
+
+def test_files_that_are_no_pairs_are_refused_in_plain_words(page: Page, shots: Path) -> None:
+    page.goto("/#/train/new")
+    page.set_input_files("#files", sorted((shots / "first").iterdir())[:3])
+    expect(page.get_by_role("alert")).to_contain_text("expected two folders of equal file names")
+    page.get_by_label("Bursts").check()
+    expect(page.get_by_text("A folder for each scene, or names such as")).to_be_visible()
+
+
+def test_clean_pictures_and_an_archive(page: Page, tmp_path: Path, service_url: str) -> None:
+    archive = tmp_path / "clean ones.zip"
+    with zipfile.ZipFile(archive, "w") as out:
+        for number in range(4):
+            out.writestr(f"{number}.png", file(drawn(width=48, height=48, seed=number)))
+    page.goto("/#/train/new")
+    page.get_by_label("Clean pictures").check()
+    page.get_by_label("Noise that is added").select_option(label="Gaussian, of one level")
+    page.get_by_label("Standard deviation, of 255").fill("51")
+    page.set_input_files("#files", archive)
+    expect(page.get_by_text("4 scenes, 4 pictures of 48 × 48 pixels")).to_be_visible(timeout=PATIENCE)
+    found = httpx.get(f"{service_url}/datasets?page_size=1").json()["datasets"][0]
+    assert (found["kind"], found["name"]) == ("clean", "clean ones")
+    assert found["options"]["corruption"] == {"name": "gaussian", "sigma": 0.2}
+
+
+def test_an_upload_is_stopped(page: Page, context: BrowserContext, tmp_path: Path, service_url: str) -> None:
+    page.goto("/#/train/new")
+    before = httpx.get(f"{service_url}/datasets").json()
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 100_000}
+    context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+    (tmp_path / "large.zip").write_bytes(bytes(10_000_000))
+    page.set_input_files("#files", tmp_path / "large.zip")
+    expect(page.get_by_text("Sending 1 file, 10.0 MB")).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Not sent: you stopped it.")).to_be_visible()
+    assert httpx.get(f"{service_url}/datasets").json() == before
+
+
+def test_a_run_is_live_in_two_tabs_and_is_stopped_and_resumed(
+    page: Page, context: BrowserContext, endless: str
+) -> None:
+    page.goto(f"/#/train/{endless}")
+    expect(page.get_by_text(re.compile(r" left$"))).to_be_visible(timeout=PATIENCE)
+    count = grows(page, "PSNR on held-out pictures", 2)
+    other = context.new_page()
+    other.goto("/#/train")
+    row = other.get_by_role("link", name=re.compile("^endless"))
+    expect(row).to_contain_text("Training")
+    row.click()
+    assert grows(other, "PSNR on held-out pictures", count - 1) >= count  # all that was before it looked
+    grows(page, "PSNR on held-out pictures", count)
+    other.get_by_role("button", name="Stop").click()
+    for tab in (page, other):
+        expect(tab.get_by_role("button", name="Go on")).to_be_visible(timeout=PATIENCE)
+    stopped = points(page, "PSNR on held-out pictures")
+    page.get_by_text("Log", exact=True).click()
+    expect(page.get_by_label("Events")).to_contain_text("stopped after step")
+    picture(page, "stopped")
+    page.get_by_role("button", name="Go on").click()
+    grows(page, "PSNR on held-out pictures", stopped)
+    expect(page.get_by_label("Events")).to_contain_text("goes on after step")
+    picture(page, "run")
+    assert violations(page) == []
+
+
+def test_runs_are_compared_and_deleted(page: Page, finished: list[str]) -> None:
+    page.goto("/#/train")
+    for name in ("done-1", "done-2"):
+        page.get_by_label(f"Compare {name}").check()
+    picture(page, "list")
+    assert violations(page) == []
+    page.get_by_role("link", name="Compare 2").click()
+    expect(page.get_by_role("heading", name="2 trainings compared")).to_be_visible()
+    assert points(page, "PSNR on held-out pictures") == 3
+    expect(page.get_by_role("row", name=re.compile("^lr "))).to_contain_text("0.001")
+    expect(page.get_by_role("row", name=re.compile("^batch size"))).to_have_count(0)
+    picture(page, "compare")
+    assert violations(page) == []
+    page.goto(f"/#/train/{finished[0]}")
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("link", name=re.compile("^done-2"))).to_be_visible()
+    expect(page.get_by_role("link", name=re.compile("^done-1"))).to_have_count(0)
