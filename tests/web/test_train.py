@@ -243,7 +243,7 @@ def test_a_run_is_live_in_two_tabs_and_is_stopped_and_resumed(
     for tab in (page, other):
         expect(tab.get_by_role("button", name="Go on")).to_be_visible(timeout=PATIENCE)
     stopped = points(page, "PSNR on held-out pictures")
-    page.get_by_text("Log", exact=True).click()
+    page.locator("summary", has_text="Log").click()
     expect(page.get_by_label("Events")).to_contain_text("stopped after step")
     picture(page, "stopped")
     page.get_by_role("button", name="Go on").click()

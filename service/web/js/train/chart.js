@@ -26,7 +26,7 @@ export async function chart({ title, x, series, format, logarithmic = false, not
   const place = element("span", { class: "muted small chart-place" });
   const table = tableOf(x, series, format);
   const node = element("section", { class: "card chart", "aria-label": title },
-    element("div", { class: "chart-head" }, element("h3", {}, title), place),
+    element("div", { class: "chart-head" }, element("h2", {}, title), place),
     element("ul", { class: "legend" }, legend.map((one) => one.node)), plot, note, table.node);
   const color = (name) => resolved(plot, name);
   let columns = [[], ...series.map(() => [])];

@@ -9,7 +9,7 @@ export function details(id, history, signal) {
   const told = element("pre", { class: "log", tabindex: "0", "aria-label": "Events" });
   const printed = element("pre", { class: "log", tabindex: "0", "aria-label": "What the trainer printed" });
   const log = element("details", { class: "card", on: { toggle: () => { tell(); print(); } } }, element("summary", {}, "Log"),
-    told, element("h3", {}, "What the trainer printed"), printed,
+    told, element("h2", {}, "What the trainer printed"), printed,
     element("div", { class: "downloads" }, file("Log", "log", `${id}.txt`), file("Figures, as CSV", "metrics?format=csv", `${id}.csv`)));
   const recipe = element("tbody");
   const node = element("div", { class: "run-details" }, log,

@@ -14,6 +14,7 @@ import { ago, counted, size } from "./words.js";
 export function pictures(onDataset, signal) {
   let kind = "pairs";
   let upload = null; // its AbortController, while one is under way
+  let taken = ""; // the id of the dataset that is chosen
   const hint = element("p", { class: "hint" });
   const noise = noiseChoice();
   const status = element("div", { class: "upload-status", "aria-live": "polite" });
@@ -54,8 +55,8 @@ export function pictures(onDataset, signal) {
       const both = AbortSignal.any([mine.signal, signal]);
       const dataset = await json("/datasets", { body: form, signal: both, onUpload: told.update });
       status.replaceChildren();
+      taken = dataset.id;
       await list();
-      earlier.value = dataset.id;
       onDataset(dataset);
     } catch (error) {
       if (signal.aborted) return;
@@ -73,10 +74,10 @@ export function pictures(onDataset, signal) {
   async function choose(id) {
     upload?.abort();
     status.replaceChildren();
+    taken = earlier.value = id;
     if (!id) return onDataset(null);
     try {
       onDataset(await json(`/datasets/${encodeURIComponent(id)}`, { signal }));
-      earlier.value = id;
     } catch (error) {
       if (!signal.aborted) failed(error.message);
     }
@@ -88,6 +89,7 @@ export function pictures(onDataset, signal) {
       const usable = datasets.filter(({ report }) => report);
       earlier.replaceChildren(element("option", { value: "" }, "Choose…"), ...usable.map((dataset) =>
         element("option", { value: dataset.id }, described(dataset))));
+      earlier.value = taken;
       earlierField.hidden = !usable.length;
     } catch (error) {
       if (!signal.aborted) failed(error.message);
