@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -11,13 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from benchmarks import chromium
 
 ROOT = Path(__file__).parents[2]
 N2N = Path(sys.executable).with_name("n2n")
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None
-)
 PICTURES = ROOT / "artifacts" / "web"
 """Screenshots, to be looked at."""
 
@@ -51,13 +49,10 @@ def service_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium; for a module, as its event loop would be in the way of other tests."""
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium, which is not installed (apt-get install chromium)")
-    flags = ["--no-sandbox"] if os.getuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    if chromium.find() is None:
+        pytest.skip(chromium.MISSING)
+    with chromium.running() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
