@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: help serve test test-slow lint format openapi audit fuzz bench bench-serving soak clean
+.PHONY: help serve test test-slow lint format openapi web-vendor audit fuzz bench bench-serving soak clean
 
 help:
 	@echo "make serve      serve on http://$(HOST):$(PORT) (set HOST, PORT to change)"
@@ -15,6 +15,7 @@ help:
 	@echo "make format     rewrite the sources in ruff's format"
 	@echo "make audit      are any of the installed packages known to be vulnerable?"
 	@echo "make openapi    write docs/openapi.json anew"
+	@echo "make web-vendor fetch the page's third-party files anew"
 	@echo "make fuzz       fuzz the readers of files, SECONDS=60 each"
 	@echo "make bench      the benchmarks"
 	@echo "make bench-serving  the service against other servers, under load"
@@ -58,6 +59,9 @@ audit: $(VENV)/.audit
 
 openapi: $(VENV)/.base
 	$(BIN)/n2n openapi --output docs/openapi.json
+
+web-vendor:
+	$(PYTHON) .ci/web_vendor.py
 
 SECONDS ?= 60
 fuzz: $(VENV)/.dev
