@@ -32,7 +32,7 @@ SHIFTS = """() => {
     .observe({ type: "layout-shift", buffered: true });
 }"""
 LOADED = """() => {
-  const entries = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
+  const entries = ["navigation", "resource"].flatMap((kind) => performance.getEntriesByType(kind));
   return {
     bytes: entries.reduce((sum, entry) => sum + entry.transferSize, 0),
     paint: performance.getEntriesByName("first-contentful-paint")[0].startTime,
@@ -82,7 +82,7 @@ def measure(browser: Browser, url: str, seconds: float, size: tuple[int, int] = 
     page.wait_for_load_state("networkidle")
     loaded = page.evaluate(LOADED)
     print(
-        f"first paint after {loaded['paint']:.0f} ms, {loaded['bytes'] / 1000:.1f} kB for the whole first view"
+        f"first paint after {loaded['paint']:.0f} ms; the whole first view: {loaded['bytes'] / 1000:.1f} kB"
     )
     page.evaluate(SHIFTS)
     began = monotonic()

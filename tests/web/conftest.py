@@ -5,9 +5,10 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -23,7 +24,9 @@ SETTINGS = {"N2N_DEVICE": "cpu", "N2N_TRAIN_HEARTBEAT": "0.2", "N2N_TRAIN_LEASE"
 
 
 @contextmanager
-def service(folder: Path, port: int = 0, **settings: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def service(
+    folder: Path, port: int = 0, settings: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The service in a process of its own, with its data in ``folder``: its address, and the process."""
     variables = {**os.environ, **SETTINGS, "N2N_DATA": str(folder / "data"), **settings}
     command, log = [str(N2N), "serve", "--port", str(port)], folder / "log"
@@ -59,7 +62,7 @@ def browser() -> Iterator[Browser]:
 def context(browser: Browser, service_url: str) -> Iterator[BrowserContext]:
     """A fresh profile; at the end no page of it has asked another site, or complained in its console."""
     context = browser.new_context(base_url=service_url, viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)  # for busy machines
     with watched(context):
         yield context
     context.close()

@@ -39,8 +39,8 @@ export class Stage {
         this.#tool("Zoom out", "minus", () => this.compare.zoom(0.8)), this.zoom,
         this.#tool("Zoom in", "add", () => this.compare.zoom(1.25)),
         this.#tool("Fit", "fit", () => this.compare.fit()),
-        this.#tool("One to one", null, () => this.compare.zoomTo(1), "1:1"),
-        this.#tool("Eight screen pixels for one", null, () => this.compare.zoomTo(8), "8×")));
+        this.#tool("1:1, one to one", null, () => this.compare.zoomTo(1), "1:1"),
+        this.#tool("8×, eight screen pixels for one", null, () => this.compare.zoomTo(8), "8×")));
     this.root = element("section", { class: "stage", "aria-label": "Comparison" }, this.compare.root,
       element("span", { class: "side before", "aria-hidden": "true" }, "Before"), this.side = element("span", { class: "side after", "aria-hidden": "true" }),
       this.welcome, this.message, this.pill, this.tools);
