@@ -67,6 +67,7 @@ export async function show(root, { query }) {
   }
 
   acceptEverywhere(take, signal);
+  queue.addEventListener("items", () => queue.selected && stage.root.scrollIntoView({ block: "nearest" }), { signal });
   for (const name of ["items", "settings"]) queue.addEventListener(name, update, { signal });
   queue.addEventListener("item", (event) => event.detail === queue.selected && update(), { signal });
   root.append(element("h1", { class: "visually-hidden" }, "Denoise pictures"),
