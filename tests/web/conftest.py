@@ -2,22 +2,21 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from benchmarks import chromium
 
 ROOT = Path(__file__).parents[2]
 N2N = Path(sys.executable).with_name("n2n")
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None
-)
 PICTURES = ROOT / "artifacts" / "web"
 """Screenshots, to be looked at."""
 
@@ -25,7 +24,9 @@ SETTINGS = {"N2N_DEVICE": "cpu", "N2N_TRAIN_HEARTBEAT": "0.2", "N2N_TRAIN_LEASE"
 
 
 @contextmanager
-def service(folder: Path, port: int = 0, **settings: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def service(
+    folder: Path, port: int = 0, settings: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The service in a process of its own, with its data in ``folder``: its address, and the process."""
     variables = {**os.environ, **SETTINGS, "N2N_DATA": str(folder / "data"), **settings}
     command, log = [str(N2N), "serve", "--port", str(port)], folder / "log"
@@ -51,20 +52,17 @@ def service_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium; for a module, as its event loop would be in the way of other tests."""
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium, which is not installed (apt-get install chromium)")
-    flags = ["--no-sandbox"] if os.getuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    if chromium.find() is None:
+        pytest.skip(chromium.MISSING)
+    with chromium.running() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def context(browser: Browser, service_url: str) -> Iterator[BrowserContext]:
     """A fresh profile; at the end no page of it has asked another site, or complained in its console."""
     context = browser.new_context(base_url=service_url, viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)  # for busy machines
     with watched(context):
         yield context
     context.close()

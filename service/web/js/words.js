@@ -3,6 +3,7 @@
 /** 1536 as "1.5 kB". */
 export function bytes(count) {
   const units = ["bytes", "kB", "MB", "GB"];
+  if (count === 1) return "1 byte";
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
   return `${rounded(count / 1000 ** power)} ${units[power]}`;
 }

@@ -8,9 +8,9 @@ const NOISE = "Standard deviation of the noise, estimated from the picture alone
 /** The line; `show(item, answer)` fills it, with the answer that would be saved, or null. */
 export function facts() {
   const places = {
-    noise: place("Noise, before → after", NOISE),
+    noise: place("Noise, of 255", NOISE),
     model: place("Model"),
-    time: place("Time on the service"),
+    time: place("Time", "On the service, without the way there and back"),
     size: place("Size"),
     file: place("File"),
   };

@@ -14,6 +14,7 @@ const TICK = 200; // milliseconds between looks at the clock
 
 export class Stage {
   #drawn = {}; // by "before", "after", "map": {blob, drawable}
+  #retired = []; // drawables that are on view until others are
   #turn = 0;
 
   constructor(take, signal) {
@@ -39,8 +40,8 @@ export class Stage {
         this.#tool("Zoom out", "minus", () => this.compare.zoom(0.8)), this.zoom,
         this.#tool("Zoom in", "add", () => this.compare.zoom(1.25)),
         this.#tool("Fit", "fit", () => this.compare.fit()),
-        this.#tool("One to one", null, () => this.compare.zoomTo(1), "1:1"),
-        this.#tool("Eight screen pixels for one", null, () => this.compare.zoomTo(8), "8×")));
+        this.#tool("1:1, one to one", null, () => this.compare.zoomTo(1), "1:1"),
+        this.#tool("8×, eight screen pixels for one", null, () => this.compare.zoomTo(8), "8×")));
     this.root = element("section", { class: "stage", "aria-label": "Comparison" }, this.compare.root,
       element("span", { class: "side before", "aria-hidden": "true" }, "Before"), this.side = element("span", { class: "side after", "aria-hidden": "true" }),
       this.welcome, this.message, this.pill, this.tools);
@@ -63,6 +64,8 @@ export class Stage {
     if (mine !== this.#turn) return;
     const [before, after, map] = pictures;
     this.compare.show(before, after, map);
+    for (const drawable of this.#retired.splice(0)) drawable.close();
+    this.root.classList.toggle("has-before", before !== null);
     this.compare.root.setAttribute("aria-label", item ? `${item.name}, before and after. Plus and minus zoom, arrows move.` : "No picture");
     this.#offer(after !== null, map !== null);
   }
@@ -71,6 +74,7 @@ export class Stage {
     if (!blob) return null;
     if (this.#drawn[side]?.blob !== blob) {
       const drawable = await Drawable.of(blob).catch(() => null);
+      if (this.#drawn[side]?.drawable) this.#retired.push(this.#drawn[side].drawable);
       this.#drawn[side] = { blob, drawable };
     }
     return this.#drawn[side].drawable;

@@ -15,7 +15,7 @@ export function welcome(take) {
   return element("div", { class: "welcome" },
     element("div", { class: "welcome-text" },
       icon("picture"),
-      element("h1", {}, "Drop noisy pictures here"),
+      element("h2", {}, "Drop noisy pictures here"),
       element("p", { class: "muted" }, "or paste them, or"),
       element("button", { type: "button", class: "button primary", on: { click: () => pickFiles(KINDS, take) } }, "Choose pictures"),
       element("p", { class: "hint" }, "PNG, JPEG, WebP, TIFF, BMP; 16 bits stay 16 bits. They go to this service and nowhere else.")),

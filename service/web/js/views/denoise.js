@@ -67,9 +67,10 @@ export async function show(root, { query }) {
   }
 
   acceptEverywhere(take, signal);
+  queue.addEventListener("items", () => queue.selected && stage.root.scrollIntoView({ block: "nearest" }), { signal });
   for (const name of ["items", "settings"]) queue.addEventListener(name, update, { signal });
   queue.addEventListener("item", (event) => event.detail === queue.selected && update(), { signal });
-  root.append(
+  root.append(element("h1", { class: "visually-hidden" }, "Denoise pictures"),
     element("div", { class: "work" }, stage.root, element("div", { class: "under" }, line.root, download)),
     element("aside", { class: "side-panel", "aria-label": "Settings and pictures" },
       panel(query.get("model"), signal), list(take, saveEach, signal)));

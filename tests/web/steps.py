@@ -1,0 +1,88 @@
+"""What people do on the page."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+from playwright.sync_api import FilePayload, Locator, Page, expect
+
+from tests.pictures import drawn, file
+
+NOISY = file(drawn("RGB", 96, 64))
+
+
+def payload(name: str = "a.png", content: bytes = NOISY, type: str = "image/png") -> FilePayload:
+    """A file to choose."""
+    return {"name": name, "mimeType": type, "buffer": content}
+
+
+def open_view(page: Page, model: str = "scratch") -> None:
+    """The view of pictures, with a quick model."""
+    page.goto(f"/#/denoise?model={model}")
+    expect(page.get_by_role("combobox", name="Model")).to_have_value(model)
+
+
+def choose(page: Page, *files: FilePayload) -> None:
+    """Pick files in the browser's dialog."""
+    button = page.get_by_role("button", name="Add", exact=True)
+    with page.expect_file_chooser() as chooser:
+        button.click()
+    chooser.value.set_files(list(files))
+
+
+def row(page: Page, name: str) -> Locator:
+    """A picture's line in the queue."""
+    return page.locator(".row", has_text=name)
+
+
+def wait_until(page: Page, name: str, state: str = "done") -> None:
+    """Wait for a picture's state."""
+    expect(row(page, name)).to_have_attribute("data-state", state, timeout=60_000)
+
+
+def download(page: Page, button: str = "Download") -> tuple[str, bytes]:
+    """What is saved: the file's name, and its bytes."""
+    with page.expect_download() as saved:
+        page.get_by_role("button", name=button, exact=True).click()
+    return saved.value.suggested_filename, Path(saved.value.path()).read_bytes()
+
+
+def answer(url: str, content: bytes, **parameters: Any) -> bytes:
+    """The service's own answer to the same question."""
+    response = httpx.post(
+        f"{url}/denoise", params={"model": "scratch", **parameters}, files={"file": content}, timeout=60
+    )
+    assert response.status_code == 200, response.text
+    return response.content
+
+
+def middle(page: Page, canvas: str) -> list[list[int]]:
+    """A canvas' pixels in a line across its middle, as red, green, blue and opacity."""
+    script = """(name) => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
+      const canvas = document.querySelector(name);
+      const copy = new OffscreenCanvas(canvas.width, 1).getContext("2d", { willReadFrequently: true });
+      copy.drawImage(canvas, 0, -(canvas.height >> 1));
+      const { data } = copy.getImageData(0, 0, canvas.width, 1);
+      done(Array.from({ length: canvas.width }, (_, i) => [...data.slice(4 * i, 4 * i + 4)]));
+    })))"""
+    found: list[list[int]] = page.evaluate(script, canvas)
+    return found
+
+
+def give(page: Page, event: str, *files: FilePayload) -> None:
+    """Drop files on the page, or paste them."""
+    script = """([event, files]) => {
+      const transfer = new DataTransfer();
+      for (const { name, type, bytes } of files) {
+        transfer.items.add(new File([Uint8Array.from(bytes)], name, { type }));
+      }
+      const options = { bubbles: true, cancelable: true };
+      const made = (name) => name === "paste"
+        ? new ClipboardEvent(name, { clipboardData: transfer, ...options })
+        : new DragEvent(name, { dataTransfer: transfer, ...options });
+      const names = event === "drop" ? ["dragenter", "dragover", "drop"] : [event];
+      for (const name of names) document.body.dispatchEvent(made(name));
+    }"""
+    told = [{"name": f["name"], "type": f["mimeType"], "bytes": list(f["buffer"])} for f in files]
+    page.evaluate(script, [event, json.loads(json.dumps(told))])

@@ -1,0 +1,125 @@
+"""What goes wrong around the page: cancelled work, a service that goes away, keys, two tabs."""
+
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from n2n_core import weights
+from service.access.keys import ApiKeys
+from service.jobs.database import Database
+from tests.pictures import drawn, file
+from tests.web.conftest import service, watched
+from tests.web.steps import choose, download, open_view, payload, row, wait_until
+
+LARGE = file(drawn("RGB", 900, 700))
+
+
+def dropped(url: str) -> float:
+    """Pictures whose work was given up as nobody waits for it."""
+    found = re.findall(
+        r'^n2n_dropped_total\{.*reason="cancelled".*\} (\S+)$',
+        httpx.get(f"{url}/metrics").text,
+        re.MULTILINE,
+    )
+    return sum(map(float, found))
+
+
+def test_cancel_ends_the_work_on_the_service(page: Page, service_url: str) -> None:
+    before = dropped(service_url)
+    open_view(page, "photo")
+    page.get_by_role("switch", name="Self-ensemble").check()
+    choose(page, payload("large.png", LARGE))
+    wait_until(page, "large.png", "working")
+    expect(page.locator(".pill")).to_contain_text("Denoising")
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    wait_until(page, "large.png", "cancelled")
+    expect(page.locator(".stage-message")).to_contain_text("Cancelled")
+    for _ in range(100):
+        if dropped(service_url) > before:
+            break
+        page.wait_for_timeout(100)
+    assert dropped(service_url) > before
+    page.get_by_role("switch", name="Self-ensemble").uncheck()
+    page.get_by_role("button", name="Denoise it").click()
+    wait_until(page, "large.png")
+
+
+def test_two_tabs_work_side_by_side(context: BrowserContext) -> None:
+    first, second = context.new_page(), context.new_page()
+    for tab, name in ((first, "one.png"), (second, "two.png")):
+        open_view(tab)
+        choose(tab, payload(name))
+    for tab, name in ((first, "one.png"), (second, "two.png")):
+        wait_until(tab, name)
+        expect(tab.locator(".row")).to_have_count(1)
+        assert download(tab)[0] == name.replace(".png", "-denoised.png")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for a service with one quick model."""
+    folder = tmp_path_factory.mktemp("small")
+    weights.publish(weights.find("scratch").path, "scratch", "", None, folder / "weights")
+    return folder
+
+
+def settings(folder: Path) -> dict[str, str]:
+    return {
+        "N2N_WEIGHTS": str(folder / "weights"),
+        "N2N_DEFAULT_MODEL": "scratch",
+        "N2N_TRAIN_CONCURRENCY": "0",
+    }
+
+
+@pytest.fixture
+def tab(browser: Browser) -> Iterator[Page]:
+    """A page of a service that may go away."""
+    context = browser.new_context()
+    context.set_default_timeout(60_000)
+    with watched(context):
+        yield context.new_page()
+    context.close()
+
+
+def test_the_page_waits_for_a_service_that_goes_away(small: Path, tab: Page) -> None:
+    with service(small, settings=settings(small)) as (url, process):
+        tab.goto(f"{url}/#/denoise?model=scratch")
+        choose(tab, payload("before.png"))
+        wait_until(tab, "before.png")
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        choose(tab, payload("meanwhile.png"), payload("too.png"))
+        expect(tab.locator("#connection")).to_be_visible()
+        expect(tab.locator("#connection")).to_contain_text("Nothing is lost")
+        expect(row(tab, "meanwhile.png")).to_contain_text("the service does not answer")
+    with service(small, int(url.rpartition(":")[2]), settings(small)):
+        for name in ("before.png", "meanwhile.png", "too.png"):
+            wait_until(tab, name)
+        expect(tab.locator("#connection")).to_be_hidden()
+        ask_for_a_key(small, tab, url)
+
+
+def ask_for_a_key(folder: Path, tab: Page, url: str) -> None:
+    """The service gets a key while the page is open: it asks for it, and goes on."""
+    keys = ApiKeys(Database(f"sqlite:///{folder / 'data' / 'n2n.db'}"))
+    secret = keys.add("ada", ["denoise"])
+    for _ in range(100):
+        if httpx.get(f"{url}/models").status_code == 401:
+            break
+        tab.wait_for_timeout(100)
+    choose(tab, payload("locked.png"))
+    dialog = tab.get_by_role("dialog", name="This service asks for a key")
+    dialog.get_by_label("API key").fill("n2n_wrong")
+    dialog.get_by_role("button", name="Continue").click()
+    expect(dialog).to_contain_text("The service does not know that key.")
+    dialog.get_by_label("API key").fill(secret)
+    dialog.get_by_role("button", name="Continue").click()
+    wait_until(tab, "locked.png")
+    tab.reload()
+    choose(tab, payload("again.png"))
+    wait_until(tab, "again.png")
