@@ -3,21 +3,22 @@
 A file in TOML has a table ``train``, the fields of ``TrainConfig``, and a table ``data``, which
 says how photos become training data: ``kind`` is ``course`` (pairs by the course's rule, the other
 keys those of ``n2n data``; or ``fresh``: no fixed pairs, but new ones for each step) or ``clean``
-(pictures that noise is added to).
+(pictures that noise is added to). A table ``first`` is of a training before: its keys stand in for
+those of ``train``, and its weights are where ``train`` begins.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from n2n_core.errors import ConfigError
 from n2n_core.recipe import TrainConfig
 
-TABLES = ("train", "data")
+TABLES = ("first", "train", "data")
 COURSE = dict.fromkeys(("pairs", "validation", "size", "min_block", "short_side", "seed"), "int")
 DATA = {"course": {"kind": "str", **COURSE, "held_out": "float", "fresh": "bool"}, "clean": {"kind": "str"}}
 """The kinds of data that photos can become, and the types of what can be said of each."""
@@ -34,10 +35,11 @@ EXPECTED = {"int": "a whole number", "float": "a number", "bool": "true or false
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe's two tables; ``data`` is empty where the data are given as they are."""
+    """A recipe's tables; ``data`` is empty where the data are given as they are."""
 
     train: Mapping[str, Any]
     data: Mapping[str, Any]
+    first: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load(path: Path) -> Recipe:
@@ -53,14 +55,15 @@ def load(path: Path) -> Recipe:
     except ValueError as error:
         raise ConfigError(f"{path}: not TOML ({error})") from error
     _check(path, "table", tables, dict.fromkeys(TABLES, "dict"))
-    train, data = tables.get("train", {}), tables.get("data", {})
-    known = {field.name: str(field.type) for field in fields(TrainConfig) if field.name != "initial"}
+    train, data, first = (tables.get(name, {}) for name in ("train", "data", "first"))
+    known = {one.name: str(one.type) for one in fields(TrainConfig) if one.name != "initial"}
     _check(path, "train", train, known)
+    _check(path, "first", first, known)
     if data and data.get("kind") not in DATA:
         raise ConfigError(f"{path}: data.kind is {data.get('kind')!r}, expected one of: {', '.join(DATA)}")
     if data:
         _check(path, "data", data, DATA[data["kind"]])
-    return Recipe(train, data)
+    return Recipe(train, data, first)
 
 
 def _check(path: Path, table: str, found: Mapping[str, Any], known: Mapping[str, str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,11 @@ from n2n_core.errors import ConfigError
 from n2n_core.recipe import TrainConfig
 from n2n_core.recipe_file import Recipe
 from n2n_core.scenes import Scenes
+
+FIRST = "first"
+"""Within a run's folder, the run before it that its recipe asks for."""
+
+STOPPED = 130
 
 
 def add(commands: Commands) -> None:
@@ -113,24 +118,35 @@ def run_training(options: argparse.Namespace) -> int:
     config = TrainConfig(**{**recipe.train, **given})
     folder = _prepared(options.data, recipe, config, options.output)
     fresh = recipe.data.get("fresh")
-    scenes, validation, card = (
-        _fresh(options.data, folder, recipe) if fresh else _data(folder, options.validation_data)
-    )
+    found = _fresh(options.data, folder, recipe) if fresh else _data(folder, options.validation_data)
+    resume = options.resume
+    if recipe.first and config.initial is None:
+        first = options.output / FIRST
+        if not _fit(TrainConfig(**{**recipe.train, **recipe.first, **given}), found, first, options, resume):
+            return STOPPED
+        config = replace(config, initial=str(first / train.MODEL))
+        resume = resume and (options.output / train.CHECKPOINT).exists()
+    return 0 if _fit(config, found, options.output, options, resume) else STOPPED
+
+
+def _fit(config: TrainConfig, found: Data, folder: Path, options: argparse.Namespace, resume: bool) -> bool:
+    """Train in ``folder``, or go on there; whether it came to the end."""
+    scenes, validation, card = found
     with StopOnInterrupt() as stop, tqdm(unit="step", disable=not sys.stderr.isatty()) as bar:
         complete = train.fit(
             config,
             scenes,
             validation,
-            options.output,
-            resume=options.resume,
+            folder,
+            resume=resume,
             device=options.device,
             data_card=card,
             on_event=lambda event: show(event, bar),
             should_stop=lambda: stop.requested,
         )
-    if not complete:
-        print(f"stopped; go on with --resume, or use {options.output / train.MODEL}", file=sys.stderr)
-        return 130
-    plots.write(options.output)
-    print(f"complete: {options.output / train.MODEL}", file=sys.stderr)
-    return 0
+    if complete:
+        plots.write(folder)
+        print(f"complete: {folder / train.MODEL}", file=sys.stderr)
+    else:
+        print(f"stopped; go on with --resume, or use {folder / train.MODEL}", file=sys.stderr)
+    return complete

@@ -31,6 +31,7 @@ model = "unet"
 corruption = { name = "blind", sigma = 0.2 }
 targets = "noisy"
 rounded = 0.5
+jpeg = 0.5
 grey = 0.2
 loss = "rmse"
 crop = 32
@@ -101,9 +102,11 @@ def test_options_go_before_the_recipe(course_data: Path, tmp_path: Path) -> None
     ("text", "message"),
     [
         ("[train\n", "not TOML"),
-        ("epochs = 3\n", "table has no 'epochs', expected one of: train, data"),
+        ("epochs = 3\n", "table has no 'epochs', expected one of: first, train, data"),
         ("train = 3\n", "train is 3, expected a table"),
         ("[train]\nepoch = 3\n", "train has no 'epoch', expected one of: model, "),
+        ("[first]\nepoch = 3\n", "first has no 'epoch', expected one of: model, "),
+        ("[first]\nepochs = 'two'\n", "first.epochs is 'two', expected a whole number"),
         ("[train]\nepochs = 0\n", "epochs is 0, expected at least 1"),
         ("[train]\nepochs = 'two'\n", "epochs is 'two', expected a whole number"),
         ("[train]\nlr = 'high'\n", "lr is 'high', expected a number"),
@@ -129,3 +132,18 @@ def test_a_missing_recipe_and_too_many_folders_are_one_line(
     assert "none.toml: cannot be read (No such file or directory), expected a recipe" in line
     line = refusal(capsys, "train", course_data, course_data, "-o", out)
     assert "2 folders of data, expected one, or a recipe that makes data of photos" in line
+
+
+def test_a_run_can_begin_with_another(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    path = recipe(tmp_path, CLEAN + "\n[first]\nepochs = 2\njpeg = 0.0\n")
+    assert n2n("train", photos, "-o", out, "--recipe", path) == 0
+    _, card = weights.read(out / "model.safetensors")
+    _, before = weights.read(out / "first" / "model.safetensors")
+    assert (before.recipe["jpeg"], before.recipe["steps"], before.recipe["initial"]) == (0.0, 4, None)
+    assert (card.recipe["jpeg"], card.recipe["steps"]) == (0.5, 2)
+    assert card.recipe["initial"] == weights.sha256(out / "first" / "model.safetensors")
+    made = (out / "model.safetensors").read_bytes()
+    (out / "checkpoint.pt").unlink()  # as if stopped between the two
+    assert n2n("train", photos, "-o", out, "--recipe", path, "--resume") == 0
+    assert (out / "model.safetensors").stat().st_size == len(made)
