@@ -28,6 +28,9 @@ SHARES = {
 }
 """Of 1,000 requests, by kind."""
 
+MOST_WRONG = 1000
+"""After so many nothing more is sent: the service is gone, or as good as."""
+
 
 class Mixture:
     """Sends requests, and counts what came of them.
@@ -36,6 +39,7 @@ class Mixture:
         sent: how many of each kind.
         rounded: good answers that were not the same to the byte, but within a grey level.
         wrong: what was not as it must be.
+        stopping: whether nothing more is to be sent.
     """
 
     def __init__(self, service: Service, clients: int, seed: int = 0) -> None:
@@ -43,6 +47,7 @@ class Mixture:
         self.sent: Counter[str] = Counter()
         self.rounded = 0
         self.wrong: list[str] = []
+        self.stopping = False
         self.good = good_requests()
         self.bad, self.model = bad_requests(), things.small_model()
         self.dataset = things.scenes(3, 24, name="small")
@@ -77,6 +82,8 @@ class Mixture:
             async with self.client() as client:
                 for kind in kinds:  # all clients draw from the same iterator
                     await self._try(kind, client)
+                    if self.stopping:
+                        return
 
         await asyncio.gather(*(work() for _ in range(self.clients)))
 
@@ -88,6 +95,7 @@ class Mixture:
         except Exception as error:
             self.wrong.append(f"{kind}: {error!r} {traceback.format_exc(limit=-2)}")
         self.sent[kind] += 1
+        self.stopping |= len(self.wrong) >= MOST_WRONG
 
     def _any_good(self) -> Good:
         return self.random.choice(self.good)
