@@ -57,17 +57,12 @@ async def soak(outcome: Outcome, tell: Tell) -> None:
 
 async def _send(outcome: Outcome, requests: int, samples: list[Sample], tell: Tell) -> None:
     """Send requests beside a job that trains; a sample for every second."""
-    mixture, before, began = outcome.mixture, outcome.seconds, perf_counter()
-
-    def count() -> None:
-        if outcome.rests:
-            outcome.seconds = before + perf_counter() - began
+    mixture = outcome.mixture
 
     async def watch() -> None:
-        told = began
+        told = perf_counter()
         while True:
             samples.append(await asyncio.to_thread(sample, mixture.service, mixture.sent.total()))
-            count()
             if perf_counter() - told >= TOLD_SECONDS:
                 told = perf_counter()
                 await asyncio.to_thread(tell, outcome)
@@ -77,7 +72,6 @@ async def _send(outcome: Outcome, requests: int, samples: list[Sample], tell: Te
     try:
         async with mixture.client() as client, things.training(client, mixture.wrong):
             await mixture.send(requests)
-            count()
     finally:
         watcher.cancel()
         with suppress(asyncio.CancelledError):

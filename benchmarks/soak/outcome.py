@@ -45,7 +45,6 @@ class Outcome:
         warm: under load in the warm-up.
         loaded: under load after it.
         rests: at rest, after the warm-up and after each round.
-        seconds: of the rounds so far, without rests.
     """
 
     plan: Plan
@@ -53,7 +52,6 @@ class Outcome:
     warm: list[Sample] = field(default_factory=list)
     loaded: list[Sample] = field(default_factory=list)
     rests: list[Sample] = field(default_factory=list)
-    seconds: float = 0
 
     @property
     def done(self) -> int:
@@ -88,16 +86,15 @@ class Outcome:
         """Where it is, in a line."""
         now = [*self.warm, *self.loaded][-1]
         at = f"{self.done:,} of {self.plan.requests:,} requests" if self.rests else "warm-up"
-        if self.done and self.seconds:
-            speed = self.done / self.seconds
-            at += f", {speed:.0f} a second, {(self.plan.requests - self.done) / speed / 60:.0f} min left"
-        held = ", ".join(f"{FIGURES[name](now):.0f} {name}" for name in ("descriptors", "threads"))
-        return f"{at}; {now.lasting.rss:.0f} MiB, {held}; {len(self.mixture.wrong)} wrong"
+        held = (
+            f"{now.lasting.rss:.0f} MiB, {now.lasting.descriptors} descriptors, {now.lasting.threads} threads"
+        )
+        return f"{at}, {self.mixture.speed:.0f} a second; {held}; {len(self.mixture.wrong)} wrong"
 
     def show(self) -> None:
         """Print what was sent, what was held, and the verdict."""
         sent = ", ".join(f"{count} {kind}" for kind, count in self.mixture.sent.most_common())
-        print(f"sent: {sent}; the last {self.done:,} in {self.seconds:.0f} s;", end=" ")
+        print(f"sent: {sent}; {self.mixture.speed:.1f} a second;", end=" ")
         print(f"{self.mixture.rounded} good answers differ by a grey level somewhere\n")
         if self.rests:
             table = Table(COLUMNS, left=1)
@@ -116,7 +113,7 @@ class Outcome:
             "failures": self.failures,
             "plan": asdict(self.plan),
             "done": self.done,
-            "seconds": self.seconds,
+            "a second": self.mixture.speed,
             "sent": dict(self.mixture.sent),
             "rounded": self.mixture.rounded,
             **{name: [asdict(each) for each in getattr(self, name)] for name in ("rests", "warm", "loaded")},
