@@ -11,14 +11,15 @@ result is on the image's. torch is imported where noise is drawn: to check a des
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from math import sqrt
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import astuple, dataclass, fields
+from typing import TYPE_CHECKING
 
 from n2n_core.errors import ConfigError, ShapeError
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
+
+    from n2n_core.sensor import Sensor
 
 
 @dataclass(frozen=True)
@@ -191,79 +192,51 @@ class PoissonGaussian:
 
 @dataclass(frozen=True)
 class Camera:
-    r"""What is left of a sensor's noise in a developed photo: ``y = x + sqrt(x / lam + sigma^2) (g * n)``.
+    r"""What is left of a sensor's noise in a developed photo.
 
-    Photon and read noise, blurred and mixed over the channels as demosaicing, colour correction and
-    compression do: ``g`` is a Gaussian kernel of 5x5 pixels and unit energy, and ``n`` has unit variance,
-    so that the variance is that of ``PoissonGaussian``; photon noise is taken as Gaussian.
+    ``y = x + sqrt(x / lam + (sigma (1 - shadow x))^2) n``: photon and read noise, blurred and mixed over
+    the channels as demosaicing, denoising, colour correction and compression do. ``n`` has unit
+    variance, and is the sum of a fine part, white noise behind a Gaussian blur, and of a coarse one,
+    the same with a blur of 2.5 pixels; photon noise is taken as Gaussian, and ``n`` as periodic.
 
     Args:
         lam: photons that a pixel of value 1 receives on average, above 0.
-        sigma: standard deviation of the read noise in the image's units, at least 0.
-        blur: standard deviation of ``g`` in pixels; 0 for noise that is white in space.
+        sigma: standard deviation of the read noise of black in the image's units, at least 0.
+        blur: of the fine part, a standard deviation in pixels; 0 for noise that is white in space.
+        coarse: the coarse part's share of the variance, in [0, 1].
+        shadow: by how much white has less read noise than black, in [0, 1], as tone curves do.
         correlation: of the noise of any two channels, in [0, 1].
 
-    Mean ``x``, variance ``max(x, 0) / lam + sigma^2``.
+    Mean ``x``, variance ``max(x, 0) / lam + (sigma (1 - shadow x))^2``.
     """
 
     lam: float = 100.0
     sigma: float = 0.02
     blur: float = 0.7
+    coarse: float = 0.0
+    shadow: float = 0.0
     correlation: float = 0.5
 
     def __post_init__(self) -> None:
         _require(self, "lam", self.lam > 0, "above 0")
         _require(self, "sigma", self.sigma >= 0, "at least 0")
         _require(self, "blur", 0 <= self.blur <= 2, "in [0, 2]")
-        _require(self, "correlation", 0 <= self.correlation <= 1, "in [0, 1]")
+        for name in ("coarse", "shadow", "correlation"):
+            _require(self, name, 0 <= getattr(self, name) <= 1, "in [0, 1]")
 
     def __call__(self, image: Tensor, generator: Generator) -> Tensor:
         """One noisy copy of ``image``."""
         import torch
 
-        values = torch.tensor([1 / self.lam, self.sigma, self.blur, self.correlation], device=image.device)
-        return Sensor(*values)(image, generator)
+        from n2n_core.sensor import Sensor
+
+        _, *others = astuple(self)
+        values = torch.tensor([1 / self.lam, *others], device=image.device)
+        return Sensor(*values.view(-1, 1, 1, 1))(image, generator)
 
     def clean(self, image: Tensor) -> Tensor:
         """The image itself."""
         return image
-
-
-class Sensor(NamedTuple):
-    """``Camera`` with its own values for each image of a batch, ``(..., 1, 1, 1)``; ``gain`` is 1 / lam."""
-
-    gain: Tensor
-    sigma: Tensor
-    blur: Tensor
-    correlation: Tensor
-
-    def __call__(self, image: Tensor, generator: Generator) -> Tensor:
-        """One noisy copy of ``image``."""
-        own, common = self._normal(image, image.shape[-3], generator), self._normal(image, 1, generator)
-        n = own * (1 - self.correlation).sqrt() + common * self.correlation.sqrt()
-        taps = [(-0.5 * (offset / self.blur.clamp(min=1e-3)).square()).exp() for offset in range(-2, 3)]
-        energy = sum(tap.square() for tap in taps)  # of one axis, squared
-        for axis in (-2, -1):
-            length = n.shape[axis] - 4
-            n = sum(n.narrow(axis, i, length) * tap for i, tap in enumerate(taps))  # type: ignore[assignment]
-        return image + (image.clamp(min=0) * self.gain + self.sigma.square()).sqrt() * (n / energy)
-
-    def mean_of(self, count: int) -> Sensor:
-        """The noise of the mean of ``count`` copies, which is of the same kind."""
-        return self._replace(gain=self.gain / count, sigma=self.sigma / sqrt(count))
-
-    def clean(self, image: Tensor) -> Tensor:
-        """The image itself."""
-        return image
-
-    def _normal(self, image: Tensor, channels: int, generator: Generator) -> Tensor:
-        """Standard normal, 2 pixels wider than ``image`` on each side."""
-        import torch
-
-        *lead, _, height, width = image.shape
-        shape = (*lead, channels, height + 4, width + 4)
-        n = torch.randn(shape, generator=generator, dtype=image.dtype, device=generator.device)
-        return n.to(image.device)
 
 
 @dataclass(frozen=True)
@@ -272,7 +245,8 @@ class Blind:
 
     Half of the images get ``Gaussian`` noise of a sigma that is uniform in [0, ``sigma``]. The others
     get ``Camera`` noise: ``lam`` log-uniform from 100 to 20,000, its sigma ``sigma / 4`` times the square
-    of a number that is uniform in [0, 1], ``blur`` uniform in [0, 1.5] and ``correlation`` in [0, 0.9].
+    of a number that is uniform in [0, 1], ``blur`` uniform in [0, 1.2], ``coarse`` in [0, 0.7], ``shadow``
+    in [0, 1] and ``correlation`` in [0, 0.9].
 
     Args:
         sigma: the largest standard deviation of the Gaussian noise in the image's units.
@@ -293,14 +267,18 @@ class Blind:
         """A noise of one kind and level for each image: for copies that have both in common."""
         import torch
 
-        shape = (5, *image.shape[:-3], 1, 1, 1)
+        from n2n_core.sensor import Sensor
+
+        shape = (7, *image.shape[:-3], 1, 1, 1)
         drawn = torch.rand(shape, generator=generator, device=generator.device).to(image.device)
-        kind, level, light, blur, correlation = drawn
+        kind, level, light, blur, coarse, shadow, correlation = drawn
         camera = (kind >= 0.5).to(drawn.dtype)
         return Sensor(
             gain=camera * 200 ** (-light) / 100,
             sigma=self.sigma * torch.lerp(level, level.square() / 4, camera),
-            blur=1.5 * camera * blur,
+            blur=1.2 * camera * blur,
+            coarse=0.7 * camera * coarse,
+            shadow=camera * shadow,
             correlation=0.9 * camera * correlation,
         )
 

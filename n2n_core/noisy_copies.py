@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Generator, Tensor
 
+from n2n_core.jpeg_loss import stored_somehow
 from n2n_core.metrics import to_bytes
-from n2n_core.noise import Blind, Corruption, Sensor
+from n2n_core.noise import Blind, Corruption
 from n2n_core.recipe import TrainConfig
+from n2n_core.sensor import Sensor
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,14 @@ class NoisyCopies:
     targets: str = "clean"
     target_copies: int = 1
     rounded: float = 0.0
+    jpeg: float = 0.0
     grey: float = 0.0
 
     @classmethod
     def of(cls, config: TrainConfig, corruption: Corruption) -> NoisyCopies:
         """As ``config`` says."""
-        return cls(corruption, config.targets, config.target_copies, config.rounded, config.grey)
+        names = (field.name for field in fields(cls) if field.name != "corruption")
+        return cls(corruption, **{name: getattr(config, name) for name in names})
 
     def __call__(self, clean: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         """Inputs and targets of ``(N, 3, H, W)`` floats, another draw for each."""
@@ -38,7 +42,10 @@ class NoisyCopies:
         again = self.targets == "noisy"
         target = self._copy(self._mean(level, clean, generator), grey) if again else level.clean(clean)
         rounded = self._share(self.rounded, clean, generator)
-        return torch.where(rounded, to_bytes(noisy).to(noisy.dtype) / 255, noisy), target
+        seen = torch.where(rounded, to_bytes(noisy).to(noisy.dtype) / 255, noisy)
+        if self.jpeg and (chosen := self._share(self.jpeg, clean, generator).flatten()).any():
+            seen[chosen] = stored_somehow(noisy[chosen], generator)
+        return seen, target
 
     def _mean(self, level: Corruption | Sensor, clean: Tensor, generator: Generator) -> Tensor:
         """Of ``target_copies`` noisy copies."""

@@ -73,6 +73,7 @@ class TrainConfig:
             mean of, at most: it is still noisy, but training settles sooner.
         rounded: of clean pictures, the share of inputs that are clipped and rounded to 8 bits, as files
             are; targets never are, so that their mean is the clean picture.
+        jpeg: of clean pictures, the share of inputs that are stored as JPEG (``jpeg_loss.py``).
         grey: of clean pictures, the share of crops that are made grey before noise is added.
         ema: decay, such as 0.999, of a running mean of the weights, which is then what is validated
             and saved. 0 for none.
@@ -104,6 +105,7 @@ class TrainConfig:
     targets: str = "clean"
     target_copies: int = 1
     rounded: float = 0.0
+    jpeg: float = 0.0
     grey: float = 0.0
     ema: float = 0.0
     max_norm: float | None = None
@@ -122,7 +124,7 @@ class TrainConfig:
         self._require("max_seconds", 0 < seconds < inf, "a number above 0, or none")
         self._require("validation", 0 < self.validation < 1, "a number between 0 and 1")
         self._require("ema", 0 <= self.ema < 1, "a number in [0, 1)")
-        for name in ("rounded", "grey"):
+        for name in ("rounded", "jpeg", "grey"):
             self._require(name, 0 <= getattr(self, name) <= 1, "a share from 0 to 1")
         self._require("gamma", 0 <= self.gamma < inf, "a number of at least 0")
         norm = 1 if self.max_norm is None else self.max_norm

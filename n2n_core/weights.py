@@ -102,17 +102,33 @@ def _opened(path: Path, framework: str) -> Iterator[Any]:
 
 
 def load(path: Path, engine: str = "auto") -> tuple[Network, Architecture, Card]:
-    """Rebuild a model on ``engine``, in inference mode, from its file alone."""
+    """Rebuild a model on ``engine``, in inference mode, from its file alone.
+
+    Raises:
+        WeightsError: the file is none of ours, or its weights do not fit its architecture.
+        ConfigError: the architecture cannot be built on ``engine``.
+    """
     state, card = read(path)
-    try:
+    with _fitting(path):
         architecture = networks.restore(card.architecture)
+        known = networks.engines(architecture)
+    if engine in networks.ENGINES and engine not in known:
+        raise ConfigError(f"engine is {engine!r}, expected {known[0]!r} for {path}")
+    with _fitting(path):
         _check_size(architecture, engine, state)
         network = architecture.build(engine=engine)
         network.load_state_dict(state)
+    return network.eval(), architecture, card
+
+
+@contextmanager
+def _fitting(path: Path) -> Iterator[None]:
+    """Within the block, weights and architecture that do not go together are a ``WeightsError``."""
+    try:
+        yield
     except (ConfigError, ShapeError, RuntimeError, TypeError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())
         raise WeightsError(f"{path}: weights do not fit their architecture ({reason})") from error
-    return network.eval(), architecture, card
 
 
 def _check_size(architecture: Architecture, engine: str, state: dict[str, Tensor]) -> None:

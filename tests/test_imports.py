@@ -9,9 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LEVELS = [
-    {"errors"},
+    {"errors", "sensor"},
     {"noise", "metrics", "files", "device", "schedule", "scratch", "image", "neighbours", "pace", "client"}
-    | {"libtiff"},
+    | {"libtiff", "jpeg_loss"},
     {"modules", "report", "noise_level", "auto_model", "similarity", "baselines", "album", "step_graph"},
     {"networks", "samples", "events", "checkpoints", "fast_training", "cost"},
     {"data", "tiling", "averaging", "weights", "learners", "fast_path", "plots"},

@@ -49,6 +49,7 @@ def add_recipe(command: argparse.ArgumentParser, *, defaults: bool = True) -> li
         type=int,
     )
     add("rounded", "share of clean pictures' noisy inputs that are rounded to 8 bits", type=float)
+    add("jpeg", "share of clean pictures' noisy inputs that are stored as JPEG", type=float)
     add("grey", "share of clean pictures that are made grey", type=float)
     add("gamma", "Neighbor2Neighbor's, for single pictures", type=float)
     add("ema", "decay of a running mean of the weights; 0 for none", type=float)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from n2n_core.errors import ConfigError
 from n2n_core.recipe import TrainConfig
 from n2n_core.recipe_file import Recipe
 from n2n_core.scenes import Scenes
+
+STOPPED = 130
 
 
 def add(commands: Commands) -> None:
@@ -113,24 +115,38 @@ def run_training(options: argparse.Namespace) -> int:
     config = TrainConfig(**{**recipe.train, **given})
     folder = _prepared(options.data, recipe, config, options.output)
     fresh = recipe.data.get("fresh")
-    scenes, validation, card = (
-        _fresh(options.data, folder, recipe) if fresh else _data(folder, options.validation_data)
-    )
+    found = _fresh(options.data, folder, recipe) if fresh else _data(folder, options.validation_data)
+    runs = [(config, options.output)]
+    if config.initial is None:
+        before = [TrainConfig(**{**recipe.train, **run, **given}) for run in recipe.before]
+        runs = [(run, options.output / f"before-{i}") for i, run in enumerate(before, 1)] + runs
+    for number, (run, output) in enumerate(runs):
+        resume = options.resume and (number == 0 or (output / train.CHECKPOINT).exists())
+        if number:
+            run = replace(run, initial=str(runs[number - 1][1] / train.MODEL))
+        if not _fit(run, found, output, options, resume):
+            return STOPPED
+    return 0
+
+
+def _fit(config: TrainConfig, found: Data, folder: Path, options: argparse.Namespace, resume: bool) -> bool:
+    """Train in ``folder``, or go on there; whether it came to the end."""
+    scenes, validation, card = found
     with StopOnInterrupt() as stop, tqdm(unit="step", disable=not sys.stderr.isatty()) as bar:
         complete = train.fit(
             config,
             scenes,
             validation,
-            options.output,
-            resume=options.resume,
+            folder,
+            resume=resume,
             device=options.device,
             data_card=card,
             on_event=lambda event: show(event, bar),
             should_stop=lambda: stop.requested,
         )
-    if not complete:
-        print(f"stopped; go on with --resume, or use {options.output / train.MODEL}", file=sys.stderr)
-        return 130
-    plots.write(options.output)
-    print(f"complete: {options.output / train.MODEL}", file=sys.stderr)
-    return 0
+    if complete:
+        plots.write(folder)
+        print(f"complete: {folder / train.MODEL}", file=sys.stderr)
+    else:
+        print(f"stopped; go on with --resume, or use {folder / train.MODEL}", file=sys.stderr)
+    return complete

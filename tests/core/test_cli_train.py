@@ -31,6 +31,7 @@ model = "unet"
 corruption = { name = "blind", sigma = 0.2 }
 targets = "noisy"
 rounded = 0.5
+jpeg = 0.5
 grey = 0.2
 loss = "rmse"
 crop = 32
@@ -101,9 +102,13 @@ def test_options_go_before_the_recipe(course_data: Path, tmp_path: Path) -> None
     ("text", "message"),
     [
         ("[train\n", "not TOML"),
-        ("epochs = 3\n", "table has no 'epochs', expected one of: train, data"),
+        ("epochs = 3\n", "table has no 'epochs', expected one of: train, data, before"),
         ("train = 3\n", "train is 3, expected a table"),
         ("[train]\nepoch = 3\n", "train has no 'epoch', expected one of: model, "),
+        ("[before]\nepochs = 3\n", "before is {'epochs': 3}, expected tables"),
+        ("before = [3]\n", "before[0] is 3, expected a table"),
+        ("[[before]]\nepoch = 3\n", "before[0] has no 'epoch', expected one of: model, "),
+        ("[[before]]\nepochs = 'two'\n", "before[0].epochs is 'two', expected a whole number"),
         ("[train]\nepochs = 0\n", "epochs is 0, expected at least 1"),
         ("[train]\nepochs = 'two'\n", "epochs is 'two', expected a whole number"),
         ("[train]\nlr = 'high'\n", "lr is 'high', expected a number"),
@@ -129,3 +134,21 @@ def test_a_missing_recipe_and_too_many_folders_are_one_line(
     assert "none.toml: cannot be read (No such file or directory), expected a recipe" in line
     line = refusal(capsys, "train", course_data, course_data, "-o", out)
     assert "2 folders of data, expected one, or a recipe that makes data of photos" in line
+
+
+def test_a_run_can_begin_with_another(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    path = recipe(tmp_path, CLEAN + "\n[[before]]\nepochs = 2\njpeg = 0.0\n\n[[before]]\nlr = 1e-4\n")
+    assert n2n("train", photos, "-o", out, "--recipe", path) == 0
+    _, card = weights.read(out / "model.safetensors")
+    _, first = weights.read(out / "before-1" / "model.safetensors")
+    _, second = weights.read(out / "before-2" / "model.safetensors")
+    assert (first.recipe["jpeg"], first.recipe["steps"], first.recipe["initial"]) == (0.0, 4, None)
+    assert (second.recipe["jpeg"], second.recipe["steps"], second.recipe["lr"]) == (0.5, 2, 1e-4)
+    assert (card.recipe["jpeg"], card.recipe["steps"], card.recipe["lr"]) == (0.5, 2, 1e-3)
+    assert second.recipe["initial"] == weights.sha256(out / "before-1" / "model.safetensors")
+    assert card.recipe["initial"] == weights.sha256(out / "before-2" / "model.safetensors")
+    made = (out / "model.safetensors").read_bytes()
+    (out / "checkpoint.pt").unlink()  # as if stopped between the two
+    assert n2n("train", photos, "-o", out, "--recipe", path, "--resume") == 0
+    assert (out / "model.safetensors").stat().st_size == len(made)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from math import exp
 from typing import Any
 
 import pytest
@@ -42,6 +43,7 @@ DOCUMENTED: list[tuple[Corruption, Callable[[Tensor], Tensor]]] = [
     (PoissonGaussian(5.0, 0.2), lambda x: x / 5 + 0.04),
     (Camera(5.0, 0.2, blur=0.0), lambda x: x / 5 + 0.04),
     (Camera(5.0, 0.2, blur=0.9, correlation=0.8), lambda x: x / 5 + 0.04),
+    (Camera(5.0, 0.2, coarse=0.4, shadow=0.6), lambda x: x / 5 + (0.2 * (1 - 0.6 * x.clamp(max=1))) ** 2),
     (Bernoulli(0.3), lambda x: x**2 * 0.3 / 0.7),
     (Bernoulli(0.0), torch.zeros_like),
     (PointSampling(2), blocks_variance(2)),
@@ -126,10 +128,24 @@ def test_a_cameras_noise_is_common_to_channels_and_neighbours_as_it_says() -> No
     channels = torch.corrcoef(noise.transpose(0, 1).flatten(1))
     assert channels[0, 1].item() == pytest.approx(0.6, abs=0.02)
     assert channels[1, 2].item() == pytest.approx(0.6, abs=0.02)
-    taps = torch.exp(-0.5 * (torch.arange(-2, 3) / 0.8) ** 2)
-    expected = (taps[1:] * taps[:-1]).sum() / taps.square().sum()
-    for shifted in (noise[..., 1:, :] * noise[..., :-1, :], noise[..., 1:] * noise[..., :-1]):
-        assert (shifted.mean() / noise.var()).item() == pytest.approx(expected.item(), abs=0.02)
+    for axis in (-2, -1):
+        assert similarity(noise, 1, axis) == pytest.approx(exp(-1 / (4 * 0.8**2)), abs=0.02)
+
+
+def test_a_cameras_noise_has_a_coarse_part() -> None:
+    """As developed photos do: 0.65 between neighbours, 0.2 over four pixels."""
+    flat = torch.full((3, 64, 65), 0.5)
+    noise = copies(Camera(50.0, 0.05, blur=0.6, coarse=0.35), flat, count=100) - flat
+    for distance in (1, 2, 4):
+        expected = 0.65 * exp(-(distance**2) / (4 * 0.6**2)) + 0.35 * exp(-(distance**2) / (4 * 2.5**2))
+        assert similarity(noise, distance) == pytest.approx(expected, abs=0.02)
+
+
+def similarity(noise: Tensor, distance: int, axis: int = -1) -> float:
+    """Correlation of the noise of pixels that far apart."""
+    length = noise.shape[axis] - distance
+    shifted = noise.narrow(axis, 0, length) * noise.narrow(axis, distance, length)
+    return (shifted.mean() / noise.var()).item()
 
 
 def test_blind_noise_is_of_all_levels_and_half_of_it_is_white() -> None:

@@ -243,3 +243,9 @@ def test_publishing_keeps_the_licence_unless_told_otherwise(folder: Path) -> Non
     own = weights.publish(source, "own", "t", "CC-BY-4.0", folder)
     kept = weights.publish(own.path, "kept", "t", None, folder)
     assert weights.read(kept.path)[1].licence == "CC-BY-4.0"
+
+
+def test_an_engine_that_the_architecture_has_not_is_said() -> None:
+    path = weights.find("unet").path
+    with pytest.raises(ConfigError, match=r"^engine is 'scratch', expected 'torch' for .*unet\.safetensors$"):
+        weights.load(path, "scratch")
