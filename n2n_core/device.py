@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,6 +13,17 @@ if TYPE_CHECKING:
     import torch
 
 MAX_THREADS = 1024
+
+ASLEEP = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""Lets torch's threads sleep while they wait for each other, at every operation's end; OpenMP reads it
+as torch is loaded. By default they try again and again for milliseconds: where two processes do so,
+each keeps the cores that the other one's threads need, and a network takes a hundred times as long."""
+
+
+def let_threads_sleep() -> None:
+    """``ASLEEP`` for this process, if torch is not loaded yet, and those that it starts; users may differ."""
+    for name, value in ASLEEP.items():
+        os.environ.setdefault(name, value)
 
 
 def pick_device(name: str = "auto") -> torch.device:

@@ -7,7 +7,8 @@
     |   |-- ArchiveError      an archive is damaged, or not safe to read
     |   `-- LimitError        it has more of something than is allowed
     |-- ImageError            an image cannot be read, or not written as asked
-    |   `-- ImageTooLargeError
+    |   |-- ImageTooLargeError
+    |   `-- TooManyPagesError
     |-- OutOfMemoryError      a training run needs more memory than there is
     |-- ServiceError          the service refuses a request, or does not answer
     |-- ShapeError            a tensor has the wrong shape or type
@@ -72,6 +73,10 @@ class DivergedError(N2NError):
 
 class ImageError(N2NError, ValueError):
     """An image cannot be read, or cannot be written as asked."""
+
+
+class TooManyPagesError(ImageError):
+    """An image file of more pages than are allowed."""
 
 
 class ImageTooLargeError(ImageError):

@@ -3,22 +3,22 @@
 A file in TOML has a table ``train``, the fields of ``TrainConfig``, and a table ``data``, which
 says how photos become training data: ``kind`` is ``course`` (pairs by the course's rule, the other
 keys those of ``n2n data``; or ``fresh``: no fixed pairs, but new ones for each step) or ``clean``
-(pictures that noise is added to). A table ``first`` is of a training before: its keys stand in for
-those of ``train``, and its weights are where ``train`` begins.
+(pictures that noise is added to). Tables ``[[before]]`` are of trainings before, one after the other:
+their keys stand in for those of ``train``, and each begins with the weights of the one before it.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from n2n_core.errors import ConfigError
 from n2n_core.recipe import TrainConfig
 
-TABLES = ("first", "train", "data")
+TABLES = {"train": "dict", "data": "dict", "before": "list"}
 COURSE = dict.fromkeys(("pairs", "validation", "size", "min_block", "short_side", "seed"), "int")
 DATA = {"course": {"kind": "str", **COURSE, "held_out": "float", "fresh": "bool"}, "clean": {"kind": "str"}}
 """The kinds of data that photos can become, and the types of what can be said of each."""
@@ -29,8 +29,11 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "bool": bool,
     "str": str,
     "dict": dict,
+    "list": list,
 }
-EXPECTED = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
+EXPECTED = {
+    "int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text", "list": "tables",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Recipe:
 
     train: Mapping[str, Any]
     data: Mapping[str, Any]
-    first: Mapping[str, Any] = field(default_factory=dict)
+    before: Sequence[Mapping[str, Any]] = ()
 
 
 def load(path: Path) -> Recipe:
@@ -54,16 +57,18 @@ def load(path: Path) -> Recipe:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}), expected a recipe") from error
     except ValueError as error:
         raise ConfigError(f"{path}: not TOML ({error})") from error
-    _check(path, "table", tables, dict.fromkeys(TABLES, "dict"))
-    train, data, first = (tables.get(name, {}) for name in ("train", "data", "first"))
+    _check(path, "table", tables, TABLES)
+    train, data, before = tables.get("train", {}), tables.get("data", {}), tables.get("before", [])
     known = {one.name: str(one.type) for one in fields(TrainConfig) if one.name != "initial"}
     _check(path, "train", train, known)
-    _check(path, "first", first, known)
+    for number, run in enumerate(before):
+        _check(path, "before", {f"before[{number}]": run}, {f"before[{number}]": "dict"})
+        _check(path, f"before[{number}]", run, known)
     if data and data.get("kind") not in DATA:
         raise ConfigError(f"{path}: data.kind is {data.get('kind')!r}, expected one of: {', '.join(DATA)}")
     if data:
         _check(path, "data", data, DATA[data["kind"]])
-    return Recipe(train, data, first)
+    return Recipe(train, data, before)
 
 
 def _check(path: Path, table: str, found: Mapping[str, Any], known: Mapping[str, str]) -> None:
@@ -74,5 +79,5 @@ def _check(path: Path, table: str, found: Mapping[str, Any], known: Mapping[str,
         kind = known[name].partition(" ")[0].partition("[")[0]  # of "int | None", "dict[str, Any]"
         fits = isinstance(value, TYPES[kind]) and (kind == "bool") == isinstance(value, bool)
         if not fits:
-            where = name if table in ("table", "train") else f"{table}.{name}"
+            where = name if table in ("table", "train", "before") else f"{table}.{name}"
             raise ConfigError(f"{path}: {where} is {value!r}, expected {EXPECTED.get(kind, 'a table')}")

@@ -93,7 +93,7 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
     for device in devices:
         telemetry.watch_device(device.name, device.resident_bytes)
     scheduler = Scheduler(len(devices), settings.max_waiting_pixels, telemetry)
-    worker = Worker(settings.max_pixels, scheduler, telemetry)
+    worker = Worker(settings.max_pixels, scheduler, telemetry, settings.max_frames)
     state = app.state.n2n = State(
         settings, registry, worker, telemetry, store, DatasetStore(database), catalogue,
         IdempotencyKeys(database), Keyring(ApiKeys(database)), folder, Supervisor(settings, store), aside,

@@ -20,6 +20,9 @@ PIPELINED = 32
 LINGER = 2.0
 """Seconds for which a refused client may go on sending: a reset at once would take the answer from it."""
 
+MOST_REFUSED = 100
+"""Connections beyond the limit that are told why; further ones are closed without a word."""
+
 FRAMING = (b"content-length", b"transfer-encoding")
 
 log = logging.getLogger("n2n.access")
@@ -28,6 +31,8 @@ log = logging.getLogger("n2n.access")
 class Connection(HttpToolsProtocol):
     """Reads requests, and sends answers, while the client keeps within the settings.
 
+    - There are ``max_connections`` at once. One more is refused before anything of it is read: it would
+      cost a descriptor and buffers for as long as its client likes.
     - A request's head has ``max_header_bytes`` and ``read_timeout`` seconds, from its first byte; so many
       bytes has what is neither head nor body: the extensions of chunks, and trailers, which are dropped.
     - A body that nobody is going to read is taken for ``LINGER`` seconds, then the connection is closed.
@@ -60,7 +65,13 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
         super().connection_made(transport)
-        self._wait()
+        most = self.settings.max_connections
+        if len(self.connections) > most + MOST_REFUSED:
+            transport.abort()
+        elif len(self.connections) > most:
+            self._refuse(503, "overloaded", f"more than {most} clients are connected (N2N_MAX_CONNECTIONS)")
+        else:
+            self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop all clocks."""
@@ -231,6 +242,7 @@ class Connection(HttpToolsProtocol):
             "Content-Length": str(len(body)),
             REQUEST_ID: request_id,
             "Connection": "close",
+            **({"Retry-After": "1"} if status == 503 else {}),
         }
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         self.transport.write(STATUS_LINE[status] + f"{head}\r\n".encode() + body)

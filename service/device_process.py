@@ -25,6 +25,7 @@ from typing import IO, Any, Literal
 
 import numpy as np
 
+from n2n_core.device import ASLEEP
 from n2n_core.errors import WeightsError
 from n2n_core.image import Pixels
 from n2n_core.tiling import Geometry, Pace
@@ -242,7 +243,7 @@ class _Child:
             command = [sys.executable, "-m", SERVER, device, str(threads or 0), *map(str, passed)]
             # In a session of its own: Ctrl-C is for the service, which ends this when its work is done.
             self.process = subprocess.Popen(  # noqa: S603
-                command, pass_fds=passed, start_new_session=True, env=MEMORY | os.environ
+                command, pass_fds=passed, start_new_session=True, env=MEMORY | ASLEEP | os.environ
             )
         for _, theirs in pairs:
             theirs.close()

@@ -23,6 +23,7 @@ from n2n_core.errors import (
     N2NError,
     ShapeError,
     StorageError,
+    TooManyPagesError,
     UnknownModelError,
 )
 from service.batching import DeadlineError, RefusedError
@@ -53,6 +54,7 @@ TITLES = {
 CORE_ERRORS: dict[type[N2NError], tuple[int, str]] = {
     UnknownModelError: (404, "unknown_model"),
     ImageTooLargeError: (413, "image_too_large"),
+    TooManyPagesError: (413, "too_many_frames"),
     ImageError: (422, "bad_image"),
     ShapeError: (422, "bad_image"),
     UnknownJobError: (404, "unknown_job"),

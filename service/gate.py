@@ -36,6 +36,7 @@ class Gate:
             try:
                 key = self._admit(scope, needed)
                 scope["state"]["key"] = key.name  # for the log
+                scope["state"]["owner"] = key.sha256  # a name may be given again
                 headers = request.enter_context(self.quotas.using(key.sha256))
             except (ProblemError, QuotaError) as error:
                 await _refuse(scope, receive, send, error)

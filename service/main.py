@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import resource
 import signal
 import socket
 from ipaddress import ip_address
@@ -16,12 +17,15 @@ from n2n_core.errors import ConfigError
 from service import logs
 from service.access.keyring import Keyring
 from service.app import create_app
-from service.connection import Connection
+from service.connection import MOST_REFUSED, Connection
 from service.settings import read_settings
 
 KEEP_ALIVE_SECONDS = 15
 """Until a connection without requests is closed: longer than clients keep one (httpx: 5 s), for what is
 sent on it as it is closed gets no answer."""
+
+OTHER_DESCRIPTORS = 256
+"""For files, the database, and the lines to the service's processes."""
 
 log = logging.getLogger("n2n.service")
 
@@ -39,6 +43,7 @@ def run(host: str, port: int, insecure: bool = False) -> None:
     with listen(host, port) as listener:
         settings = read_settings()
         libtiff.silence()
+        let_connect(settings.max_connections)
         app = create_app(settings)
         app.state.n2n.jobs.database.migrate()  # here, where what is wrong with it is told in a line
         if not (insecure or settings.insecure or is_loopback(listener)):
@@ -53,6 +58,19 @@ def run(host: str, port: int, insecure: bool = False) -> None:
             timeout_graceful_shutdown=ceil(settings.grace),
         )
         Server(config).run(sockets=[listener])
+
+
+def let_connect(clients: int) -> None:
+    """Let this process have the descriptors for so many connections, as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = clients + MOST_REFUSED + OTHER_DESCRIPTORS
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most < wanted:
+        told = "%d descriptors are allowed, %d wanted for N2N_MAX_CONNECTIONS=%d: ulimit -n"
+        log.warning(told, most, wanted, clients)
 
 
 def is_loopback(listener: socket.socket) -> bool:

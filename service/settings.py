@@ -10,7 +10,7 @@ from pydantic_settings import NoDecode
 
 from n2n_core.device import MAX_THREADS
 from n2n_core.errors import ConfigError
-from n2n_core.image import MAX_PIXELS, PIXEL_LIMIT, Compression
+from n2n_core.image import MAX_PAGES, MAX_PIXELS, PIXEL_LIMIT, Compression
 from n2n_core.weights import SHIPPED
 from service.jobs.settings import PREFIX, JobSettings
 
@@ -55,6 +55,7 @@ class Settings(JobSettings):
     max_reading_bytes: Annotated[
         int, Field(ge=1, description="bytes of all request bodies that are being read")
     ] = 256 * 2**20
+    max_connections: Annotated[int, Field(ge=1, description="clients that are connected at once")] = 1000
     max_header_bytes: Annotated[
         int, Field(ge=1024, description="of a request's head, or of its trailers")
     ] = 2**15
@@ -65,7 +66,9 @@ class Settings(JobSettings):
     max_name_length: Annotated[
         int, Field(ge=1, description="characters of a file's name, in a form or an archive, with its folders")
     ] = 512
-    max_frames: Annotated[int, Field(ge=1, description="pages of one file of a dataset")] = 10_000
+    max_frames: Annotated[
+        int, Field(ge=1, description="pages of one file, to be denoised or of a dataset")
+    ] = MAX_PAGES
     max_archive_entries: Annotated[int, Field(ge=1, description="files and folders in an archive")] = 200_000
     max_archive_ratio: Annotated[
         int, Field(ge=1, description="unpacked bytes for each byte of an archive")

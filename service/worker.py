@@ -13,7 +13,7 @@ import numpy as np
 from n2n_core import image
 from n2n_core.blend import blend
 from n2n_core.ensemble import SYMMETRIES, Ensemble, combine
-from n2n_core.errors import ImageTooLargeError
+from n2n_core.errors import ImageTooLargeError, TooManyPagesError
 from n2n_core.image import MAX_PAGES, Compression, Picture, Pixels
 from service.batching import Scheduler
 from service.registry import ServedModel
@@ -74,8 +74,8 @@ class Worker:
         max_pixels: int,
         scheduler: Scheduler,
         telemetry: Telemetry,
-        codec_threads: int = 4,
         max_pages: int = MAX_PAGES,
+        codec_threads: int = 4,
     ) -> None:
         self.max_pixels, self.max_pages = max_pixels, max_pages
         self.scheduler, self.telemetry = scheduler, telemetry
@@ -91,6 +91,8 @@ class Worker:
         try:
             if pages is None:
                 pages = await self._run(image.decode_pages, data, most, self.max_pages)
+        except TooManyPagesError as error:
+            raise TooManyPagesError(f"{error} (N2N_MAX_FRAMES)") from error
         except ImageTooLargeError as error:
             more = f": each counts {times} times with self_ensemble" if times > 1 else ""
             raise ImageTooLargeError(f"{error}{more}") from error
@@ -216,7 +218,7 @@ def _decode_tiny(data: bytes, most: int, most_pages: int) -> list[Picture] | Non
     """The pages, or None if they are large: a small file can hold such."""
     try:
         return image.decode_pages(data, min(TINY_PIXELS, most), min(TINY_PAGES, most_pages))
-    except ImageTooLargeError:
+    except (ImageTooLargeError, TooManyPagesError):
         return None
 
 

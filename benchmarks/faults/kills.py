@@ -14,6 +14,7 @@ from benchmarks.faults import jobs
 from benchmarks.faults.load import UPLOADED, Load, denoises
 from benchmarks.faults.tally import Tally
 from benchmarks.reliability.answers import WrongError
+from benchmarks.reliability.resources import is_torchs
 from benchmarks.reliability.service import ASIDE, DEVICE, SERVICE, Service, connect
 from benchmarks.soak import things
 from service.jobs.folders import DELETING, OLD_SECONDS
@@ -153,5 +154,6 @@ async def _look_at_models(service: Service, client: httpx.AsyncClient, tally: Ta
 
 def unfinished(service: Service) -> list[str]:
     """What writers that were interrupted have left behind."""
-    found = [*service.data.rglob(".*.tmp"), *service.data.rglob(f"{DELETING}*"), *service.temporary.iterdir()]
+    temporary = [path for path in service.temporary.iterdir() if not is_torchs(path)]
+    found = [*service.data.rglob(".*.tmp"), *service.data.rglob(f"{DELETING}*"), *temporary]
     return [str(path.relative_to(service.data.parent)) for path in found]

@@ -66,10 +66,15 @@ def sample(service: Service, requests: int) -> Sample:
     roles: dict[str, Use] = defaultdict(Use)
     for pid, role in service.processes().items():
         roles[role] += use(pid)
-    data, temporary = _files(service.data), _files(service.temporary)
-    temporary = {path: size for path, size in temporary.items() if not path.name.startswith(TORCHS)}
+    data = _files(service.data)
+    temporary = {path: size for path, size in _files(service.temporary).items() if not is_torchs(path)}
     unfinished = {path: size for path, size in data.items() if path.match(TEMPORARY)}
     return Sample(requests, dict(roles), _sum(unfinished | temporary), _sum(data))
+
+
+def is_torchs(path: Path) -> bool:
+    """Whether torch made it, once for all."""
+    return any(part.startswith(TORCHS) for part in path.parts)
 
 
 def use(pid: int) -> Use:

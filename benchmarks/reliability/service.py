@@ -73,7 +73,13 @@ class Service:
         with self.log.open("ab") as log:
             begin = log.tell()
             self._process = subprocess.Popen(
-                command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command,
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for who started it
             )
         deadline = monotonic() + START_SECONDS
         while not (found := re.search(rb"serving on (http://\S+)\s", self._logged(begin))):

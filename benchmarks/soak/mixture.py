@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from itertools import count
 from random import Random
+from time import perf_counter
 
 import httpx
 
@@ -28,6 +29,9 @@ SHARES = {
 }
 """Of 1,000 requests, by kind."""
 
+MOST_WRONG = 1000
+"""After so many nothing more is sent: the service is gone, or as good as."""
+
 
 class Mixture:
     """Sends requests, and counts what came of them.
@@ -36,6 +40,8 @@ class Mixture:
         sent: how many of each kind.
         rounded: good answers that were not the same to the byte, but within a grey level.
         wrong: what was not as it must be.
+        stopping: whether nothing more is to be sent.
+        seconds: that sending has taken.
     """
 
     def __init__(self, service: Service, clients: int, seed: int = 0) -> None:
@@ -43,6 +49,8 @@ class Mixture:
         self.sent: Counter[str] = Counter()
         self.rounded = 0
         self.wrong: list[str] = []
+        self.stopping = False
+        self.seconds = self._since = 0.0
         self.good = good_requests()
         self.bad, self.model = bad_requests(), things.small_model()
         self.dataset = things.scenes(3, 24, name="small")
@@ -58,6 +66,11 @@ class Mixture:
             "dataset": lambda client: things.one_dataset(client, self.dataset),
             "model": lambda client: things.one_model(client, f"soak-{next(self._numbers)}", self.model),
         }
+
+    @property
+    def speed(self) -> float:
+        """Requests a second."""
+        return self.sent.total() / self.seconds if self.seconds else 0.0
 
     def client(self) -> httpx.AsyncClient:
         """One connection to the service."""
@@ -77,7 +90,10 @@ class Mixture:
             async with self.client() as client:
                 for kind in kinds:  # all clients draw from the same iterator
                     await self._try(kind, client)
+                    if self.stopping:
+                        return
 
+        self._since = perf_counter() - self.seconds
         await asyncio.gather(*(work() for _ in range(self.clients)))
 
     async def _try(self, kind: str, client: httpx.AsyncClient) -> None:
@@ -88,6 +104,8 @@ class Mixture:
         except Exception as error:
             self.wrong.append(f"{kind}: {error!r} {traceback.format_exc(limit=-2)}")
         self.sent[kind] += 1
+        self.seconds = perf_counter() - self._since
+        self.stopping |= len(self.wrong) >= MOST_WRONG
 
     def _any_good(self) -> Good:
         return self.random.choice(self.good)

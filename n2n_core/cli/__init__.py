@@ -13,6 +13,7 @@ from typing import TypeAlias
 import n2n_core
 from n2n_core import libtiff
 from n2n_core.cli.command import Commands, Parser
+from n2n_core.device import let_threads_sleep
 from n2n_core.errors import N2NError
 
 More: TypeAlias = Mapping[str, Callable[[Commands], None]]
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None, more: More = NONE) -> int:
     """Run one command, of the core's or of ``more``; returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     first = arguments[0] if arguments else ""
+    let_threads_sleep()
     # The core's commands load torch, of which one of ``more`` may have no need.
     adds = {first: more[first]} if first in more else {**more, **core()}
     options = parser(adds).parse_args(arguments)

@@ -25,9 +25,6 @@ from n2n_core.recipe import TrainConfig
 from n2n_core.recipe_file import Recipe
 from n2n_core.scenes import Scenes
 
-FIRST = "first"
-"""Within a run's folder, the run before it that its recipe asks for."""
-
 STOPPED = 130
 
 
@@ -119,14 +116,17 @@ def run_training(options: argparse.Namespace) -> int:
     folder = _prepared(options.data, recipe, config, options.output)
     fresh = recipe.data.get("fresh")
     found = _fresh(options.data, folder, recipe) if fresh else _data(folder, options.validation_data)
-    resume = options.resume
-    if recipe.first and config.initial is None:
-        first = options.output / FIRST
-        if not _fit(TrainConfig(**{**recipe.train, **recipe.first, **given}), found, first, options, resume):
+    runs = [(config, options.output)]
+    if config.initial is None:
+        before = [TrainConfig(**{**recipe.train, **run, **given}) for run in recipe.before]
+        runs = [(run, options.output / f"before-{i}") for i, run in enumerate(before, 1)] + runs
+    for number, (run, output) in enumerate(runs):
+        resume = options.resume and (number == 0 or (output / train.CHECKPOINT).exists())
+        if number:
+            run = replace(run, initial=str(runs[number - 1][1] / train.MODEL))
+        if not _fit(run, found, output, options, resume):
             return STOPPED
-        config = replace(config, initial=str(first / train.MODEL))
-        resume = resume and (options.output / train.CHECKPOINT).exists()
-    return 0 if _fit(config, found, options.output, options, resume) else STOPPED
+    return 0
 
 
 def _fit(config: TrainConfig, found: Data, folder: Path, options: argparse.Namespace, resume: bool) -> bool:

@@ -43,7 +43,7 @@ Bits = Literal[8, 16, 32]
 """Per channel; 32 are floats."""
 
 MAX_PIXELS = 64_000_000
-MAX_PAGES = 1000
+MAX_PAGES = 10_000
 
 PIXEL_LIMIT = 178_956_970
 """Pillow itself refuses more, so no larger limit has an effect."""

@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from n2n_core.errors import ImageError, ImageTooLargeError
+from n2n_core.errors import ImageError, ImageTooLargeError, TooManyPagesError
 from n2n_core.image import jpeg, metadata, png, tiff, tiff_samples
 from n2n_core.image.directory import Directory, Reader
 from n2n_core.image.picture import MAX_PAGES, MAX_PIXELS, MEDIA_TYPES, Decoded, Picture, Samples
@@ -73,7 +73,8 @@ def decode_pages(data: bytes, max_pixels: int = MAX_PIXELS, max_pages: int = MAX
         max_pages: how many.
 
     Raises:
-        ImageTooLargeError: it announces more pixels or pages; nothing is decoded.
+        ImageTooLargeError: it announces more pixels; nothing is decoded.
+        TooManyPagesError: it has more pages.
         ImageError: see ``decode``.
     """
     if not tiff.is_tiff(data):
@@ -82,7 +83,7 @@ def decode_pages(data: bytes, max_pixels: int = MAX_PIXELS, max_pages: int = MAX
         reader, directories, left = Reader(data), list[Directory](), max_pixels
         for place in tiff.pages(reader):
             if len(directories) == max_pages:
-                raise ImageTooLargeError(f"the image has more pages than the {max_pages} that are allowed")
+                raise TooManyPagesError(f"the image has more pages than the {max_pages} that are allowed")
             directory = reader.read(place)
             left -= tiff.check_size(directory, max_pixels)
             if left < 0:

@@ -16,11 +16,13 @@ def once(
     route: str,
     payload: Json,
     make: Callable[[str | None], tuple[int, Any]],
+    owner: str = "",
 ) -> tuple[int, Any]:
     """What ``make`` answers, a status and JSON; for a key that came before, what it answered then.
 
     Args:
         make: takes the id for the thing that it makes, or None.
+        owner: of the key, see ``IdempotencyKeys.begin``.
 
     Raises:
         KeyInFlightError: the same request came a moment ago and is not answered yet.
@@ -28,13 +30,13 @@ def once(
     """
     if key is None:
         return make(None)
-    begun = keys.begin(key, route, json.dumps(payload, sort_keys=True).encode())
+    begun = keys.begin(key, route, json.dumps(payload, sort_keys=True).encode(), owner)
     if isinstance(begun, Replay):
         return begun.status, begun.body
     try:
         status, body = make(begun.resource)
     except (N2NError, ProblemError):  # after any other error nobody knows whether it was made
-        keys.abandon(key, route)
+        keys.abandon(key, route, owner)
         raise
-    keys.finish(key, route, status, body)
+    keys.finish(key, route, status, body, owner)
     return status, body

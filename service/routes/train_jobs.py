@@ -82,15 +82,18 @@ Key = Annotated[
     },
 )  # fmt: skip
 async def create_train_job(
-    state: StateDep, request: Annotated[TrainJobRequest, Body()], idempotency_key: Key = None
+    http: Request,
+    state: StateDep,
+    request: Annotated[TrainJobRequest, Body()],
+    idempotency_key: Key = None,
 ) -> Response:
     """Train a model on a dataset; `{"dataset": "…"}` is enough. Poll `Location` to see how it goes."""
 
     def make(job_id: str | None) -> tuple[int, Any]:
         return 202, describe(submit(state, request, job_id)).model_dump(mode="json")
 
-    payload = request.model_dump()
-    status, body = await run_sync(once, state.keys, idempotency_key, "POST /train-jobs", payload, make)
+    payload, owner = request.model_dump(), getattr(http.state, "owner", "")
+    status, body = await run_sync(once, state.keys, idempotency_key, "POST /train-jobs", payload, make, owner)
     state.supervisor.wake()
     return JSONResponse(body, status, {"Location": f"/train-jobs/{body['id']}"} | _retry(state))
 

@@ -1,6 +1,7 @@
 """The command line, run in this process; ``test_project`` runs the installed command."""
 
 import json
+import os
 from math import ceil
 from pathlib import Path
 
@@ -42,6 +43,15 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     assert len(lines) == 1
     assert lines[0].startswith("n2n")
     return lines[0]
+
+
+def test_threads_sleep_while_they_wait_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    assert n2n("models") == 0
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert n2n("models") == 0
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
 
 
 @pytest.mark.parametrize("model", sorted(weights.read_index()))

@@ -102,11 +102,13 @@ def test_options_go_before_the_recipe(course_data: Path, tmp_path: Path) -> None
     ("text", "message"),
     [
         ("[train\n", "not TOML"),
-        ("epochs = 3\n", "table has no 'epochs', expected one of: first, train, data"),
+        ("epochs = 3\n", "table has no 'epochs', expected one of: train, data, before"),
         ("train = 3\n", "train is 3, expected a table"),
         ("[train]\nepoch = 3\n", "train has no 'epoch', expected one of: model, "),
-        ("[first]\nepoch = 3\n", "first has no 'epoch', expected one of: model, "),
-        ("[first]\nepochs = 'two'\n", "first.epochs is 'two', expected a whole number"),
+        ("[before]\nepochs = 3\n", "before is {'epochs': 3}, expected tables"),
+        ("before = [3]\n", "before[0] is 3, expected a table"),
+        ("[[before]]\nepoch = 3\n", "before[0] has no 'epoch', expected one of: model, "),
+        ("[[before]]\nepochs = 'two'\n", "before[0].epochs is 'two', expected a whole number"),
         ("[train]\nepochs = 0\n", "epochs is 0, expected at least 1"),
         ("[train]\nepochs = 'two'\n", "epochs is 'two', expected a whole number"),
         ("[train]\nlr = 'high'\n", "lr is 'high', expected a number"),
@@ -136,13 +138,16 @@ def test_a_missing_recipe_and_too_many_folders_are_one_line(
 
 def test_a_run_can_begin_with_another(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    path = recipe(tmp_path, CLEAN + "\n[first]\nepochs = 2\njpeg = 0.0\n")
+    path = recipe(tmp_path, CLEAN + "\n[[before]]\nepochs = 2\njpeg = 0.0\n\n[[before]]\nlr = 1e-4\n")
     assert n2n("train", photos, "-o", out, "--recipe", path) == 0
     _, card = weights.read(out / "model.safetensors")
-    _, before = weights.read(out / "first" / "model.safetensors")
-    assert (before.recipe["jpeg"], before.recipe["steps"], before.recipe["initial"]) == (0.0, 4, None)
-    assert (card.recipe["jpeg"], card.recipe["steps"]) == (0.5, 2)
-    assert card.recipe["initial"] == weights.sha256(out / "first" / "model.safetensors")
+    _, first = weights.read(out / "before-1" / "model.safetensors")
+    _, second = weights.read(out / "before-2" / "model.safetensors")
+    assert (first.recipe["jpeg"], first.recipe["steps"], first.recipe["initial"]) == (0.0, 4, None)
+    assert (second.recipe["jpeg"], second.recipe["steps"], second.recipe["lr"]) == (0.5, 2, 1e-4)
+    assert (card.recipe["jpeg"], card.recipe["steps"], card.recipe["lr"]) == (0.5, 2, 1e-3)
+    assert second.recipe["initial"] == weights.sha256(out / "before-1" / "model.safetensors")
+    assert card.recipe["initial"] == weights.sha256(out / "before-2" / "model.safetensors")
     made = (out / "model.safetensors").read_bytes()
     (out / "checkpoint.pt").unlink()  # as if stopped between the two
     assert n2n("train", photos, "-o", out, "--recipe", path, "--resume") == 0

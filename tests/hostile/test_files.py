@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from n2n_core import cli
-from tests.hostile.bombs import BAD, FINE, TOO_LARGE, flipped, truncated
+from tests.hostile.bombs import BAD, FINE, TOO_LARGE, flipped, truncated, with_pages
 from tests.hostile.conftest import Server
 
 ALL = {**TOO_LARGE, **BAD, **FINE}
@@ -28,6 +28,14 @@ def test_a_hostile_file_is_refused_by_its_header(server: Server, name: str) -> N
     elif name in BAD or answer.status_code != 200:
         assert (answer.status_code, answer.json()["code"]) == (422, "bad_image"), answer.text
     assert server.peak() < 400 * 2**20
+
+
+def test_a_stack_of_too_many_pages_is_refused(server: Server) -> None:
+    with httpx.Client(base_url=server.url, timeout=100) as client:
+        assert post(client, with_pages(20)).status_code == 200
+        answer = post(client, with_pages(21))
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_many_frames"), answer.text
+    assert "more pages than the 20 that are allowed (N2N_MAX_FRAMES)" in answer.json()["detail"]
 
 
 def test_truncated_and_bit_flipped_files_are_refused_or_denoised(server: Server) -> None:

@@ -8,8 +8,9 @@ from itertools import repeat
 import httpx
 import pytest
 
+from service.connection import MOST_REFUSED
 from service.main import KEEP_ALIVE_SECONDS
-from tests.hostile.conftest import READ_TIMEOUT, Server
+from tests.hostile.conftest import LIMITS, READ_TIMEOUT, Server
 from tests.hostile.wire import HOST, IMAGE, drip, read, request
 from tests.pictures import drawn, file
 
@@ -87,6 +88,25 @@ def test_slow_bodies_are_cut_off(server: Server) -> None:
             else:
                 assert answers.statuses == [408], name
                 assert answers.problem["code"] == "read_timeout", name
+
+
+def test_connections_beyond_the_limit_are_refused_at_once(server: Server) -> None:
+    most = int(LIMITS["N2N_MAX_CONNECTIONS"])
+    connections = [socket.create_connection((HOST, server.port)) for _ in range(most + MOST_REFUSED + 50)]
+    try:
+        answers = [read(connection, 5) for connection in connections[most:]]
+        assert all(answer.closed for answer in answers)
+        told = [answer for answer in answers if answer.content]
+        assert 0.8 * MOST_REFUSED < len(told) <= MOST_REFUSED
+        for answer in told:
+            assert (answer.statuses, answer.problem["code"]) == ([503], "overloaded")
+            assert f"more than {most} clients are connected" in answer.problem["detail"]
+    finally:
+        for connection in connections:
+            connection.close()
+    deadline = time.monotonic() + LONGEST
+    while httpx.get(f"{server.url}/healthz").status_code != 200:
+        assert time.monotonic() < deadline
 
 
 def test_hundreds_of_slow_clients_keep_nobody_waiting(server: Server) -> None:

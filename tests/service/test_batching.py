@@ -119,6 +119,7 @@ async def occupied(scheduler: Scheduler, denoiser: Gated) -> Job:
 async def test_the_result_is_the_models_own(model: str, size: tuple[int, int], scheduler: Scheduler) -> None:
     own, image = Denoiser.load(weights.find(model).path, "cpu"), picture(*size)
     denoiser = Gated(denoiser=own)
+    denoiser.pace.window = max(64, 3 * own.geometry.halo)  # else nearly all of a tile would be context
     denoiser.open()
     output = await done(scheduler.submit(model, [denoiser], image))
     difference = output[:, : size[0], : size[1]] - whole(own, image)

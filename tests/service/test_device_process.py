@@ -77,6 +77,12 @@ def state(process: int) -> str:
         return ""
 
 
+def cpu_seconds(process: int) -> float:
+    """That all threads of a process have taken."""
+    user, system = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def until(true: Callable[[], bool]) -> None:
     end = monotonic() + SECONDS
     while not true():
@@ -119,6 +125,20 @@ async def test_a_lane_does_not_wait_for_the_other(shared: DeviceProcess) -> None
     assert not long.done()
     assert np.array_equal(brief, own(small))
     assert np.array_equal(await long, own(large))
+
+
+@linux
+async def test_threads_that_wait_for_each_other_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    device, batch = DeviceProcess("cpu", threads=2), batch_of(1, 3, 32, 32)
+    denoiser = remote(device, "scratch")
+    await run(denoiser, batch)
+    before = cpu_seconds(pid(device))
+    for _ in range(30):
+        await run(denoiser, batch)
+        await asyncio.sleep(0.02)
+    assert cpu_seconds(pid(device)) - before < 0.2  # where they watch each other: more than half a second
+    device.close()
 
 
 @linux

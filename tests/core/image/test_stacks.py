@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 
 from n2n_core import image
-from n2n_core.errors import ImageError, ImageTooLargeError
+from n2n_core.errors import ImageError, ImageTooLargeError, TooManyPagesError
 from n2n_core.image.directory import Directory, Field, Reader, write
 from n2n_core.image.picture import samples
 from tests.core.image.corpus import pixels
@@ -74,7 +74,7 @@ def test_pages_and_their_pixels_are_bounded_before_any_is_decoded() -> None:
     content = stack(*[pixels("uint8", 1)[..., 0]] * 5)
     size = 53 * 37
     assert len(image.decode_pages(content, max_pixels=5 * size, max_pages=5)) == 5
-    with pytest.raises(ImageTooLargeError, match="more pages than the 4"):
+    with pytest.raises(TooManyPagesError, match="more pages than the 4"):
         image.decode_pages(content, max_pages=4)
     with pytest.raises(ImageTooLargeError, match=f"together more than {5 * size - 1} pixels"):
         image.decode_pages(content, max_pixels=5 * size - 1)

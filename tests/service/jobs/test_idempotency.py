@@ -27,6 +27,17 @@ def test_an_answer_is_given_again(keys: IdempotencyKeys) -> None:
     assert isinstance(keys.begin("k", "POST /datasets", PAYLOAD), Begun)
 
 
+def test_the_same_key_of_another_owner_is_another_one(keys: IdempotencyKeys) -> None:
+    for owner in ("", "a1", "b2"):
+        assert isinstance(keys.begin("k", ROUTE, owner.encode(), owner), Begun)
+    keys.finish("k", ROUTE, 202, BODY, "a1")
+    keys.abandon("k", ROUTE, "b2")
+    assert keys.begin("k", ROUTE, b"a1", "a1") == Replay(202, BODY)
+    assert isinstance(keys.begin("k", ROUTE, b"corrected", "b2"), Begun)
+    with pytest.raises(KeyReusedError, match="idempotency key 'k'"):
+        keys.begin("k", ROUTE, b"other", "a1")
+
+
 def test_another_payload_is_refused(keys: IdempotencyKeys) -> None:
     keys.begin("k", ROUTE, PAYLOAD)
     with pytest.raises(KeyReusedError, match="the idempotency key 'k' came with another request before"):
