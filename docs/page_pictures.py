@@ -1,4 +1,4 @@
-"""Makes the README's pictures of the page, ``page-*.png``: ``python docs/page_pictures.py``; needs Chromium."""
+"""Makes the README's pictures of the page, ``page-*.png``, by Chromium: ``python docs/page_pictures.py``."""
 
 import tempfile
 from io import BytesIO
@@ -28,7 +28,9 @@ def main() -> None:
             show(page)
             page.wait_for_timeout(500)
             shot = Image.open(BytesIO(page.screenshot())).convert("RGB")
-            shot.quantize(palette=shot.quantize(COLOURS), dither=Image.Dither.FLOYDSTEINBERG).save(FOLDER / f"page-{name}.png", optimize=True)
+            shot.quantize(palette=shot.quantize(COLOURS), dither=Image.Dither.FLOYDSTEINBERG).save(
+                FOLDER / f"page-{name}.png", optimize=True
+            )
 
 
 def denoise(page: Page) -> None:

@@ -73,7 +73,7 @@ def test_the_glass_goes_by_keys_buttons_and_wheel(shown: Page) -> None:
     assert percent(shown) == 125
     shown.keyboard.press("-")
     assert percent(shown) == 100
-    shown.get_by_role("button", name="8").click()
+    shown.get_by_role("button", name="8\N{MULTIPLICATION SIGN}").click()
     assert percent(shown) == 800
     shown.keyboard.press("0")
     assert percent(shown) == fitting

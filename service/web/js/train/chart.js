@@ -4,6 +4,7 @@ import { element } from "../dom.js";
 
 const HEIGHT = 220;
 const MOST_ROWS = 400; // of the table; the CSV has all
+const WHOLE = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((times) => times * 10 ** power)).flat(); // steps of the x axis
 const UPLOT = "/web/vendor/uplot";
 
 /**
@@ -43,7 +44,7 @@ export async function chart({ title, x, series, format, logarithmic = false, not
     cursor: { y: false, points: { size: 7 }, drag: { x: true, y: false } },
     scales: { x: { time: false, range: (u, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) },
       y: { distr: logarithmic ? 3 : 1, range: (u, low, high) => around(low, high, logarithmic) } },
-    axes: [axis(color, { space: 56, values: (u, splits) => splits.map((v) => (Number.isInteger(v) ? compact(v) : "")) }),
+    axes: [axis(color, { space: 56, incrs: WHOLE, values: (u, splits) => splits.map((v) => (Number.isInteger(v) ? compact(v) : "")) }),
       axis(color, { size: 58, space: 32, splits: (u, i, low, high) => nice(low, high, 5),
         filter: (u, splits) => splits, values: (u, splits) => splits.map((v) => Number(v.toPrecision(4)).toString()) })],
     series: [{}, ...series.map((one) => ({

@@ -1,0 +1,30 @@
+"""A training that is watched while the service goes away and comes back."""
+
+from pathlib import Path
+
+import httpx
+from playwright.sync_api import Browser, expect
+
+from tests.web.conftest import service, watched
+from tests.web.training import ENDLESS, PATIENCE, await_job, grows, submit, upload, write_pairs
+
+QUALITY = "PSNR on held-out pictures"
+
+
+def test_a_run_is_watched_on_after_the_service_came_back(browser: Browser, tmp_path: Path) -> None:
+    with service(tmp_path) as (url, _):
+        job = submit(url, upload(url, write_pairs(tmp_path / "waves")), name="watched", epochs=ENDLESS)
+        context = browser.new_context(base_url=url)
+        context.set_default_timeout(PATIENCE)
+        with watched(context):
+            page = context.new_page()
+            page.goto(f"/#/train/{job}")
+            seen = grows(page, QUALITY, 2)
+    expect(page.get_by_text("The service does not answer")).to_be_visible(timeout=PATIENCE)
+    with service(tmp_path, port=int(url.rpartition(":")[2])):
+        expect(page.get_by_text("The service does not answer")).to_be_hidden(timeout=PATIENCE)
+        grows(page, QUALITY, seen + 2)
+        httpx.post(f"{url}/train-jobs/{job}/cancel")
+        assert await_job(url, job)["state"] == "cancelled"
+        expect(page.get_by_role("button", name="Go on")).to_be_visible(timeout=PATIENCE)
+        context.close()
