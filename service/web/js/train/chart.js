@@ -44,7 +44,7 @@ export async function chart({ title, x, series, format, logarithmic = false, not
     cursor: { y: false, points: { size: 7 }, drag: { x: true, y: false } },
     scales: { x: { time: false, range: (u, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) },
       y: { distr: logarithmic ? 3 : 1, range: (u, low, high) => around(low, high, logarithmic) } },
-    axes: [axis(color, { space: 56, incrs: WHOLE, values: (u, splits) => splits.map((v) => (Number.isInteger(v) ? compact(v) : "")) }),
+    axes: [axis(color, { space: 56, size: 30, incrs: WHOLE, values: (u, splits) => splits.map((v) => (Number.isInteger(v) ? compact(v) : "")) }),
       axis(color, { size: 58, space: 32, splits: (u, i, low, high) => nice(low, high, 5),
         filter: (u, splits) => splits, values: (u, splits) => splits.map((v) => Number(v.toPrecision(4)).toString()) })],
     series: [{}, ...series.map((one) => ({

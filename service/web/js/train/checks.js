@@ -3,7 +3,7 @@
 import { element, icon } from "../dom.js";
 import { KINDS } from "./kinds.js";
 import { canvas, cells } from "./sheet.js";
-import { counted } from "./words.js";
+import { counted } from "../words.js";
 
 const TITLES = {
   shape: "Size of the pictures",

@@ -4,7 +4,8 @@ import { element, icon } from "../dom.js";
 import { json } from "../api.js";
 import { dropped, nameOf, parts, picked } from "./files.js";
 import { KINDS, NOISES } from "./kinds.js";
-import { ago, counted, size } from "./words.js";
+import { bytes as size, counted } from "../words.js";
+import { ago } from "./words.js";
 
 /**
  * The choice of pictures; `onDataset` gets each dataset that is chosen or made, null when there is none any more.

@@ -8,6 +8,7 @@ import { filmstrip } from "./filmstrip.js";
 import { History, bestPsnr, gain, psnr } from "./history.js";
 import { details } from "./details.js";
 import { progressOf } from "./progress.js";
+import { grouped } from "../words.js";
 import { STATES, ago, decibels, duration, failure, length, loss } from "./words.js";
 
 /** The page of the job in `root`, until the signal. */
@@ -93,9 +94,9 @@ function progress(job, history) {
       element("p", { class: "muted" }, job.error.detail)];
   }
   const parts = job.state === "running" ? [
-    history.newest("steps") && `epoch ${Math.min(history.newest("steps").epoch + 1, job.spec.epochs)}` +
-      (job.spec.max_seconds ? "" : ` of ${job.spec.epochs}`),
-    step > 0 && `step ${step.toLocaleString("en")}${job.spec.max_seconds ? "" : ` of ${total.toLocaleString("en")}`}`,
+    history.newest("steps") && `epoch ${grouped(Math.min(history.newest("steps").epoch + 1, job.spec.epochs))}` +
+      (job.spec.max_seconds ? "" : ` of ${grouped(job.spec.epochs)}`),
+    step > 0 && `step ${grouped(step)}${job.spec.max_seconds ? "" : ` of ${grouped(total)}`}`,
     rate && `${rate.toFixed(rate < 10 ? 1 : 0)} steps a second`,
   ].filter(Boolean) : [means];
   const done = job.state === "succeeded";

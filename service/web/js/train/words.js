@@ -1,5 +1,7 @@
 // Figures and states in words that people use.
 
+import { counted } from "../words.js";
+
 /** Seconds as "45 s", "3 min" or "1 h 20 min". */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "unknown";
@@ -18,19 +20,6 @@ export function ago(time) {
     if (seconds >= size) return format.format(-Math.floor(seconds / size), unit);
   }
   return "just now";
-}
-
-/** "1 scene", "20 scenes". */
-export function counted(number, noun) {
-  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
-}
-
-/** Bytes as "640 KB" or "12.4 MB". */
-export function size(bytes) {
-  const units = ["bytes", "KB", "MB", "GB"];
-  let unit = 0;
-  for (; bytes >= 1000 && unit < units.length - 1; unit += 1) bytes /= 1000;
-  return `${unit > 1 ? bytes.toFixed(1) : Math.round(bytes)} ${units[unit]}`;
 }
 
 /** PSNR as "28.07 dB"; a dash where nobody knows it. */
