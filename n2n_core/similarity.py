@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import reduce
 from typing import Any
 
@@ -13,6 +14,9 @@ from n2n_core.errors import ShapeError
 Array = NDArray[Any]
 
 SIDE = 7
+STRIP = 1 << 20
+"""Values that are looked at at a time: in double precision, a whole large picture would take gigabytes."""
+
 K1, K2 = 0.01, 0.03
 
 
@@ -23,7 +27,12 @@ def psnr(image: Array, clean: Array, data_range: float = 255.0) -> float:
     20.0
     """
     _check("psnr", image, clean)
-    error = float(np.square(image.astype(np.float64) - clean).mean())
+    errors = (
+        float(np.square(a.astype(np.float64) - b).sum())
+        for one, other in zip(image, clean, strict=True)
+        for a, b in _strips(one, other, 0)
+    )
+    error = sum(errors) / image.size
     return float(10 * np.log10(data_range**2 / error)) if error else float("inf")
 
 
@@ -42,19 +51,31 @@ def ssim(image: Array, clean: Array, data_range: float = 255.0) -> float:
     _check("ssim", image, clean)
     if image.ndim != 3 or min(image.shape[1:]) < SIDE:
         raise ShapeError("ssim", "the image's shape", image.shape, f"(C, H, W), sides of at least {SIDE}")
-    pairs = zip(image.astype(np.float64), clean.astype(np.float64), strict=True)
-    return float(np.mean([_similarity(a, b, data_range) for a, b in pairs]))
+    channels, height, width = image.shape
+    total = sum(
+        _similarities(a.astype(np.float64), b.astype(np.float64), data_range)
+        for one, other in zip(image, clean, strict=True)
+        for a, b in _strips(one, other, SIDE - 1)
+    )
+    return float(total) / (channels * (height - SIDE + 1) * (width - SIDE + 1))
 
 
-def _similarity(a: Array, b: Array, data_range: float) -> float:
-    """Of one channel, ``(H, W)`` each."""
+def _strips(one: Array, other: Array, overlap: int) -> Iterator[tuple[Array, Array]]:
+    """The two, some rows at a time; a strip's last rows are ``overlap`` of the next one's first."""
+    rows = max(1, STRIP // max(1, one[:1].size))
+    for top in range(0, len(one) - overlap, rows):
+        yield one[top : top + rows + overlap], other[top : top + rows + overlap]
+
+
+def _similarities(a: Array, b: Array, data_range: float) -> float:
+    """Their sum over the windows of a strip of one channel, ``(H, W)`` each."""
     mean_a, mean_b = _means(a), _means(b)
     unbiased = SIDE**2 / (SIDE**2 - 1)
     variances = unbiased * (_means(a * a) + _means(b * b) - mean_a**2 - mean_b**2)
     covariance = unbiased * (_means(a * b) - mean_a * mean_b)
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     above = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    return float((above / ((mean_a**2 + mean_b**2 + c1) * (variances + c2))).mean())
+    return float((above / ((mean_a**2 + mean_b**2 + c1) * (variances + c2))).sum())
 
 
 def _means(values: Array) -> Array:

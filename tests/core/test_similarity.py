@@ -1,12 +1,14 @@
 """SSIM and PSNR are scikit-image's."""
 
 import math
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from n2n_core import similarity
 from n2n_core.errors import ShapeError
 from n2n_core.similarity import Array, psnr, ssim
 from tests.pictures import photo
@@ -25,6 +27,25 @@ def test_both_are_scikit_images(shape: tuple[int, int, int], sigma: float) -> No
     expected = structural_similarity(noisy, clean, channel_axis=0, data_range=255)  # type: ignore[no-untyped-call]
     assert ssim(noisy, clean) == pytest.approx(expected, abs=1e-12)
     assert psnr(noisy, clean) == pytest.approx(peak_signal_noise_ratio(clean, noisy, data_range=255))  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("strip", [1, 300, 1000, 61 * 40])
+def test_strips_change_nothing(strip: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    noisy, clean = pair(3, 61, 40)
+    whole = psnr(noisy, clean), ssim(noisy, clean)
+    monkeypatch.setattr(similarity, "STRIP", strip)
+    assert (psnr(noisy, clean), ssim(noisy, clean)) == pytest.approx(whole, abs=1e-12)
+
+
+def test_memory_does_not_grow_with_the_picture() -> None:
+    noisy, clean = (np.zeros((1, height, 4000), np.uint8) for height in (3000, 3000))
+    noisy[:, 1::2] = 9
+    tracemalloc.start()
+    psnr(noisy, clean)
+    ssim(noisy, clean)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20 * 8 * similarity.STRIP  # of 12 million values, twenty strips of doubles at most
 
 
 def test_the_range_is_of_the_values() -> None:
