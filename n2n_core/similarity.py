@@ -57,7 +57,8 @@ def ssim(image: Array, clean: Array, data_range: float = 255.0) -> float:
         for one, other in zip(image, clean, strict=True)
         for a, b in _strips(one, other, SIDE - 1)
     )
-    return float(total) / (channels * (height - SIDE + 1) * (width - SIDE + 1))
+    windows = channels * (height - SIDE + 1) * (width - SIDE + 1)
+    return float(total / windows)
 
 
 def _strips(one: Array, other: Array, overlap: int) -> Iterator[tuple[Array, Array]]:
