@@ -31,9 +31,10 @@ async def test_other_paths_and_methods_are_problems_too(client: httpx.AsyncClien
     assert response.headers["allow"] == "POST"
 
 
-async def test_the_root_leads_to_the_docs(client: httpx.AsyncClient) -> None:
-    response = await client.get("/")
-    assert (response.status_code, response.headers["location"]) == (307, "/docs")
+async def test_the_root_is_the_page_and_the_docs_are_beside_it(client: httpx.AsyncClient) -> None:
+    page = await client.get("/")
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "script-src 'self'" in page.headers["content-security-policy"]
     assert "swagger" in (await client.get("/docs")).text
 
 

@@ -156,7 +156,7 @@ def test_an_upload_is_stopped(page: Page, context: BrowserContext, tmp_path: Pat
     context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
     (tmp_path / "large.zip").write_bytes(bytes(10_000_000))
     page.set_input_files("#files", tmp_path / "large.zip")
-    expect(page.get_by_text("Sending 1 file, 10.0 MB")).to_be_visible()
+    expect(page.get_by_text("Sending 1 file, 10 MB")).to_be_visible()
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Not sent: you stopped it.")).to_be_visible()
     assert httpx.get(f"{service_url}/datasets").json() == before
