@@ -15,6 +15,9 @@ from torch import Generator, Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
 BLOCK = 8
+MULTIPLE = 2 * BLOCK
+"""Of a picture's sides: halved colour has whole blocks, too."""
+
 QUALITY = (60, 100)
 
 TO_YCBCR = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
@@ -42,7 +45,7 @@ def stored(image: Tensor, quality: Tensor, halved: Tensor) -> Tensor:
     """``image`` as a JPEG of that ``quality`` gives it back.
 
     Args:
-        image: ``(N, 3, H, W)`` floats, clipped to [0, 1]; ``H`` and ``W`` are multiples of 16.
+        image: ``(N, 3, H, W)`` floats, clipped to [0, 1]; ``H`` and ``W`` are multiples of ``MULTIPLE``.
         quality: 1 to 100, as libjpeg counts it, ``(N, 1, 1, 1)``.
         halved: whether colour has half the resolution (4:2:0), ``(N, 1, 1, 1)``.
     """
@@ -67,19 +70,17 @@ def stored_somehow(image: Tensor, generator: Generator) -> Tensor:
 
     *_, height, width = image.shape
     low, high = QUALITY
-    offsets = (drawn(2) * 2 * BLOCK).long()
-    rows, columns = (
-        torch.arange(-(-length // 16) * 16 + 16, device=image.device) - offset
-        for length, offset in zip((height, width), offsets, strict=True)
-    )
-    around = image.index_select(-2, rows.clamp(0, height - 1)).index_select(-1, columns.clamp(0, width - 1))
+    down, across = (drawn(2) * MULTIPLE).long()
+
+    def counted(length: int) -> Tensor:
+        return torch.arange(length, device=image.device)
+
+    rows, columns = (-(-length // MULTIPLE) * MULTIPLE + MULTIPLE for length in (height, width))
+    around = image.index_select(-2, (counted(rows) - down).clamp(0, height - 1))
+    around = around.index_select(-1, (counted(columns) - across).clamp(0, width - 1))
     quality = (low + drawn(len(image), 1, 1, 1) * (high - low)).round()
     whole = stored(around, quality, drawn(len(image), 1, 1, 1) < 0.5)
-    rows, columns = (
-        torch.arange(length, device=image.device) + offset
-        for length, offset in zip((height, width), offsets, strict=True)
-    )
-    return whole.index_select(-2, rows).index_select(-1, columns)
+    return whole.index_select(-2, counted(height) + down).index_select(-1, counted(width) + across)
 
 
 def _quantised(planes: Tensor, table: tuple[tuple[int, ...], ...], quality: Tensor) -> Tensor:
