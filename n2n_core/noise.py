@@ -243,21 +243,24 @@ class Camera:
 class Blind:
     r"""Noise of a kind and level that nobody knows, another for each image: to train blind denoisers.
 
-    Half of the images get ``Gaussian`` noise of a sigma that is uniform in [0, ``sigma``]. The others
+    ``white`` of the images get ``Gaussian`` noise of a sigma that is uniform in [0, ``sigma``]. The others
     get ``Camera`` noise: ``lam`` log-uniform from 100 to 20,000, its sigma ``sigma / 4`` times the square
     of a number that is uniform in [0, 1], ``blur`` uniform in [0, 1.2], ``coarse`` in [0, 0.7], ``shadow``
     in [0, 1] and ``correlation`` in [0, 0.9].
 
     Args:
         sigma: the largest standard deviation of the Gaussian noise in the image's units.
+        white: the share of images with Gaussian noise.
 
     Mean ``x``.
     """
 
     sigma: float = 55 / 255
+    white: float = 0.5
 
     def __post_init__(self) -> None:
         _require(self, "sigma", self.sigma >= 0, "at least 0")
+        _require(self, "white", 0 <= self.white <= 1, "in [0, 1]")
 
     def __call__(self, image: Tensor, generator: Generator) -> Tensor:
         """One noisy copy of ``image``."""
@@ -272,7 +275,7 @@ class Blind:
         shape = (7, *image.shape[:-3], 1, 1, 1)
         drawn = torch.rand(shape, generator=generator, device=generator.device).to(image.device)
         kind, level, light, blur, coarse, shadow, correlation = drawn
-        camera = (kind >= 0.5).to(drawn.dtype)
+        camera = (kind >= self.white).to(drawn.dtype)
         return Sensor(
             gain=camera * 200 ** (-light) / 100,
             sigma=self.sigma * torch.lerp(level, level.square() / 4, camera),

@@ -112,8 +112,10 @@ class Lane:
             while batch := self._form():
                 number, cores = self.number + line * len(LANES), self._cores(batch[0][0])
                 self.running.add(number)
-                await self._run(batch, number, cores)
-                self.running.discard(number)
+                try:
+                    await self._run(batch, number, cores)
+                finally:
+                    self.running.discard(number)
         finally:
             del self.work[line]
 

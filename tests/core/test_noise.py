@@ -148,16 +148,19 @@ def similarity(noise: Tensor, distance: int, axis: int = -1) -> float:
     return (shifted.mean() / noise.var()).item()
 
 
-def test_blind_noise_is_of_all_levels_and_half_of_it_is_white() -> None:
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.8, 1.0])
+def test_blind_noise_is_of_all_levels_and_a_share_of_it_is_white(share: float) -> None:
     flat = torch.full((3, 32, 32), 0.5)
-    noise = copies(Blind(0.2), flat, count=400) - flat
+    noise = copies(Blind(0.2, share), flat, count=400) - flat
     levels = noise.flatten(1).std(1)
     neighbours = (noise[..., 1:] * noise[..., :-1]).flatten(1).mean(1) / levels.square()
     white = neighbours.abs() < 0.05
-    assert 0.4 < white.float().mean() < 0.65
-    assert levels[white].min() < 0.02
-    assert 0.18 < levels[white].max() < 0.21
-    assert levels[~white].median() < 0.06
+    assert share - 0.1 < white.float().mean() < share + 0.15
+    if share > 0:
+        assert levels[white].min() < 0.02
+        assert 0.18 < levels[white].max() < 0.21
+    if share < 1:
+        assert levels[~white].median() < 0.06
 
 
 def test_point_sampling_takes_every_pixel_of_its_own_block_and_no_other() -> None:
@@ -178,6 +181,7 @@ def test_point_sampling_takes_every_pixel_of_its_own_block_and_no_other() -> Non
         (Poisson, {"lam": 0.0}, "Poisson: lam is 0.0, expected above 0"),
         (Bernoulli, {"p": 1.0}, "Bernoulli: p is 1.0, expected in [0, 1)"),
         (Bernoulli, {"p": -0.5}, "Bernoulli: p is -0.5, expected in [0, 1)"),
+        (Blind, {"white": 1.5}, "Blind: white is 1.5, expected in [0, 1]"),
         (PointSampling, {"block": 0}, "PointSampling: block is 0, expected a whole number of at least 1"),
         (PointSampling, {"block": 2.5}, "PointSampling: block is 2.5, expected a whole number of at least 1"),
         (
