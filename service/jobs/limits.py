@@ -1,7 +1,8 @@
 """What a trainer may take of its machine.
 
 On Linux a priority is a thread's, and threads inherit it: the heartbeat, which starts first, keeps
-its own, so that a busy machine does not make its job look dead.
+its own, so that a busy machine does not make its job look dead. It must be able to wait for Python's
+lock, though: a thread that holds the lock and never gets a core would make it look dead after all.
 """
 
 import os
@@ -9,7 +10,7 @@ import resource
 from pathlib import Path
 from time import monotonic, sleep
 
-NICE = 19  # large pictures have less than the usual priority themselves
+NICE = 15  # large pictures have less than the usual priority themselves
 _AUTOGROUP = Path("/proc/self/autogroup")
 _SCHEDSTAT = Path("/proc/thread-self/schedstat")
 WAITED = 0.1
@@ -47,9 +48,6 @@ def limit_memory(size: int) -> None:
 def yield_to_others() -> None:
     """Give this thread, and those that it starts, a low priority, as far as the system lets us."""
     os.nice(NICE)
-    if hasattr(os, "SCHED_IDLE"):
-        # It never keeps a request waiting: to the scheduler, a core that does this alone is a free one.
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     try:  # where sessions share the cores evenly, the priority within one of them does not matter
         _AUTOGROUP.write_text(str(NICE))
     except OSError:

@@ -50,7 +50,9 @@ def test_training_yields_and_the_heartbeat_that_began_before_does_not(report: di
     low = min(19, report["before"] + limits.NICE)
     assert report["after"] == low
     assert report["threads"] == [report["before"], low]
-    assert report["policy"] == os.SCHED_IDLE
+    assert (
+        report["policy"] == os.SCHED_OTHER
+    )  # one that may starve could hold Python's lock, which the heartbeat needs
 
 
 def test_defaults_are_half_of_the_machine() -> None:
