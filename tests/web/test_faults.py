@@ -2,7 +2,9 @@
 
 import re
 import signal
+import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -14,9 +16,10 @@ from service.access.keys import ApiKeys
 from service.jobs.database import Database
 from tests.pictures import drawn, file
 from tests.web.conftest import service, watched
-from tests.web.steps import choose, download, open_view, payload, row, wait_until
+from tests.web.steps import NOISY, choose, download, open_view, payload, row, wait_until
 
 LARGE = file(drawn("RGB", 900, 700))
+HUGE = file(drawn("L", 3000, 2000))
 
 
 def dropped(url: str) -> float:
@@ -123,3 +126,26 @@ def ask_for_a_key(folder: Path, tab: Page, url: str) -> None:
     tab.reload()
     choose(tab, payload("again.png"))
     wait_until(tab, "again.png")
+
+
+@contextmanager
+def busy(url: str) -> Iterator[None]:
+    """Somebody's large picture fills the service's line within the block."""
+    address = httpx.URL(url)
+    request = httpx.Request("POST", f"{url}/denoise?self_ensemble=true", files={"file": HUGE})
+    head = f"POST {request.url.raw_path.decode()} HTTP/1.1\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    with socket.create_connection((address.host, address.port or 80)) as connection:
+        connection.sendall(f"{head}\r\n".encode() + request.read())
+        while httpx.post(f"{url}/denoise", files={"file": NOISY}, timeout=60).status_code != 503:
+            pass
+        yield
+
+
+def test_the_queue_waits_while_the_service_is_busy(small: Path, tab: Page, tmp_path: Path) -> None:
+    with service(tmp_path, settings={**settings(small), "N2N_MAX_WAITING_PIXELS": "1000"}) as (url, _):
+        tab.goto(f"{url}/#/denoise?model=scratch")
+        with busy(url):
+            choose(tab, payload("patient.png"))
+            expect(row(tab, "patient.png")).to_contain_text("the service is busy")
+        wait_until(tab, "patient.png")
