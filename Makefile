@@ -76,6 +76,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.tiling
 	$(BIN)/python -m benchmarks.lines
 	$(BIN)/python -m benchmarks.codec
+	$(BIN)/python -m benchmarks.page
 
 bench-serving: $(VENV)/.base
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
