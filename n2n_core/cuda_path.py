@@ -6,9 +6,10 @@ On other devices the same code runs in order, without any of that: so it is test
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from math import prod
-from threading import RLock
+from threading import Lock, RLock
 
 import torch
 from torch import Tensor
@@ -32,6 +33,9 @@ FEWEST_PIXELS, MOST_PIXELS = 2**16, 2**22
 
 COUNTS = (4, 16, 64, 256, 1024)
 """Batches of 32-pixel tiles that ``Denoiser.calibrate`` tries."""
+
+Recorded = Callable[[Act], Act]
+_setting = Lock()  # of the process, as torch's switches are
 
 log = logging.getLogger("n2n.cuda")
 
@@ -80,8 +84,20 @@ class Pinned:
             return torch.empty(count, dtype=dtype)
 
 
+class _Way:
+    """A network in one precision: its graphs, and the memory that the host shares with them."""
+
+    def __init__(self, network: Network, dtype: torch.dtype, device: torch.device, record: Recorded) -> None:
+        self.graphs = Graphs(network, dtype, device, record)
+        pin = device.type == "cuda"
+        self.inputs, self.outputs = Pinned(dtype, pin), Pinned(dtype, pin)
+
+
 class CudaPath:
     """A network on a CUDA device. Threads wait for each other; all must use one stream, the default one.
+
+    Half precision, where it is safe, is so for pictures of 8 bits a channel. ``exact`` batches are
+    computed in float32, without CUDA's usual rounding of convolutions' factors to 10 bits.
 
     Args:
         network: in inference mode, float32, on ``device``.
@@ -94,36 +110,37 @@ class CudaPath:
         network: Network,
         shape: Geometry,
         device: torch.device,
-        record: Callable[[Act], Act] | None = None,
+        record: Recorded | None = None,
     ) -> None:
-        network, self.dtype = precision.pick(network, shape, device)
+        quick, self.dtype = precision.pick(network, shape, device)
         self.device, self._api = device, torch.get_device_module(device)
-        self._graphs = Graphs(network, self.dtype, device, record or Recorder(device))
+        record = record or Recorder(device)
+        self._quick = _Way(quick, self.dtype, device, record)
+        self._exact = _Way(network, torch.float32, device, record)
         self._there, self._back = self._api.Stream(device), self._api.Stream(device)
-        pin = device.type == "cuda"
-        self._inputs, self._outputs = Pinned(self.dtype, pin), Pinned(self.dtype, pin)
         self._lock = RLock()
 
     @torch.no_grad()
-    def forward(self, batch: Tensor) -> Tensor:
-        """``(N, 3, H, W)`` floats on the device; the results there, of type ``self.dtype``."""
-        with self._lock:
-            return self._graphs(batch)
+    def forward(self, batch: Tensor, exact: bool = False) -> Tensor:
+        """``(N, 3, H, W)`` floats on the device; the results there, float32 or of type ``self.dtype``."""
+        with self._lock, _unrounded() if exact else nullcontext():
+            return (self._exact if exact else self._quick).graphs(batch)
 
     @torch.no_grad()
-    def run(self, batch: Tensor) -> Tensor:
+    def run(self, batch: Tensor, exact: bool = False) -> Tensor:
         """``(N, 3, H, W)`` floats on the CPU; the results there, float32.
 
         While a chunk is computed, the next one is copied there and the last one back. The host waits
         when all is under way, and casts: so half precision halves what is copied, too.
         """
         with self._lock:
-            inputs, outputs = self._inputs.take(batch.shape), self._outputs.take(batch.shape)
+            way = self._exact if exact else self._quick
+            inputs, outputs = way.inputs.take(batch.shape), way.outputs.take(batch.shape)
             parts = chunks(len(batch), prod(batch.shape[2:]))
             held, ends = [], []  # what copies read must not be freed before they end
             for part in parts:
                 inputs[part].copy_(batch[part])
-                tensors, end = self._launch(inputs[part], outputs[part])
+                tensors, end = self._launch(inputs[part], outputs[part], exact)
                 held.append(tensors)
                 ends.append(end)
             results = torch.empty(batch.shape)
@@ -132,16 +149,25 @@ class CudaPath:
                 results[part].copy_(outputs[part])
             return results
 
-    def _launch(self, source: Tensor, target: Tensor) -> tuple[tuple[Tensor, Tensor], torch.cuda.Event]:
+    def _launch(
+        self, source: Tensor, target: Tensor, exact: bool
+    ) -> tuple[tuple[Tensor, Tensor], torch.cuda.Event]:
         """One chunk from pinned memory to pinned memory: its tensors on the device, and its end."""
         compute = self._api.current_stream(self.device)
         with self._api.stream(self._there):
             tiles = source.to(self.device, non_blocking=True)
         compute.wait_stream(self._there)
-        results = self.forward(tiles)
+        results = self.forward(tiles, exact)
         self._back.wait_stream(compute)
         with self._api.stream(self._back):
             target.copy_(results, non_blocking=True)
         end = self._api.Event()
         end.record(self._back)
         return (tiles, results), end
+
+
+@contextmanager
+def _unrounded() -> Iterator[None]:
+    """Convolutions take their factors as they are: rounded to 10 bits, they cost many 16-bit levels."""
+    with _setting, torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -65,10 +66,13 @@ class Denoiser:
         network, _, _ = weights.load(path, engine)
         return cls(network, device)
 
-    def __call__(self, images: Tensor) -> Tensor:
+    def __call__(self, images: Tensor, exact: bool = False) -> Tensor:
         """Denoise ``(N, C, H, W)`` floats in [0, 1], C 3 or 1 (grey); same shape, float32.
 
         Grey images are run as colour ones of three equal channels, and averaged back.
+
+        Args:
+            exact: of more than 8 bits a channel: no half precision. Makes a difference on CUDA alone.
 
         Raises:
             ShapeError: not four axes, another number of channels, or an empty image.
@@ -79,13 +83,15 @@ class Denoiser:
             images = images.to(self.device, torch.float32)
             grey = images.shape[1] == 1
             colour = images.expand(-1, 3, -1, -1) if grey else images
-            output = tiling.run(self._forward, colour, self.geometry, self.window, self.batch_pixels)
+            output = tiling.run(
+                partial(self._forward, exact=exact), colour, self.geometry, self.window, self.batch_pixels
+            )
             return output.mean(1, keepdim=True) if grey else output
 
-    def run(self, batch: Tensor) -> Tensor:
+    def run(self, batch: Tensor, exact: bool = False) -> Tensor:
         """``(N, 3, H, W)`` tiles of a size that the geometry allows; the results, on the CPU."""
         if self.cuda:
-            return self.cuda.run(batch)
+            return self.cuda.run(batch, exact)
         with torch.no_grad():
             return self._forward(batch).cpu()
 
@@ -117,9 +123,9 @@ class Denoiser:
             times.append(perf_counter() - began)
         return min(times)
 
-    def _forward(self, batch: Tensor) -> Tensor:
+    def _forward(self, batch: Tensor, exact: bool = False) -> Tensor:
         if self.cuda:
-            return self.cuda.forward(batch)
+            return self.cuda.forward(batch, exact)
         output: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))
         return output
 

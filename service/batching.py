@@ -168,7 +168,7 @@ class Lane:
         began, pace = perf_counter(), first.denoiser.pace
         try:
             tiles = np.stack([job.read(tile) for job, tile in batch])
-            results = await first.denoiser.run(tiles, line, cores)
+            results = await first.denoiser.run(tiles, line, cores, first.exact)
         except Exception as error:
             if len(batch) == 1:
                 self._fail(first, error, "failed")
@@ -258,26 +258,36 @@ class Scheduler:
             raise RefusedError("overloaded", detail, self._relief())
 
     def submit(
-        self, model: str, denoisers: Sequence[Denoiser], image: Pixels, timeout: float | None = None
+        self,
+        model: str,
+        denoisers: Sequence[Denoiser],
+        image: Pixels,
+        timeout: float | None = None,
+        exact: bool = False,
     ) -> Job:
-        """Queue ``(3, H, W)`` floats in [0, 1].
+        """Queue ``(3, H, W)`` floats in [0, 1], ``exact`` if they have more than 8 bits.
 
         Raises:
             RefusedError: too much waits, the service stops, or the result would be later than ``timeout``
                 seconds from now.
         """
         self._check_fits(image.shape[1] * image.shape[2])
-        return self._put(model, denoisers, image, timeout)
+        return self._put(model, denoisers, image, timeout, exact)
 
     def submit_all(
-        self, model: str, denoisers: Sequence[Denoiser], images: Sequence[Pixels], timeout: float | None
+        self,
+        model: str,
+        denoisers: Sequence[Denoiser],
+        images: Sequence[Pixels],
+        timeout: float | None,
+        exact: bool = False,
     ) -> list[Job]:
         """Queue what is of use only together: all, or, with ``RefusedError`` as of ``submit``, none."""
         self._check_fits(sum(image.shape[1] * image.shape[2] for image in images))
         jobs: list[Job] = []
         try:
             for image in images:
-                jobs.append(self._put(model, denoisers, image, timeout))
+                jobs.append(self._put(model, denoisers, image, timeout, exact))
         except RefusedError:
             for job in jobs:
                 job.result.cancel()
@@ -293,9 +303,16 @@ class Scheduler:
             detail = f"{waiting} pixels wait, expected at most {self.max_pixels} with this picture's {own}"
             raise RefusedError("overloaded", detail, self._relief())
 
-    def _put(self, model: str, denoisers: Sequence[Denoiser], image: Pixels, timeout: float | None) -> Job:
+    def _put(
+        self,
+        model: str,
+        denoisers: Sequence[Denoiser],
+        image: Pixels,
+        timeout: float | None,
+        exact: bool,
+    ) -> Job:
         index, device = min(enumerate(self.devices), key=lambda pair: pair[1].pixels)
-        job = _job(model, denoisers[index], image, timeout)
+        job = _job(model, denoisers[index], image, timeout, exact)
         lane = device.lane(job)
         if timeout is not None:
             seconds = lane.seconds_before(job)
@@ -333,8 +350,9 @@ def _lines(job: Job) -> int:
     return 1 if _is_cheap(job) else job.denoiser.lines
 
 
-def _job(model: str, denoiser: Denoiser, image: Pixels, timeout: float | None) -> Job:
+def _job(model: str, denoiser: Denoiser, image: Pixels, timeout: float | None, exact: bool) -> Job:
     padded = tiling.pad(image, denoiser.geometry)
     height, width = padded.shape[-2:]
     cover = list(tiling.tiles(height, width, denoiser.geometry, denoiser.pace.window))
-    return Job(model, denoiser, padded, cover, None if timeout is None else monotonic() + timeout)
+    deadline = None if timeout is None else monotonic() + timeout
+    return Job(model, denoiser, padded, cover, deadline, exact)

@@ -105,24 +105,24 @@ class DeviceProcess:
         pace: Pace = self.ask("measure", number, sorted(self._models))
         return pace
 
-    async def run(self, line: int, number: int, batch: Pixels, cores: Cores) -> Pixels:
+    async def run(self, line: int, number: int, batch: Pixels, cores: Cores, exact: bool = False) -> Pixels:
         """Run ``(N, 3, H, W)`` floats through a model; once more, if the process dies of whatever.
 
         A line runs one batch after the other.
         """
         try:
-            return await self._run(line, number, batch, cores)
+            return await self._run(line, number, batch, cores, exact)
         except DeviceDiedError:
-            return await self._run(line, number, batch, cores)
+            return await self._run(line, number, batch, cores, exact)
 
-    async def _run(self, line: int, number: int, batch: Pixels, cores: Cores) -> Pixels:
+    async def _run(self, line: int, number: int, batch: Pixels, cores: Cores, exact: bool) -> Pixels:
         child = self._child
         if child is None:
             child = await asyncio.to_thread(self._started)
         inbox, outbox = child.memory.views(line, batch.shape)
         inbox[...] = batch
         try:
-            await child.lines[line].call(("run", line, number, tuple(batch.shape), cores))
+            await child.lines[line].call(("run", line, number, tuple(batch.shape), cores, exact))
         except (EOFError, OSError) as error:
             raise self._died(child) from error
         return outbox.copy()
@@ -209,9 +209,9 @@ class RemoteDenoiser:
         """The device's for large requests."""
         return self.process.lines
 
-    async def run(self, batch: Pixels, line: int, cores: Cores) -> Pixels:
+    async def run(self, batch: Pixels, line: int, cores: Cores, exact: bool = False) -> Pixels:
         """Run ``(N, 3, H, W)`` floats."""
-        return await self.process.run(line, self.number, batch, cores)
+        return await self.process.run(line, self.number, batch, cores, exact)
 
 
 class Memory:

@@ -51,11 +51,11 @@ class Server:
         _give_back()
         return denoiser.pace
 
-    def run(self, line: int, number: int, shape: tuple[int, ...], cores: Cores) -> None:
+    def run(self, line: int, number: int, shape: tuple[int, ...], cores: Cores, exact: bool) -> None:
         """Run what lies in the line's memory."""
         torch.set_num_threads(self.threads[cores])
         inbox, outbox = map(torch.from_numpy, self.memory.views(line, shape))
-        outbox.copy_(self.denoisers[number].run(inbox))
+        outbox.copy_(self.denoisers[number].run(inbox, exact))
 
     def answer(self, line: Connection, yields: bool = False) -> None:
         """Until the service hangs up."""

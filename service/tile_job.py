@@ -35,8 +35,10 @@ class Denoiser(Protocol):
         """Batches of large requests that the device runs at once."""
         ...
 
-    async def run(self, batch: Pixels, line: int, cores: Cores) -> Pixels:
+    async def run(self, batch: Pixels, line: int, cores: Cores, exact: bool) -> Pixels:
         """``(N, 3, H, W)`` tiles through the network, on a line to the device that is free.
+
+        ``exact`` is for more than 8 bits a channel: no half precision.
 
         Raises:
             MemoryError: the device has no memory for so many.
@@ -54,6 +56,7 @@ class Job:
         image: ``(3, H, W)``, padded to a size that the network allows.
         cover: the tiles, of which ``taken`` have been given to the device.
         deadline: on the clock of ``monotonic``; None for none.
+        exact: no half precision, on devices that have it.
         result: gets ``(3, H, W)`` floats, of the padded size; cancelling it drops the tiles.
     """
 
@@ -62,6 +65,7 @@ class Job:
     image: Pixels
     cover: list[Tile]
     deadline: float | None
+    exact: bool = False
     arrived: float = field(default_factory=monotonic)
     started: float | None = None
     result: Future[Pixels] = field(default_factory=lambda: get_running_loop().create_future())
@@ -74,7 +78,7 @@ class Job:
         rows, columns = self.cover[0].window
         self.shape = (rows.stop - rows.start, columns.stop - columns.start)
         self.tile_pixels: int = self.shape[0] * self.shape[1]
-        self.key = (self.denoiser, self.shape)
+        self.key = (self.denoiser, self.shape, self.exact)
 
     @property
     def left(self) -> int:

@@ -122,7 +122,7 @@ class Worker:
         """
         noisy = picture.colour
         images = [symmetry(noisy) for symmetry in SYMMETRIES] if self_ensemble else [noisy]
-        outputs, run = await self._infer(served, images, timing, timeout)
+        outputs, run = await self._infer(served, images, timing, timeout, picture.bits > 8)
         colour, spread = outputs[0], None
         if self_ensemble:
             ensemble = await self.measure(timing, _combined, outputs)
@@ -159,11 +159,16 @@ class Worker:
         return done
 
     async def _infer(
-        self, served: ServedModel, images: Sequence[Pixels], timing: Timing, timeout: float | None
+        self,
+        served: ServedModel,
+        images: Sequence[Pixels],
+        timing: Timing,
+        timeout: float | None,
+        exact: bool,
     ) -> tuple[list[Pixels], Run]:
         """The network's results for ``(3 or 1, H, W)`` images, of the same shapes."""
         coloured = [_colour(image) for image in images]
-        jobs = self.scheduler.submit_all(served.entry.id, served.denoisers, coloured, timeout)
+        jobs = self.scheduler.submit_all(served.entry.id, served.denoisers, coloured, timeout, exact)
         try:
             several = asyncio.gather(*(job.result for job in jobs)) if len(jobs) > 1 else None
             whole = await several if several else [await jobs[0].result]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from n2n_core import weights
 from n2n_core.auto_model import AUTO, choose
@@ -81,7 +83,7 @@ class Treatment:
         """
         model = self.load(self._name(picture.colour))
         began = perf_counter()
-        colour, spread = self._run(model.denoiser, picture.colour)
+        colour, spread = self._run(partial(model.denoiser, exact=picture.bits > 8), picture.colour)
         seconds = perf_counter() - began
         record = {
             "model": model.name, "sha256": model.sha256, "device": str(model.denoiser.device),
@@ -93,7 +95,7 @@ class Treatment:
             record |= self._measured(picture.colour, "input_") | self._measured(colour, "output_")
         return Treated(picture.with_colour(colour), spread, record)
 
-    def _run(self, denoiser: Denoiser, colour: Pixels) -> tuple[Pixels, Pixels | None]:
+    def _run(self, denoiser: Callable[[Tensor], Tensor], colour: Pixels) -> tuple[Pixels, Pixels | None]:
         """The result, and the self-ensemble's spread if there is one."""
         noisy = torch.from_numpy(colour[None])
         if not self.options.self_ensemble:

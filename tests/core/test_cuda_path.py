@@ -96,6 +96,19 @@ def test_the_path_gives_the_models_results(name: str, chunk: int, monkeypatch: p
     assert earlier.equal(kept)  # a result is the caller's own
 
 
+@EACH
+def test_exact_results_are_the_models_own_between_others(name: str) -> None:
+    path, denoiser = path_of(name), Denoiser.load(weights.find(name).path, "cpu")
+    for count in (3, 2, 3):
+        batch = crops(count)
+        expected, quick = denoiser.run(batch), path.run(batch)
+        for result in (path.run(batch, exact=True), path.forward(batch, exact=True)):
+            assert result.dtype == torch.float32
+            torch.testing.assert_close(result, expected, atol=1e-5, rtol=0)
+        assert (quick - expected).abs().max() > 1e-5
+        assert path.run(batch).equal(quick)
+
+
 def test_forward_takes_floats_and_asks_for_no_gradient() -> None:
     path, batch = path_of("torch"), crops(3)
     with torch.set_grad_enabled(True):
@@ -141,7 +154,18 @@ def test_tiles_on_cuda_are_within_half_a_grey_level(name: str, engine: str) -> N
     for count, height, width in [(1, 32, 32), (3, 32, 32), (4, 32, 32), (9, 40, 64), (2, 400, 480)] * 3:
         batch = crops(count, height, width)
         assert (on_gpu.run(batch) - on_cpu.run(batch)).abs().max() <= HALF_LEVEL
-    assert on_gpu.cuda._graphs.enabled
+    assert on_gpu.cuda._quick.graphs.enabled
+
+
+@needs_cuda
+@EACH
+def test_exact_pictures_on_cuda_have_the_cpus_16_bits(name: str) -> None:
+    file, batch = weights.find(name).path, crops(3, 40, 64)
+    on_gpu, on_cpu = (Denoiser.load(file, device) for device in ("cuda", "cpu"))
+    allowed = torch.backends.cudnn.allow_tf32
+    assert (on_gpu.run(batch, exact=True) - on_cpu.run(batch)).abs().max() < 0.5 / 65535
+    assert (on_gpu(batch, exact=True).cpu() - on_cpu(batch)).abs().max() < 0.5 / 65535
+    assert torch.backends.cudnn.allow_tf32 == allowed
 
 
 @needs_cuda

@@ -62,16 +62,18 @@ class Gated:
         self.lines = lines
         self.gates, self.entered = [asyncio.Event() for _ in range(2 * lines)], asyncio.Event()
         self.runs: list[tuple[int, int, Cores]] = []
+        self.exact: list[bool] = []
 
     def open(self) -> None:
         """All gates."""
         for gate in self.gates:
             gate.set()
 
-    async def run(self, batch: Pixels, line: int, cores: Cores) -> Pixels:
+    async def run(self, batch: Pixels, line: int, cores: Cores, exact: bool) -> Pixels:
         self.entered.set()
         await wait_for(self.gates[line].wait(), SECONDS)
         self.runs.append((line, len(batch), cores))
+        self.exact.append(exact)
         self.fault(batch)
         return self.denoiser.run(torch.from_numpy(batch)).numpy()
 
@@ -159,11 +161,15 @@ async def test_only_the_like_are_run_together(scheduler: Scheduler, recorder: Re
         scheduler.submit("b", [other], picture()),
         scheduler.submit("a", [denoiser], picture(24, 32)),
         scheduler.submit("a", [denoiser], picture()),
+        *scheduler.submit_all("a", [denoiser], [picture()] * 3, None, exact=True),
     ]
     denoiser.open()
     for job in jobs:
         await done(job)
-    assert sorted(recorder.batches[1:]) == [("a", 1, 24 * 32), ("a", 2, 2048), ("b", 1, 1024)]
+    assert sorted(recorder.batches[1:]) == [("a", 1, 24 * 32), ("a", 2, 2048), ("a", 3, 3072), ("b", 1, 1024)]
+    assert {(count, exact) for (_, count, _), exact in zip(denoiser.runs, denoiser.exact, strict=True)} == {
+        (1, False), (2, False), (3, True),
+    }  # fmt: skip
 
 
 async def test_a_small_request_waits_for_no_tile_of_a_large_one(scheduler: Scheduler) -> None:

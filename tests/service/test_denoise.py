@@ -13,9 +13,11 @@ from fastapi import FastAPI
 from PIL import Image
 
 from n2n_core import image, weights
+from n2n_core.image import Pixels
 from n2n_core.inference import Denoiser
 from n2n_core.tiling import WINDOW
 from service.app import create_app
+from service.device_process import Cores, RemoteDenoiser
 from service.settings import Settings
 from tests.pictures import drawn, file, opened
 from tests.service import problems
@@ -132,6 +134,21 @@ async def test_grey_alpha_and_depth_are_kept(client: httpx.AsyncClient, mode: st
     assert result.size == original.size
     if mode.endswith("A"):
         assert np.array_equal(np.asarray(result)[..., -1], np.asarray(original)[..., -1])
+
+
+@pytest.mark.parametrize(("mode", "exact"), [("L", False), ("RGB", False), ("I;16", True)])
+async def test_more_than_8_bits_are_computed_exactly(
+    client: httpx.AsyncClient, mode: str, exact: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, asked = RemoteDenoiser.run, list[bool]()
+
+    async def watched(own: RemoteDenoiser, batch: Pixels, line: int, cores: Cores, exact: bool) -> Pixels:
+        asked.append(exact)
+        return await run(own, batch, line, cores, exact)
+
+    monkeypatch.setattr(RemoteDenoiser, "run", watched)
+    assert (await post(client, file(drawn(mode)))).status_code == 200
+    assert asked == [exact]
 
 
 async def test_requests_at_once_get_their_own_answers(client: httpx.AsyncClient) -> None:
