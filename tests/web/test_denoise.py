@@ -149,9 +149,25 @@ def test_a_broken_file_is_told_in_plain_words_and_spoils_no_other(page: Page) ->
 
 def test_a_sample_needs_no_picture_of_ones_own(page: Page) -> None:
     page.goto("/")
+    page.wait_for_load_state("networkidle")  # the models are listed
     page.get_by_role("button", name="A noisy render").click()
     wait_until(page, "render.png")
     expect(page.locator(".facts")).to_contain_text("unet v1")
+    expect(page.get_by_role("combobox", name="Model")).to_have_value("auto")
+    choose(page, payload())
+    wait_until(page, "a.png")
+    row(page, "a.png").locator(".row-main").click()
+    expect(page.locator(".facts")).to_contain_text("photo v")
+
+
+@pytest.mark.parametrize("sample", ["photo", "render"])
+def test_a_sample_goes_through_the_model_that_was_chosen(sample: str, page: Page) -> None:
+    open_view(page)
+    page.wait_for_load_state("networkidle")
+    page.get_by_role("button", name=f"A noisy {sample}").click()
+    expect(page.locator(".row")).to_have_attribute("data-state", "done")
+    expect(page.locator(".facts")).to_contain_text("scratch v")
+    expect(page.get_by_role("combobox", name="Model")).to_have_value("scratch")
 
 
 def test_the_queue_outlives_a_visit_to_another_view(page: Page) -> None:

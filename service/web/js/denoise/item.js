@@ -12,8 +12,9 @@ let count = 0;
  * `shown` is a file of the original that the browser can read; `result` the network's, at full strength.
  */
 export class Item {
-  constructor(file) {
-    Object.assign(this, { id: ++count, file, name: file.name || "pasted picture", state: "waiting", share: 0, note: "",
+  /** @param suited the model that it is denoised by while the choice is `auto`; null is the service's own choice */
+  constructor(file, suited = null) {
+    Object.assign(this, { id: ++count, file, suited, name: file.name || "pasted picture", state: "waiting", share: 0, note: "",
       error: null, began: 0, shown: null, readable: true, thumbnail: null, width: 0, height: 0, result: null });
     this.answers = new Map();
     this.controller = null;
@@ -23,14 +24,19 @@ export class Item {
     return this.state === "reading" || this.state === "sending" || this.state === "working";
   }
 
+  /** What these settings are for this picture. */
+  own(settings) {
+    return this.suited && settings.model === "auto" ? { ...settings, model: this.suited } : settings;
+  }
+
   /** Whether there is a result of these settings. */
   fits(settings) {
-    return this.result?.key === resultKey(settings);
+    return this.result?.key === resultKey(this.own(settings));
   }
 
   /** The service's own answer at these settings, if it is here. */
   answer(settings) {
-    return this.answers.get(answerKey(settings)) ?? null;
+    return this.answers.get(answerKey(this.own(settings))) ?? null;
   }
 
   /** See what the picture looks like; if the browser cannot read it, the service shows it. */
@@ -54,7 +60,8 @@ export class Item {
   }
 
   /** Denoise it at full strength, in a format that can be looked at if there is one. */
-  async run(settings, watch) {
+  async run(wanted, watch) {
+    const settings = this.own(wanted);
     const format = this.viewFormat(settings);
     const answer = await denoised(this.file, { ...settings, format, strength: 1 }, watch);
     this.result = { ...answer, key: resultKey(settings) };
@@ -63,9 +70,10 @@ export class Item {
   }
 
   /** The service's own answer at these settings, asked for if it is not here. */
-  async fetchAnswer(settings, watch) {
-    const known = this.answer(settings);
+  async fetchAnswer(wanted, watch) {
+    const known = this.answer(wanted);
     if (known) return known;
+    const settings = this.own(wanted);
     const answer = await denoised(this.file, settings, watch);
     this.answers.set(answerKey(settings), answer);
     return answer;

@@ -17,8 +17,9 @@ class Queue extends EventTarget {
   rates = new Map(); // milliseconds a megapixel, by what was asked for
   #running = 0;
 
-  add(files) {
-    const added = [...files].map((file) => new Item(file));
+  /** @param suited a model for these pictures, where the choice is left to the service */
+  add(files, suited = null) {
+    const added = [...files].map((file) => new Item(file, suited));
     this.items.push(...added);
     this.selected = added[0] ?? this.selected;
     this.#tell("items");
@@ -69,7 +70,7 @@ class Queue extends EventTarget {
 
   /** Milliseconds that this picture may take, by those before; null if there were none. */
   expected(item) {
-    const rate = this.rates.get(resultKey(this.settings));
+    const rate = this.rates.get(resultKey(item.own(this.settings)));
     return rate && item.width ? rate * item.width * item.height / 1e6 : null;
   }
 
@@ -149,7 +150,7 @@ class Queue extends EventTarget {
     const spent = item.result.report?.milliseconds;
     if (!spent) return;
     const whole = Object.values(spent).reduce((sum, value) => sum + value, 0);
-    this.rates.set(resultKey(settings), whole / (item.width * item.height / 1e6));
+    this.rates.set(resultKey(item.own(settings)), whole / (item.width * item.height / 1e6));
   }
 }
 

@@ -6,8 +6,8 @@ import { KINDS } from "./intake.js";
 import { queue } from "./queue.js";
 
 const SAMPLES = [
-  { file: "camera.png", label: "A noisy photo", model: "auto" },
-  { file: "render.png", label: "A noisy render", model: "unet" },
+  { file: "camera.png", label: "A noisy photo" },
+  { file: "render.png", label: "A noisy render", suited: "unet" }, // `auto` would take its highlights for noise
 ];
 
 /** A place to drop pictures on, and samples for those who have none; `take(files)`. */
@@ -21,13 +21,14 @@ export function welcome(take) {
       element("p", { class: "hint" }, "PNG, JPEG, WebP, TIFF, BMP; 16 bits stay 16 bits. They go to this service and nowhere else.")),
     element("div", { class: "samples", role: "group", "aria-label": "Samples" },
       element("p", { class: "hint" }, "None at hand? Try a sample"),
-      SAMPLES.map((sample) => element("button", { type: "button", class: "sample", on: { click: () => bring(sample, take) } },
+      SAMPLES.map((sample) => element("button", { type: "button", class: "sample", on: { click: () => bring(sample) } },
         element("img", { src: `/web/samples/${sample.file.replace(".png", "-small.webp")}`, alt: "", width: 132, height: 88 }),
         sample.label))));
 }
 
-async function bring({ file, model }, take) {
-  if (model === "auto" || queue.models.some(({ id }) => id === model)) queue.change({ model });
+/** A sample leaves the settings as they are. */
+async function bring({ file, suited }) {
   const answer = await fetch(`/web/samples/${file}`);
-  take([new File([await answer.blob()], file, { type: "image/png" })]);
+  const isServed = queue.models.some(({ id }) => id === suited);
+  queue.add([new File([await answer.blob()], file, { type: "image/png" })], isServed ? suited : null);
 }
