@@ -184,9 +184,28 @@ def test_a_run_is_live_in_two_tabs_and_is_stopped_and_resumed(
     picture(page, "stopped")
     page.get_by_role("button", name="Go on").click()
     grows(page, "PSNR on held-out pictures", stopped)
+    frames = page.get_by_role("list", name="Samples by epoch").get_by_role("button")
+    expect(frames.first).to_have_text(re.compile(r"^Epoch 1[0-9.]+ dB$"))
     expect(page.get_by_label("Events")).to_contain_text("goes on after step")
     picture(page, "run")
     assert violations(page) == []
+
+
+def test_a_training_is_looked_at_later(page: Page, service_url: str, dataset: str) -> None:
+    job = submit(service_url, dataset, name="looked-at")
+    assert await_job(service_url, job)["state"] == "succeeded"
+    page.goto(f"/#/train/{job}")
+    expect(page.get_by_text("The model is served.")).to_be_visible()
+    expect(page.get_by_role("link", name="Use this model")).to_be_visible()
+    page.reload()
+    frames = page.get_by_role("list", name="Samples by epoch").get_by_role("button")
+    expect(frames).to_have_text([re.compile(f"^Epoch {epoch}[0-9.]+ dB$") for epoch in (1, 2, 3)])
+    httpx.delete(f"{service_url}/models/looked-at").raise_for_status()
+    page.reload()
+    expect(page.get_by_text("Its model was deleted.")).to_be_visible()
+    expect(page.get_by_role("link", name="Use this model")).to_have_count(0)
+    expect(page.get_by_role("button", name="Weights")).to_have_count(0)
+    picture(page, "model-deleted")
 
 
 def test_runs_are_compared_and_deleted(page: Page, finished: list[str]) -> None:

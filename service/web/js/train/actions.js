@@ -6,7 +6,7 @@ import { json, request } from "../api.js";
 /**
  * The buttons of a run's page.
  *
- * @param current gives the job as it is
+ * @param current gives the job as it is, and its model if that is there: {job, model}
  * @param changed gets the job when one of them changed it
  * @returns {nodes}; `nodes()` makes those that the job's state allows
  */
@@ -29,7 +29,7 @@ export function actions(current, changed, signal) {
   }
 
   function remove() {
-    const { id } = current();
+    const { id } = current().job;
     confirm("Delete this training?", "Its curves, samples and checkpoint are deleted. A model that came of it stays.", async (event) => {
       if (await act(event, `/train-jobs/${id}`, "DELETE")) location.hash = "#/train";
     });
@@ -37,17 +37,17 @@ export function actions(current, changed, signal) {
 
   return {
     nodes() {
-      const { id, state, done, resumable, result } = current();
+      const { job: { id, state, done, resumable }, model } = current();
       const path = `/train-jobs/${id}`;
       const button = (label, symbol, tone, click) =>
         element("button", { type: "button", class: `button ${tone}`, on: { click } }, icon(symbol), label);
       return [
         !done && state !== "cancelling" && button("Stop", "stop", "", (event) => act(event, `${path}/cancel`)),
         resumable && button("Go on", "play", "primary", (event) => act(event, `${path}/resume`)),
-        result && element("a", { class: "button primary", href: `#/denoise?model=${encodeURIComponent(result.model)}` },
+        model && element("a", { class: "button primary", href: `#/denoise?model=${encodeURIComponent(model.id)}` },
           icon("picture"), "Use this model"),
-        result && button("Weights", "download", "", (event) =>
-          save(event, `/models/${encodeURIComponent(`${result.model}@${result.version}`)}/download`, `${result.model}.safetensors`)),
+        model && button("Weights", "download", "", (event) =>
+          save(event, `/models/${encodeURIComponent(model.id)}/download`, `${model.name}.safetensors`)),
         done && button("Delete", "trash", "quiet", remove),
         problem,
       ];

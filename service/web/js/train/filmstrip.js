@@ -12,7 +12,7 @@ const COLUMNS = ["Noisy", "Denoised"]; // then the reference
  * The strip of the job's samples.
  *
  * @param reference what the third column is called
- * @returns {node, refresh}; `refresh()` asks for new ones
+ * @returns {node, refresh, tell}; `refresh()` asks for new ones, `tell(epoch)` writes what the history has of one
  */
 export function filmstrip(job, history, reference, signal) {
   const list = element("ol", { class: "film", tabindex: "0", "aria-label": "Samples by epoch" });
@@ -27,21 +27,25 @@ export function filmstrip(job, history, reference, signal) {
   signal.addEventListener("abort", () => seen.disconnect());
 
   function add(sample) {
-    const figure = history.epochs.get(sample.epoch);
     const load = once(() => cells(sample.href, { margin: true, signal }));
-    const caption = element("span", { class: "film-caption" }, `Epoch ${sample.epoch}`,
-      element("span", { class: "muted" }, figure ? decibels(psnr(figure)) : ""));
+    const figure = element("span", { class: "muted" });
     const button = element("button", { type: "button", class: "film-frame", on: { click: () => open(sample.epoch) } },
-      element("span", { class: "cell" }), caption);
-    const frame = { epoch: sample.epoch, load, item: element("li", {}, button) };
+      element("span", { class: "cell" }), element("span", { class: "film-caption" }, `Epoch ${sample.epoch}`, figure));
+    const frame = { figure, load, item: element("li", {}, button) };
     frame.item.load = async () => {
       seen.unobserve(frame.item);
       const [[, denoised]] = await load().catch(() => [[]]);
       if (denoised) button.firstChild.replaceWith(canvas(denoised, "Denoised picture"));
     };
     frames.set(sample.epoch, frame);
+    tell(sample.epoch);
     list.append(frame.item);
     seen.observe(frame.item);
+  }
+
+  function tell(epoch) { // samples are there at once, what the events say of them comes later
+    const known = history.epochs.get(epoch);
+    if (known && frames.has(epoch)) frames.get(epoch).figure.textContent = decibels(psnr(known));
   }
 
   function open(epoch) {
@@ -51,6 +55,7 @@ export function filmstrip(job, history, reference, signal) {
 
   return {
     node,
+    tell,
     async refresh() {
       const { samples } = await json(`/train-jobs/${job}/samples`, { signal });
       const atEnd = list.scrollLeft + list.clientWidth >= list.scrollWidth - 8;

@@ -14,6 +14,7 @@ import { STATES, ago, decibels, duration, failure, length, loss } from "./words.
 /** The page of the job in `root`, until the signal. */
 export async function run(root, id, signal) {
   let job = await json(`/train-jobs/${encodeURIComponent(id)}`, { signal });
+  let model; // that came of it: null if it was deleted, undefined if there is none, or it is being looked for
   const dataset = job.dataset && await json(`/datasets/${job.dataset}`, { signal }).catch(() => null);
   const history = new History();
   const charts = await curves(history);
@@ -26,7 +27,7 @@ export async function run(root, id, signal) {
   const log = details(id, history, signal);
   root.append(head, status, tiles, charts.node, samples.node, log.node);
   let following = null; // ends the present stream of events
-  const buttons = actions(() => job, (changed) => {
+  const buttons = actions(() => ({ job, model }), (changed) => {
     changeTo(changed);
     if (following.signal.aborted) follow();
   }, signal);
@@ -52,7 +53,10 @@ export async function run(root, id, signal) {
       return;
     }
     history.add(data);
-    if (name === "epoch") samples.refresh().catch(() => {}); // the next epoch tries again
+    if (name === "epoch") {
+      samples.tell(data.epoch);
+      samples.refresh().catch(() => {}); // the next epoch tries again
+    }
     charts.update();
     figures();
   }
@@ -64,12 +68,29 @@ export async function run(root, id, signal) {
     charts.update();
     log.update(job);
     if (job.done) samples.refresh().catch(() => {});
+    if (job.result && !model) look().catch(() => {}); // what the head says without it is true, too
+  }
+
+  async function look() {
+    model = await modelOf(job.result, signal);
+    head.replaceChildren(...heading(job, dataset, buttons.nodes()));
+    figures();
   }
 
   function figures() {
-    status.replaceChildren(...progress(job, history));
+    status.replaceChildren(...progress(job, history, model));
     tiles.replaceChildren(...numbers(job, history));
     log.tell();
+  }
+}
+
+/** The version that a job made, if it is still there, or null. */
+async function modelOf({ model, version }, signal) {
+  try {
+    return await json(`/models/${encodeURIComponent(`${model}@${version}`)}`, { signal });
+  } catch (error) {
+    if (error.status === 404) return null;
+    throw error;
   }
 }
 
@@ -85,9 +106,9 @@ function heading(job, dataset, buttons) {
 }
 
 /** The bar, and a line that says where it stands. */
-function progress(job, history) {
+function progress(job, history, model) {
   const { share, step, total, left, rate } = progressOf(job, history);
-  const { means } = STATES[job.state];
+  const means = job.result ? fate(job.result, model) : STATES[job.state].means;
   if (job.error && job.state === "failed") {
     const [what, advice] = failure(job.error.code);
     return [element("p", { class: "notice bad", role: "alert" }, element("strong", {}, what), ` ${advice}`),
@@ -107,6 +128,13 @@ function progress(job, history) {
       element("span", { class: "muted" }, parts.join(" · "))),
     element("progress", { max: 1, value: job.state === "starting" ? undefined : share, "aria-label": "Training done" }),
   ];
+}
+
+/** What has become of a job's model. */
+function fate({ model: name, version }, model) {
+  if (model === undefined) return "";
+  if (model === null) return "Its model was deleted.";
+  return model.promoted ? "The model is served." : `The model is kept as version ${version} of ${name}; another version is served.`;
 }
 
 function numbers(job, history) {

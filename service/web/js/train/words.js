@@ -38,7 +38,7 @@ export const STATES = {
   starting: { label: "Starting", tone: "accent", means: "The trainer starts and reads the pictures." },
   running: { label: "Training", tone: "accent", means: "" },
   cancelling: { label: "Stopping", tone: "warn", means: "It saves where it is, then stops." },
-  succeeded: { label: "Done", tone: "good", means: "The model is served." },
+  succeeded: { label: "Done", tone: "good", means: "" },
   failed: { label: "Failed", tone: "bad", means: "" },
   cancelled: { label: "Stopped", tone: "", means: "It was stopped. What it had learnt is kept." },
 };
