@@ -4,10 +4,12 @@ A version is a row and a file named by its hash. The file is on the disk, synced
 committed; so whatever the rows name is there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
@@ -23,7 +25,15 @@ from service.jobs.states import ENDED
 
 Source = Literal["shipped", "trained", "uploaded"]
 Json = dict[str, Any]
+T = TypeVar("T")
+TRIES = 5
+"""To keep a file that others delete."""
+
 _COUNTER = counters.c.name == "catalogue"
+
+
+class DeletedMeanwhileError(WeightsError):
+    """A file that was there is not any more: the last version that had the same went."""
 
 
 @dataclass(frozen=True)
@@ -95,25 +105,32 @@ class Catalogue:
             ConfigError: the name is not one.
         """
         check_name(name)
-        kept = keep(source, self.folder, self.check)
-        with self.database.write() as connection:
-            return add_version(connection, name, kept, "uploaded", task, {}, promote=promote)
+        return self._enter(
+            source,
+            lambda connection, kept: add_version(
+                connection, name, kept, "uploaded", task, {}, promote=promote
+            ),
+        )
 
     def follow(self, folder: Path) -> None:
         """Enter the models of a weights folder with its index: each new file is a new version, which
         is promoted if the one before it in that folder is, or there is none."""
         for entry in weights.read_index(folder).values():
             weights.verify(entry)
-            kept = keep(entry.path, self.folder, self.check)
-            with self.database.write() as connection:
-                hold(connection)
-                shipped = versions.c.name == entry.id, versions.c.source == "shipped"
-                own = list(_select(connection, *shipped))
-                if own and own[-1].sha256 == kept.sha256:
-                    continue
-                known = list(_select(connection, versions.c.name == entry.id))
-                promote = not known or bool(own and own[-1].promoted)
-                add_version(connection, entry.id, kept, "shipped", entry.task, {}, promote=promote)
+            self._enter(entry.path, partial(_follow, entry))
+
+    def _enter(self, source: Path, act: Callable[[Connection, Kept], T]) -> T:
+        """``act`` within a transaction on the file, which is kept; anew, if it was deleted in between
+        with another version of the same content."""
+        for _ in range(TRIES - 1):
+            with suppress(DeletedMeanwhileError):
+                return self._enter_once(source, act)
+        return self._enter_once(source, act)
+
+    def _enter_once(self, source: Path, act: Callable[[Connection, Kept], T]) -> T:
+        kept = keep(source, self.folder, self.check)
+        with self.database.write() as connection:
+            return act(connection, kept)
 
     def promote(self, reference: str) -> Version:
         """Let the bare name stand for the version ``name@2``."""
@@ -164,6 +181,17 @@ class Catalogue:
                 self.folder.weights(sha256).unlink(missing_ok=True)
 
 
+def _follow(entry: weights.Entry, connection: Connection, kept: Kept) -> None:
+    """Enter a shipped model, unless it is the newest version that was shipped."""
+    hold(connection)
+    own = list(_select(connection, versions.c.name == entry.id, versions.c.source == "shipped"))
+    if own and own[-1].sha256 == kept.sha256:
+        return
+    known = list(_select(connection, versions.c.name == entry.id))
+    promote = not known or bool(own and own[-1].promoted)
+    add_version(connection, entry.id, kept, "shipped", entry.task, {}, promote=promote)
+
+
 def add_version(
     connection: Connection,
     name: str,
@@ -180,7 +208,9 @@ def add_version(
     """
     hold(connection)
     if not kept.path.exists():  # from here on nobody deletes it
-        raise WeightsError(f"{kept.path.name}: was deleted meanwhile, with another version: try again")
+        raise DeletedMeanwhileError(
+            f"{kept.path.name}: was deleted meanwhile, with another version: try again"
+        )
     row = connection.execute(select(models).where(models.c.name == name)).one_or_none()
     number = 1 if row is None else row.newest + 1
     if row is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from service.jobs.catalogue import Catalogue, Version, add_version
 from service.jobs.database import Database
 from service.jobs.errors import ConflictError, LeaseLostError
 from service.jobs.folders import DataFolder
-from service.jobs.intake import keep
+from service.jobs.intake import Check, Kept, keep
 from service.jobs.store import Failure, JobStore, Progress
 
 TINY = StridedAutoEncoder(hidden=2)
@@ -214,6 +215,24 @@ def test_a_file_that_was_deleted_meanwhile_is_not_entered(catalogue: Catalogue, 
     with pytest.raises(WeightsError, match="was deleted meanwhile"), catalogue.database.write() as connection:
         add_version(connection, "mine", kept, "trained", "", {})
     assert catalogue.list_served() == []
+
+
+@pytest.mark.parametrize(("deletions", "enters"), [(1, True), (4, True), (5, False)])
+def test_an_upload_that_lost_its_file_to_a_deletion_is_done_again(
+    catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deletions: int, enters: bool
+) -> None:
+    left = iter(range(deletions))
+
+    def robbed(source: Path, folder: DataFolder, check: Check) -> Kept:
+        kept = keep(source, folder, check)
+        if next(left, None) is not None:
+            kept.path.unlink()
+        return kept
+
+    monkeypatch.setattr("service.jobs.catalogue.keep", robbed)
+    with nullcontext() if enters else pytest.raises(WeightsError, match="was deleted meanwhile"):
+        assert catalogue.upload(write(tmp_path / "w"), "mine").id == "mine"
+    assert [catalogue.path(version).exists() for version in catalogue.list_served()] == [True] * enters
 
 
 @pytest.mark.parametrize("name", ["", "Mine", "a/b", "mine@2", "../x", "x" * 65])
