@@ -28,6 +28,8 @@ DEPENDENT = 0.5
 """Correlation of the two shots' noise, which is the share of it that both have."""
 NOISE = 1.0, 128.0
 """Noise levels, of 255, below and above which there is little to learn."""
+FAINT = 0.02
+"""Noise, of the typical brightness, from which on dark pictures have enough of it whatever its level."""
 CLEAN_NOISE = 3.0
 """The same, above which pictures are not clean."""
 FALLING = 0.5
@@ -165,22 +167,25 @@ def _correlation(evidence: Evidence, found: tuple[float, float], caution: str) -
 
 
 def _pair_noise(evidence: Evidence) -> Check:
-    return _noise(measures.pair_sigma(evidence.pairs), "by the difference of the shots")
+    return _noise(evidence, measures.pair_sigma(evidence.pairs), "by the difference of the shots")
 
 
 def _single_noise(evidence: Evidence) -> Check:
-    return _noise(measures.blind_sigma(evidence.pictures), "by the flattest areas")
+    return _noise(evidence, measures.blind_sigma(evidence.pictures), "by the flattest areas")
 
 
-def _noise(sigma: float, how: str) -> Check:
+def _noise(evidence: Evidence, sigma: float, how: str) -> Check:
     figure = sigma * 255
-    verdict: Verdict = "fine" if NOISE[0] <= figure <= NOISE[1] else "warning"
+    brightness = max(float(np.median([np.median(picture) for picture in evidence.pictures])), 1e-6)
+    hardly_any = figure < NOISE[0] and sigma < FAINT * brightness
+    verdict: Verdict = "warning" if hardly_any or figure > NOISE[1] else "fine"
     advice = (
         "there is hardly any noise to learn from: check that the shots were not denoised or averaged"
-        if figure < NOISE[0]
+        if hardly_any
         else "the noise drowns the scene: average several shots, or bring many more scenes"
     )
-    message = f"the noise has a standard deviation of {figure:.2f} of 255, {how}"
+    share = f", {sigma / brightness:.1%} of the typical brightness" if figure < NOISE[0] else ""
+    message = f"the noise has a standard deviation of {figure:.2f} of 255{share}, {how}"
     return _check("noise", verdict, figure, "of 255", message, advice)
 
 

@@ -29,7 +29,7 @@ LAST = {"second", "target", "clean", "gt", "reference", "ref"}
 """Shots that are the target of a pair, whatever their place in the alphabet."""
 
 EXPECTED = {
-    "pairs": "two folders of equal file names, or names as x_a and x_b, x_1 and x_2",
+    "pairs": "two folders of equal file names, given together, or names as x_a and x_b, x_1 and x_2",
     "bursts": "a folder for each scene, or names as x_1, x_2, x_3",
 }
 

@@ -11,6 +11,7 @@ from torch.nn.functional import interpolate, pad
 
 from n2n_core.datasets.dataset import Dataset
 from n2n_core.datasets.evidence import Evidence
+from n2n_core.datasets.pictures import Array
 from n2n_core.errors import ConfigError
 from n2n_core.image import Picture, encode
 
@@ -20,6 +21,8 @@ SIDE = 128
 """Of a picture on a sheet."""
 GAP = 4
 SHEET_ROWS = 6
+DARK = 0.25
+"""Of the whole range: a sheet whose values fill less of it is shown between its own black and white."""
 DEVIATIONS = 3
 """Standard deviations of the difference between grey and white, or black."""
 
@@ -43,18 +46,30 @@ def evidence_sheet(evidence: Evidence) -> bytes:
     """Crops at their own pixels, for reducing would hide the noise.
 
     Two shots: a row a scene, with the first, the second, and the difference: grey where there is
-    none, white or black at three standard deviations of all differences.
+    none, white or black at three standard deviations of all differences. Dark pictures, all of them
+    alike, are shown brighter.
     """
     count = min(len(evidence.pictures), SHEET_ROWS)
-    if not evidence.seconds:
-        return _png(_grid([_detail(picture) for picture in evidence.pictures[:count]], min(count, 3)))
+    pictures, seconds = _visible(evidence.pictures[:count], evidence.seconds[:count])
+    if not seconds:
+        return _png(_grid([_detail(picture) for picture in pictures], min(count, 3)))
     differences = [a - b for a, b in evidence.pairs[:count]]
     scale = max(float(np.mean([d.std() for d in differences])) * DEVIATIONS * 2, 1e-6)
-    rows = zip(evidence.pictures, evidence.seconds, [d / scale + 0.5 for d in differences], strict=False)
+    rows = zip(pictures, seconds, [d / scale + 0.5 for d in differences], strict=True)
     return _png(_grid([_detail(picture) for row in rows for picture in row], 3))
 
 
-def _detail(picture: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Tensor:
+def _visible(pictures: Sequence[Array], seconds: Sequence[Array]) -> tuple[list[Array], list[Array]]:
+    """Shots as they are, or stretched where they would be black."""
+    values = np.concatenate([picture.ravel() for picture in pictures])
+    black, white = (float(level) for level in np.percentile(values, (0.5, 99.5)))
+    if white - black >= DARK:
+        return list(pictures), list(seconds)
+    width = max(white - black, 1e-6)
+    return [(p - black) / width for p in pictures], [(s - black) / width for s in seconds]
+
+
+def _detail(picture: Array) -> Tensor:
     """The middle ``(3, SIDE, SIDE)``; pixels of small pictures are repeated."""
     tensor = torch.from_numpy(picture)
     height, width = tensor.shape[1:]

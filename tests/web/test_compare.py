@@ -85,6 +85,27 @@ def test_the_glass_goes_by_keys_buttons_and_wheel(shown: Page) -> None:
     assert percent(shown) > fitting
 
 
+def test_the_picture_stays_in_sight(shown: Page) -> None:
+    fitting = percent(shown)
+    for _ in range(5):
+        shown.keyboard.press("-")
+    assert percent(shown) == min(100, fitting)
+    shown.locator(".compare").focus()
+    for _ in range(40):
+        shown.keyboard.press("ArrowLeft")
+    line = [pixel[3] for pixel in middle(shown, ".layer")]
+    assert line[len(line) // 2 + 2] == 255
+
+
+def test_a_swipe_over_a_picture_that_fits_is_for_the_page(shown: Page) -> None:
+    action = "getComputedStyle(document.querySelector('.compare')).touchAction"
+    assert shown.evaluate(action) == "pan-y"
+    shown.keyboard.press("8")
+    assert shown.evaluate(action) == "none"
+    shown.keyboard.press("0")
+    assert shown.evaluate(action) == "pan-y"
+
+
 def test_keys_do_nothing_where_one_types(shown: Page) -> None:
     fitting = percent(shown)
     shown.get_by_role("combobox", name="Model").focus()

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+import tifffile
 from playwright.sync_api import BrowserContext, Page, expect
 
 from n2n_core import networks
 from tests.pictures import drawn, file
+from tests.scenes import noisy, smooth
 from tests.web.accessibility import violations
 from tests.web.conftest import PICTURES
 from tests.web.steps import choose, payload
@@ -111,6 +113,66 @@ def test_the_page_offers_what_the_service_trains(page: Page, dataset: str) -> No
     expect(page.get_by_label("Or take pictures that are here already")).to_have_value(dataset)
 
 
+def test_a_name_that_cannot_be_is_told_with_one_that_can(page: Page, dataset: str) -> None:
+    page.goto(f"/#/train/new?dataset={dataset}")
+    name = page.get_by_label("Name of the model")
+    name.fill("My Stars")
+    problem = page.get_by_text("“My Stars” cannot be a name")
+    expect(problem).to_contain_text("small letters a\N{EN DASH}z, digits, dots and dashes are allowed")
+    expect(problem).to_contain_text("Try “my-stars”.")
+    page.get_by_role("button", name="Start training").click()
+    expect(name).to_be_focused()
+    covered = "document.querySelector('.bar').getBoundingClientRect().bottom"
+    shown = page.evaluate("document.getElementById('name').getBoundingClientRect().top")
+    assert shown > page.evaluate(covered)
+    page.screenshot(path=PICTURES / "train-name.png")
+    name.fill("my-stars")
+    expect(page.locator("#name-problem")).to_be_hidden()
+
+
+def test_files_that_are_no_pictures_are_named(page: Page, tmp_path: Path) -> None:
+    folder = write_pairs(tmp_path / "mixed", count=4)
+    for name in ("first/m31.fits", "notes.txt"):
+        (folder / name).write_bytes(b"SIMPLE  =")
+    page.goto("/#/train/new")
+    page.set_input_files("#folder", folder)
+    told = page.locator(".upload-status")
+    expect(told).to_contain_text("2 files were left out", timeout=PATIENCE)
+    expect(told).to_contain_text("mixed/first/m31.fits, mixed/notes.txt")
+    expect(page.get_by_text("4 scenes, 8 pictures")).to_be_visible()
+
+
+def test_floats_get_their_white_and_pictures_are_removed(
+    page: Page, tmp_path: Path, service_url: str
+) -> None:
+    shots = [60 * shot for shot in noisy(smooth(4, 32, 32), 2)]
+    (tmp_path / "counts").mkdir()
+    for shot, name in zip(shots, "ab", strict=True):
+        for number, scene in enumerate(shot):
+            tifffile.imwrite(tmp_path / "counts" / f"{number}_{name}.tif", scene[0].numpy())
+    page.goto("/#/train/new")
+    page.set_input_files("#folder", tmp_path / "counts")
+    expect(page.get_by_role("alert")).to_contain_text("data range", timeout=PATIENCE)
+    page.get_by_label("Value of white").fill("60")  # its place has opened
+    page.set_input_files("#folder", tmp_path / "counts")
+    expect(page.get_by_text("4 scenes, 8 pictures")).to_be_visible(timeout=PATIENCE)
+    dataset = page.get_by_label("Or take pictures that are here already").input_value()
+    page.get_by_role("button", name="Remove", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Remove these pictures from the service?")
+    expect(dialog).to_contain_text("counts: ")
+    dialog.get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("4 scenes, 8 pictures")).to_be_hidden()
+    expect(page.locator(f"option[value='{dataset}']")).to_have_count(0)
+    assert httpx.get(f"{service_url}/datasets/{dataset}").status_code == 404
+
+
+def test_the_buttons_for_files_are_those_that_are_seen(page: Page) -> None:
+    page.goto("/#/train/new")
+    buttons = page.locator(".drop").get_by_role("button")
+    expect(buttons).to_have_text(["Choose files", "Choose a folder"])
+    assert "Files or archives" not in page.locator(".drop").aria_snapshot()
+
+
 def test_copies_are_refused_with_the_reason(page: Page, tmp_path: Path) -> None:
     folder = write_pairs(tmp_path / "copies", copies=True)
     page.goto("/#/train/new")
@@ -200,8 +262,28 @@ def test_a_training_is_looked_at_later(page: Page, service_url: str, dataset: st
     page.reload()
     frames = page.get_by_role("list", name="Samples by epoch").get_by_role("button")
     expect(frames).to_have_text([re.compile(f"^Epoch {epoch}[0-9.]+ dB$") for epoch in (1, 2, 3)])
+    little = "It hardly denoises yet: train longer, or with more pictures."
+    expect(page.get_by_text(little)).to_be_visible()
+    metrics = httpx.get(f"{service_url}/models/looked-at").json()["metrics"]
+    gain = metrics["psnr_estimate"] - metrics["noisy_psnr_estimate"]
+    assert gain < 0  # after three epochs
+    page.goto("/#/models")
+    card = page.get_by_role("article", name="looked-at")
+    expect(card).to_contain_text(f"\N{MINUS SIGN}{-gain:.2f} dB")
+    expect(card).to_contain_text(little)
+    page.locator(".model").first.screenshot(path=PICTURES / "models-shipped-card.png")
+    card.screenshot(path=PICTURES / "models-own-card.png")
+    page.goto(f"/#/train/{job}")
+    page.get_by_role("link", name="Train longer").click()
+    expect(page.get_by_label("Name of the model")).to_have_value("looked-at")
+    expect(page.get_by_label("Start from")).to_have_value("looked-at")
+    page.get_by_text("Epochs", exact=True).click()
+    page.get_by_label("How long").fill("1")
+    page.get_by_role("button", name="Start training").or_(page.get_by_role("button", name="in spite")).click()
+    expect(page.get_by_text("The model is served.")).to_be_visible(timeout=PATIENCE)
+    assert httpx.get(f"{service_url}/models/looked-at").json()["version"] == 2
     httpx.delete(f"{service_url}/models/looked-at").raise_for_status()
-    page.reload()
+    page.goto(f"/#/train/{job}")
     expect(page.get_by_text("Its model was deleted.")).to_be_visible()
     expect(page.get_by_role("link", name="Use this model")).to_have_count(0)
     expect(page.get_by_role("button", name="Weights")).to_have_count(0)

@@ -116,6 +116,22 @@ def test_too_little_noise_and_too_much(make: Make, sigma: float, advice: str) ->
     assert advice in found.advice
 
 
+@pytest.mark.parametrize("kind", ["pairs", "single"])
+def test_a_dark_sky_of_16_bits_has_noise_enough_and_is_seen(make: Make, kind: str) -> None:
+    rng = np.random.default_rng(0)
+    skies = [[900 + rng.normal(0, 150, (1, 96, 96)) for _ in range(3)] for _ in range(2)]
+    for shot in skies:
+        for sky in shot:
+            sky[0, 50, 50] = 60000  # a star
+    shots = [[sky / 65535 for sky in shot] for shot in skies[: 2 if kind == "pairs" else 1]]
+    report = check(make(kind, *shots))
+    found = one(report, "noise")
+    assert found.verdict == "fine"
+    assert found.figure == pytest.approx(150 / 257, rel=0.1)
+    assert re.search(r", 1[5-8]\.\d% of the typical brightness", found.message)
+    assert 90 < np.asarray(opened(report.picture))[20:108, 20:108].mean() < 165
+
+
 def test_noise_in_clean_pictures(make: Make) -> None:
     found = make.find("noise", "clean", noisy(sigma=10 / 255))
     assert found.verdict == "warning"

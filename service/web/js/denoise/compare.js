@@ -82,10 +82,8 @@ export class Compare {
   /** The whole picture, as large as it goes; small ones are not enlarged without end. */
   fit() {
     if (!this.#before) return;
-    const width = this.left.width - 2 * MARGIN.x * window.devicePixelRatio;
-    const height = this.left.height - 2 * MARGIN.y * window.devicePixelRatio;
     [this.#x, this.#y, this.#fits] = [0, 0, true];
-    this.#become(Math.min(width / this.#before.width, height / this.#before.height, MOST_TO_FIT));
+    this.#become(this.#fitting);
   }
 
   /** Magnify `factor` times; the point at `at` ({x, y} in CSS pixels of the stage) stays where it is. */
@@ -96,7 +94,7 @@ export class Compare {
   /** So many screen pixels for one of the picture's. */
   zoomTo(scale, at = null) {
     if (!this.#before) return;
-    const wanted = Math.min(LARGEST, Math.max(this.#smallest, scale));
+    const wanted = Math.min(LARGEST, Math.max(Math.min(1, this.#fitting), scale));
     const density = window.devicePixelRatio;
     const x = at ? at.x * density - this.left.width / 2 : 0;
     const y = at ? at.y * density - this.left.height / 2 : 0;
@@ -126,14 +124,15 @@ export class Compare {
     });
   }
 
-  get #smallest() {
-    return Math.min(1, 32 / Math.max(this.#before.width, this.#before.height));
+  get #fitting() {
+    const width = this.left.width - 2 * MARGIN.x * window.devicePixelRatio;
+    const height = this.left.height - 2 * MARGIN.y * window.devicePixelRatio;
+    return Math.min(width / this.#before.width, height / this.#before.height, MOST_TO_FIT);
   }
 
   #become(scale) {
     this.#scale = scale;
-    const [x, y] = [this.left.width, this.left.height].map((side, axis) => // some of the picture stays in sight
-      (side + [this.#before.width, this.#before.height][axis] * scale) / 2 - 48);
+    const [x, y] = [this.#before.width, this.#before.height].map((side) => side * scale / 2); // it covers the middle
     this.#x = Math.max(-x, Math.min(x, this.#x));
     this.#y = Math.max(-y, Math.min(y, this.#y));
     this.onZoom({ percent: this.percent, fits: this.#fits });

@@ -1,14 +1,15 @@
 // What is known about the picture on view: a line of figures whose places are kept free.
 
 import { element } from "../dom.js";
-import { bytes, rounded, seconds } from "../words.js";
+import { bytes, grouped, rounded, seconds } from "../words.js";
 
-const NOISE = "Standard deviation of the noise, estimated from the picture alone, in grey levels of 0 to 255";
+const NOISE = "Standard deviation of the noise, estimated from the picture alone, in the file's own values from black (0) to white";
+const WHITE = { 8: 255, 16: 65535, 32: 1 }; // by bits a channel
 
 /** The line; `show(item, answer)` fills it, with the answer that would be saved, or null. */
 export function facts() {
   const places = {
-    noise: place("Noise, of 255", NOISE),
+    noise: place("Noise", NOISE),
     model: place("Model"),
     time: place("Time", "On the service, without the way there and back"),
     size: place("Size"),
@@ -16,8 +17,11 @@ export function facts() {
   };
   const show = (item, answer) => {
     const report = answer?.report ?? item?.result?.report ?? null;
+    const white = WHITE[report?.bits] ?? 255;
+    const noise = (level) => rounded(level / 255 * white);
+    places.noise.firstChild.textContent = `Noise, of ${grouped(white)}`;
     const known = {
-      noise: report && `${rounded(report.noise.before)} → ${rounded(report.noise.after)}`,
+      noise: report && `${noise(report.noise.before)} → ${noise(report.noise.after)}`,
       model: item?.result && modelOf(item.result),
       time: report && seconds(Object.values(report.milliseconds).reduce((sum, value) => sum + value, 0)),
       size: item?.width && `${item.width} × ${item.height}${report ? `, ${report.bits} bit` : ""}`,

@@ -1,8 +1,11 @@
 // What went wrong, and what to do, for people. The service's own words come last: they have the figures.
 
+const UNREADABLE = ["This file cannot be read as a picture",
+  "PNG, JPEG, WebP, TIFF and BMP can be denoised. Save others, such as FITS or a camera's raw files, as TIFF of 16 bits."];
+const HOPELESS = new Set(["bad_image", "unsupported_media_type", "body_too_large", "name_too_long"]);
 const KNOWN = {
-  bad_image: ["This file cannot be read as a picture", "PNG, JPEG, WebP, TIFF and BMP can be denoised."],
-  unsupported_media_type: ["This file cannot be read as a picture", "PNG, JPEG, WebP, TIFF and BMP can be denoised."],
+  bad_image: UNREADABLE,
+  unsupported_media_type: UNREADABLE,
   image_too_large: ["The picture is too large", "Make it smaller, or switch the self-ensemble off."],
   body_too_large: ["The file is too large", "Make the picture smaller, or save it in a format with compression."],
   name_too_long: ["The file's name is too long", "Rename it, and add it again."],
@@ -25,6 +28,11 @@ export function explained(error) {
   const [title, advice] = KNOWN[error.code] ?? [error.title ?? "This did not work", "Try again."];
   const detail = error.message && error.message !== title ? sentence(error.message) : "";
   return { title, advice, detail };
+}
+
+/** Whether the same file might fare better later, or with other settings. */
+export function mayPass({ code }) {
+  return !HOPELESS.has(code);
 }
 
 function sentence(text) {

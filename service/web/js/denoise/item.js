@@ -2,20 +2,23 @@
 
 import { asPng, denoised } from "./order.js";
 import { Drawable, thumbnail } from "./pictures.js";
+import { decode16 } from "./png16.js";
 import { answerKey, resultKey } from "./settings.js";
+import { needsStretch, rangeOf } from "./stretch.js";
 
 export const THUMBNAIL = 96; // pixels; shown at half of it
 let count = 0;
 
 /**
  * `state`: "waiting", "reading", "sending" (`share` of it is sent), "working", "done", "failed" (`error`), "cancelled".
- * `shown` is a file of the original that the browser can read; `result` the network's, at full strength.
+ * `shown` is a file of the original that the browser can read; `result` the network's, at full strength. Of what has more
+ * than 8 bits, `range` has the points between which it is shown while `stretch` is true.
  */
 export class Item {
   /** @param suited the model that it is denoised by while the choice is `auto`; null is the service's own choice */
   constructor(file, suited = null) {
     Object.assign(this, { id: ++count, file, suited, name: file.name || "pasted picture", state: "waiting", share: 0, note: "",
-      error: null, began: 0, shown: null, readable: true, thumbnail: null, width: 0, height: 0, result: null });
+      error: null, began: 0, shown: null, readable: true, range: null, stretch: false, thumbnail: null, width: 0, height: 0, result: null });
     this.answers = new Map();
     this.controller = null;
   }
@@ -55,8 +58,22 @@ export class Item {
       drawable = await Drawable.of(this.shown);
     }
     [this.width, this.height] = [drawable.width, drawable.height];
+    const deep = await decode16(this.shown).catch(() => null); // the browser could read it: it decides
+    if (deep) {
+      this.range = rangeOf(deep);
+      this.stretch = needsStretch(this.range);
+    }
+    if (this.stretch) {
+      drawable.close();
+      drawable = await this.drawable(this.shown);
+    }
     this.thumbnail = thumbnail(drawable, THUMBNAIL);
     drawable.close();
+  }
+
+  /** The original or its result, as they are to be seen. */
+  drawable(blob) {
+    return this.stretch ? Drawable.stretched(blob, this.range) : Drawable.of(blob);
   }
 
   /** Denoise it at full strength, in a format that can be looked at if there is one. */
@@ -80,7 +97,8 @@ export class Item {
   }
 
   viewFormat({ format }) {
-    const cannotBeSeen = format === "tiff" || (format === "" && !this.readable && this.shown);
+    const losesDepth = this.range !== null && format !== "";
+    const cannotBeSeen = format === "tiff" || losesDepth || (format === "" && !this.readable && this.shown);
     return cannotBeSeen ? "png" : format;
   }
 

@@ -6,6 +6,7 @@ import { queue } from "./queue.js";
 
 const AUTO = "Looks at the picture, and takes the shipped model that suits its noise.";
 const FORMATS = [["", "As the picture is"], ["png", "PNG"], ["jpeg", "JPEG"], ["webp", "WebP, lossless"], ["tiff", "TIFF"]];
+const SHALLOW = new Set(["jpeg", "webp"]);
 
 /** The form; `wanted` is a model that the address names, or null. */
 export function panel(wanted, signal) {
@@ -20,6 +21,7 @@ export function panel(wanted, signal) {
     on: { change: () => queue.change({ ensemble: ensemble.checked }) } });
   const format = element("select", { id: "format", on: { change: () => queue.change({ format: format.value }) } },
     FORMATS.map(([value, label]) => element("option", { value }, label)));
+  const depth = element("p", { class: "hint", hidden: true }, "Keeps 8 bits a channel: deeper pictures are rounded.");
 
   const choose = (name) => {
     if (!tasks.has(name)) { // named by the address, and perhaps gone
@@ -33,6 +35,7 @@ export function panel(wanted, signal) {
     [model.value, format.value, ensemble.checked] = [settings.model, settings.format, settings.ensemble];
     strength.value = Math.round(settings.strength * 100);
     percent.textContent = `${strength.value} %`;
+    depth.hidden = !SHALLOW.has(settings.format);
     hint.textContent = tasks.get(settings.model) ?? "";
   };
   const list = async () => {
@@ -58,5 +61,5 @@ export function panel(wanted, signal) {
       element("span", {}, "Self-ensemble",
         element("span", { id: "ensemble-hint", class: "hint block" },
           "The mean of eight flips and turns: a little better, at eight times the work."))),
-    element("div", { class: "field" }, element("label", { for: "format" }, "Save as"), format));
+    element("div", { class: "field" }, element("label", { for: "format" }, "Save as"), format, depth));
 }

@@ -1,5 +1,8 @@
 // Pictures to look at: decoded, in sizes that can be drawn quickly.
 
+import { decode16 } from "./png16.js";
+import { stretched } from "./stretch.js";
+
 /** A picture that can be drawn: `levels[i]` is 1 / 2^i of its size, so that small views are not undersampled. */
 export class Drawable {
   constructor(bitmap) {
@@ -11,6 +14,12 @@ export class Drawable {
   /** @throws if the browser cannot read such files */
   static async of(blob) {
     return new Drawable(await createImageBitmap(blob));
+  }
+
+  /** The same with the values between two points, at a PNG's full depth; what is none of 16 bits is left as it is. */
+  static async stretched(blob, range) {
+    const picture = await decode16(blob).catch(() => null);
+    return picture ? new Drawable(await createImageBitmap(stretched(picture, range))) : Drawable.of(blob);
   }
 
   /** The smallest level that has a pixel for each that is shown at `scale`, and its share of the whole's size. */

@@ -3,7 +3,7 @@
 import { announce, element, icon } from "../dom.js";
 import { seconds } from "../words.js";
 import { Compare } from "./compare.js";
-import { explained } from "./faults.js";
+import { explained, mayPass } from "./faults.js";
 import { listen, press } from "./gestures.js";
 import { Drawable } from "./pictures.js";
 import { queue } from "./queue.js";
@@ -13,8 +13,8 @@ const MODES = [["after", "Denoised"], ["difference", "Difference"], ["map", "Unc
 const TICK = 200; // milliseconds between looks at the clock
 
 export class Stage {
-  #drawn = {}; // by "before", "after", "map": {blob, drawable}
-  #retired = []; // drawables that are on view until others are
+  #drawn = {}; // by "before", "after", "map": {blob, stretch, drawable}, the drawable promised
+  #retired = []; // those that are on view until others are
   #turn = 0;
 
   constructor(take, signal) {
@@ -34,8 +34,11 @@ export class Stage {
     this.pillText = element("span");
     this.pill = element("div", { class: "pill", hidden: true }, this.pillText,
       element("button", { type: "button", class: "button compact", on: { click: () => queue.cancel(queue.selected) } }, "Cancel"), this.bar);
+    this.stretch = element("button", { type: "button", class: "segment", title: "Shows the values that the picture has from black to white; the download stays as it is",
+      on: { click: () => this.#toggleStretch() } }, "Stretch");
     this.tools = element("div", { class: "tools" },
       element("div", { class: "segments", role: "group", "aria-label": "Right side" }, this.modes),
+      this.deep = element("div", { class: "segments", hidden: true }, this.stretch),
       element("div", { class: "segments", role: "group", "aria-label": "Zoom" },
         this.#tool("Zoom out", "minus", () => this.compare.zoom(0.8)), this.zoom,
         this.#tool("Zoom in", "add", () => this.compare.zoom(1.25)),
@@ -60,24 +63,33 @@ export class Stage {
     this.#showMessage(item);
     const mine = ++this.#turn;
     const wanted = { before: item?.shown, after: seen(item?.result?.blob, item), map: item?.result?.uncertainty };
-    const pictures = await Promise.all(Object.entries(wanted).map(([side, blob]) => this.#decoded(side, blob)));
+    const pictures = await Promise.all(Object.entries(wanted).map(([side, blob]) => this.#decoded(side, blob, item)));
     if (mine !== this.#turn) return;
     const [before, after, map] = pictures;
     this.compare.show(before, after, map);
-    for (const drawable of this.#retired.splice(0)) drawable.close();
+    for (const drawable of this.#retired.splice(0)) drawable.then((old) => old?.close());
     this.root.classList.toggle("has-before", before !== null);
     this.compare.root.setAttribute("aria-label", item ? `${item.name}, before and after. Plus and minus zoom, arrows move.` : "No picture");
     this.#offer(after !== null, map !== null);
+    this.deep.hidden = !item?.range;
+    this.stretch.setAttribute("aria-pressed", item?.stretch ?? false);
   }
 
-  async #decoded(side, blob) {
+  #decoded(side, blob, item) {
     if (!blob) return null;
-    if (this.#drawn[side]?.blob !== blob) {
-      const drawable = await Drawable.of(blob).catch(() => null);
-      if (this.#drawn[side]?.drawable) this.#retired.push(this.#drawn[side].drawable);
-      this.#drawn[side] = { blob, drawable };
-    }
-    return this.#drawn[side].drawable;
+    const stretch = side !== "map" && item.stretch;
+    const old = this.#drawn[side];
+    if (old?.blob === blob && old.stretch === stretch) return old.drawable;
+    if (old) this.#retired.push(old.drawable);
+    const drawable = (side === "map" ? Drawable.of(blob) : item.drawable(blob)).catch(() => null);
+    this.#drawn[side] = { blob, stretch, drawable };
+    return drawable;
+  }
+
+  #toggleStretch() {
+    const item = queue.selected;
+    item.stretch = !item.stretch;
+    queue.changed(item);
   }
 
   #offer(after, map) {
@@ -90,7 +102,7 @@ export class Stage {
   #choose(mode) {
     this.mode = this.compare.mode = mode;
     for (const button of this.modes) button.setAttribute("aria-pressed", button.dataset.mode === mode);
-    this.side.textContent = { after: "After", difference: "Difference × 8", map: "Uncertainty" }[mode];
+    this.side.textContent = { after: "After", difference: "Difference × 8", map: "Uncertainty, white is 8 levels" }[mode];
   }
 
   #showZoom({ percent, fits }) {
@@ -148,7 +160,7 @@ function messageOf(item) {
   if (item?.state === "failed") {
     const { title, advice, detail } = explained(item.error);
     return [element("h2", {}, title), element("p", {}, advice), element("p", { class: "hint" }, detail),
-      element("div", { class: "buttons" }, button("Try again", "again", () => queue.again(item)), button("Remove", "close", () => queue.remove(item)))];
+      element("div", { class: "buttons" }, mayPass(item.error) && button("Try again", "again", () => queue.again(item)), button("Remove", "close", () => queue.remove(item)))];
   }
   if (item?.state === "cancelled") {
     return [element("h2", {}, "Cancelled"), element("div", { class: "buttons" }, button("Denoise it", "play", () => queue.again(item)))];

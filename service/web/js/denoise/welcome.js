@@ -31,4 +31,5 @@ async function bring({ file, suited }) {
   const answer = await fetch(`/web/samples/${file}`);
   const isServed = queue.models.some(({ id }) => id === suited);
   queue.add([new File([await answer.blob()], file, { type: "image/png" })], isServed ? suited : null);
+  document.querySelector(".compare").focus({ preventScroll: true }); // the button is gone
 }

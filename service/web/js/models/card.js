@@ -17,7 +17,7 @@ export function card(model, act) {
       element("h2", { id: heading }, model.name),
       element("span", { class: "badge" }, `version ${model.version}`),
       element("span", { class: model.source === "trained" ? "badge good" : "badge" }, SOURCES[model.source]),
-      model.default && element("span", { class: "badge accent", title: "Used by requests that name no model" }, "default")),
+      model.default && element("span", { class: "badge accent", title: "Used by requests that name no model" }, "the API’s default")),
     element("p", { class: "task" }, capital(model.task) || "Nobody has said what it is for."),
     figures(model.metrics),
     element("dl", { class: "traits" },

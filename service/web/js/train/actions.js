@@ -1,7 +1,9 @@
 // What can be done with a training: stop, go on, use, download, delete.
 
-import { element, icon } from "../dom.js";
 import { json, request } from "../api.js";
+import { confirmed } from "../dialog.js";
+import { element, icon } from "../dom.js";
+import { offer } from "../files.js";
 
 /**
  * The buttons of a run's page.
@@ -28,16 +30,17 @@ export function actions(current, changed, signal) {
     }
   }
 
-  function remove() {
+  async function remove(event) {
+    const { currentTarget } = event; // gone after the question
     const { id } = current().job;
-    confirm("Delete this training?", "Its curves, samples and checkpoint are deleted. A model that came of it stays.", async (event) => {
-      if (await act(event, `/train-jobs/${id}`, "DELETE")) location.hash = "#/train";
-    });
+    const text = "Its curves, samples and checkpoint are deleted. A model that came of it stays.";
+    if (!await confirmed("Delete this training?", text, "Delete")) return;
+    if (await act({ currentTarget }, `/train-jobs/${id}`, "DELETE")) location.hash = "#/train";
   }
 
   return {
     nodes() {
-      const { job: { id, state, done, resumable }, model } = current();
+      const { job: { id, state, done, resumable }, model, dataset } = current();
       const path = `/train-jobs/${id}`;
       const button = (label, symbol, tone, click) =>
         element("button", { type: "button", class: `button ${tone}`, on: { click } }, icon(symbol), label);
@@ -46,6 +49,8 @@ export function actions(current, changed, signal) {
         resumable && button("Go on", "play", "primary", (event) => act(event, `${path}/resume`)),
         model && element("a", { class: "button primary", href: `#/denoise?model=${encodeURIComponent(model.id)}` },
           icon("picture"), "Use this model"),
+        model && dataset && element("a", { class: "button", href: `#/train/new?dataset=${dataset.id}&base=${encodeURIComponent(model.id)}` },
+          icon("play"), "Train longer"),
         model && button("Weights", "download", "", (event) =>
           save(event, `/models/${encodeURIComponent(model.id)}/download`, `${model.name}.safetensors`)),
         done && button("Delete", "trash", "quiet", remove),
@@ -56,27 +61,8 @@ export function actions(current, changed, signal) {
 
   async function save(event, from, name) {
     const answer = await act(event, from, "GET");
-    if (answer) download(await answer.blob(), name);
+    if (answer) offer(await answer.blob(), name);
     const button = event.target.closest("button");
     if (button) button.disabled = false;
   }
-}
-
-/** Hand a file to the browser's downloads. */
-export function download(blob, name) {
-  const url = URL.createObjectURL(blob);
-  element("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
-}
-
-/** Ask before something that cannot be undone. */
-function confirm(question, consequence, then) {
-  const dialog = element("dialog", { class: "dialog", "aria-labelledby": "confirm-title" },
-    element("h2", { id: "confirm-title" }, question), element("p", {}, consequence),
-    element("div", { class: "dialog-buttons" },
-      element("button", { type: "button", class: "button", on: { click: () => dialog.close() } }, "Keep it"),
-      element("button", { type: "button", class: "button danger", on: { click: (event) => { then(event); dialog.close(); } } }, "Delete")));
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
 }

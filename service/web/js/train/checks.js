@@ -67,7 +67,7 @@ function evidence({ id, kind }, signal) {
   const columns = KINDS[kind].shots ? ["First shot", "Second shot", "Difference"] : [];
   const grid = element("div", { class: "evidence" });
   const node = element("figure", {}, grid, columns.length > 0 && element("figcaption", { class: "muted small" },
-    "The difference should show noise alone. Where it shows outlines, something moved or changed between the shots."));
+    "The difference should show noise alone. Where it shows outlines, something moved or changed between the shots. Dark pictures are shown brighter."));
   cells(`/datasets/${id}/report.png`, { signal }).then((rows) => {
     grid.append(...columns.map((name) => element("span", { class: "muted small" }, name)),
       ...rows.slice(0, ROWS).flatMap((each, scene) => each.map((cell, i) => canvas(cell, `${columns[i] ?? "Picture"}, scene ${scene + 1}`))));

@@ -3,7 +3,8 @@
 import { element } from "../dom.js";
 import { json } from "../api.js";
 import { chart } from "./chart.js";
-import { History, bestPsnr, gain } from "./history.js";
+import { bestPsnr, gain } from "../gain.js";
+import { History } from "./history.js";
 import { STATES, decibels, duration, loss } from "./words.js";
 
 /** The comparison of the jobs `ids` in `root`. */

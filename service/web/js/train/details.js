@@ -2,7 +2,7 @@
 
 import { element, icon } from "../dom.js";
 import { request } from "../api.js";
-import { download } from "./actions.js";
+import { offer } from "../files.js";
 
 /** `{node, tell, update}`: `tell()` when the history has grown, `update(job)` when the job has changed. */
 export function details(id, history, signal) {
@@ -34,7 +34,7 @@ export function details(id, history, signal) {
   }
 
   function file(label, path, name) {
-    const save = async () => download(await (await request(`/train-jobs/${id}/${path}`, { signal })).blob(), name);
+    const save = async () => offer(await (await request(`/train-jobs/${id}/${path}`, { signal })).blob(), name);
     return element("button", { type: "button", class: "button compact", on: { click: () => save().catch(() => {}) } },
       icon("download"), label);
   }

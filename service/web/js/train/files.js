@@ -3,6 +3,7 @@
 import { tar } from "./tar.js";
 
 const JUNK = /(^|\/)(\.|__MACOSX|Thumbs\.db$)/; // what operating systems leave behind; the service ignores it, too
+const USED = /\.(png|jpe?g|webp|tiff?|bmp|zip|tar|t?gz|tgz|t?bz2|t?xz|pkl|npz)$/i;
 
 /** The files of a drop, folders included, each with its path: [{path, file}]. */
 export async function dropped(transfer) {
@@ -16,6 +17,11 @@ export async function dropped(transfer) {
 /** The files of an input, each with its path. */
 export function picked(files) {
   return tidy([...files].map((file) => ({ path: file.webkitRelativePath || file.name, file })));
+}
+
+/** The paths of those that no training can use: neither pictures nor archives or arrays of them. */
+export function useless(files) {
+  return files.map(({ path }) => path).filter((path) => !USED.test(path));
 }
 
 /** The parts of the form: the files as they are, or one TAR of all where there are folders. */

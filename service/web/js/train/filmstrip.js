@@ -4,7 +4,7 @@ import { element } from "../dom.js";
 import { json } from "../api.js";
 import { canvas, cells } from "./sheet.js";
 import { decibels } from "./words.js";
-import { psnr } from "./history.js";
+import { psnr } from "../gain.js";
 
 const COLUMNS = ["Noisy", "Denoised"]; // then the reference
 

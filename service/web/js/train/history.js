@@ -1,5 +1,6 @@
 // What is known of a training's course: its log's events, in order and without repetitions.
 
+import { noisyPsnr, psnr } from "../gain.js";
 import { decibels, duration, loss } from "./words.js";
 
 const LINES = 200; // that are kept to be read
@@ -59,7 +60,7 @@ export class History {
     return {
       x: epochs.map((event) => event.epoch),
       denoised: epochs.map(psnr),
-      noisy: epochs.map((event) => event.noisy_psnr ?? event.noisy_psnr_estimate ?? null),
+      noisy: epochs.map(noisyPsnr),
     };
   }
 
@@ -74,22 +75,6 @@ export class History {
     const epoch = this.newest("epochs");
     return epoch !== undefined && epoch.psnr === undefined && epoch.psnr_estimate !== undefined;
   }
-}
-
-/** An epoch's PSNR, or its estimate; null if neither is known. */
-export function psnr(figures) {
-  return figures.psnr ?? figures.psnr_estimate ?? null;
-}
-
-/** A job's best PSNR by its `metrics`, that of the newest epoch where an older service did not tell. */
-export function bestPsnr(metrics) {
-  return metrics.best_psnr ?? psnr(metrics);
-}
-
-/** By how much the best PSNR is above that of the noisy pictures; null if that is not known. */
-export function gain(metrics) {
-  const [best, before] = [bestPsnr(metrics), metrics.noisy_psnr ?? metrics.noisy_psnr_estimate ?? null];
-  return best === null || before === null ? null : best - before;
 }
 
 function inOrder(events) {

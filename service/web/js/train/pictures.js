@@ -1,8 +1,9 @@
 // Step 1 of a training: which pictures, new ones or those that the service has.
 
 import { element, icon } from "../dom.js";
-import { json } from "../api.js";
-import { dropped, nameOf, parts, picked } from "./files.js";
+import { json, request } from "../api.js";
+import { confirmed } from "../dialog.js";
+import { dropped, nameOf, parts, picked, useless } from "./files.js";
 import { KINDS, NOISES } from "./kinds.js";
 import { bytes as size, counted } from "../words.js";
 import { ago } from "./words.js";
@@ -21,13 +22,19 @@ export function pictures(onDataset, signal) {
   const status = element("div", { class: "upload-status", "aria-live": "polite" });
   const drop = dropZone(send);
   const earlier = element("select", { id: "earlier", on: { change: () => choose(earlier.value) } });
+  const remove = element("button", { type: "button", class: "button", on: { click: forget } }, icon("trash"), "Remove");
   const earlierField = element("div", { class: "field earlier", hidden: true },
-    element("label", { for: "earlier" }, "Or take pictures that are here already"), earlier);
+    element("label", { for: "earlier" }, "Or take pictures that are here already"),
+    element("div", { class: "earlier-row" }, earlier, remove));
+  const white = element("input", { id: "white", type: "number", min: 0, step: "any", placeholder: "by the file's kind", "aria-describedby": "white-hint" });
+  const scale = element("details", { class: "advanced" }, element("summary", {}, "Floats, or 12 bits in files of 16"),
+    element("div", { class: "field" }, element("label", { for: "white" }, "Value of white"), white,
+      element("span", { class: "hint", id: "white-hint" }, "Values are divided by it, as 4095 for 12 bits; counts of a camera by its full well, or by the brightest.")));
   const kinds = element("fieldset", { class: "kinds" }, element("legend", {}, "What do you have?"),
     Object.entries(KINDS).map(([name, { title, what }]) => element("label", { class: "choice" },
       element("input", { type: "radio", name: "kind", value: name, checked: name === kind, on: { change: () => turn(name) } }),
       element("span", {}, element("strong", {}, title), element("span", { class: "hint" }, what)))));
-  const node = element("div", { class: "step-body" }, kinds, noise.node, drop.node, hint, status, earlierField);
+  const node = element("div", { class: "step-body" }, kinds, noise.node, scale, drop.node, hint, status, earlierField);
   turn(kind);
   list();
 
@@ -47,6 +54,7 @@ export function pictures(onDataset, signal) {
     form.append("kind", kind);
     form.append("name", nameOf(files));
     if (kind === "clean") form.append("corruption", JSON.stringify(noise.description()));
+    if (white.value) form.append("data_range", white.value);
     for (const part of parts(files)) form.append("file", part);
     const bytes = files.reduce((sum, { file }) => sum + file.size, 0);
     const told = uploading(`${counted(files.length, "file")}, ${size(bytes)}`, () => mine.abort());
@@ -55,7 +63,7 @@ export function pictures(onDataset, signal) {
     try {
       const both = AbortSignal.any([mine.signal, signal]);
       const dataset = await json("/datasets", { body: form, signal: both, onUpload: told.update });
-      status.replaceChildren();
+      status.replaceChildren(...leftOut(useless(files)));
       taken = dataset.id;
       await list();
       onDataset(dataset);
@@ -70,12 +78,27 @@ export function pictures(onDataset, signal) {
   function failed(message) {
     status.replaceChildren(element("p", { class: "notice bad", role: "alert" },
       element("strong", {}, "These files cannot be used. "), message));
+    if (/data range/.test(message)) scale.open = true; // the field that it asks for
+  }
+
+  async function forget() {
+    const { value: id, selectedOptions: [option] } = earlier;
+    const text = `${option.text}. Trainings that used them keep their curves, and their models; they cannot go on.`;
+    if (!await confirmed("Remove these pictures from the service?", text, "Remove")) return;
+    try {
+      await request(`/datasets/${encodeURIComponent(id)}`, { method: "DELETE", signal });
+      await choose("");
+      await list();
+    } catch (error) {
+      if (!signal.aborted) failed(error.message);
+    }
   }
 
   async function choose(id) {
     upload?.abort();
     status.replaceChildren();
     taken = earlier.value = id;
+    remove.hidden = !id;
     if (!id) return onDataset(null);
     try {
       onDataset(await json(`/datasets/${encodeURIComponent(id)}`, { signal }));
@@ -91,6 +114,7 @@ export function pictures(onDataset, signal) {
       earlier.replaceChildren(element("option", { value: "" }, "Choose…"), ...usable.map((dataset) =>
         element("option", { value: dataset.id }, described(dataset))));
       earlier.value = taken;
+      remove.hidden = !taken;
       earlierField.hidden = !usable.length;
     } catch (error) {
       if (!signal.aborted) failed(error.message);
@@ -100,6 +124,14 @@ export function pictures(onDataset, signal) {
   return { node, choose };
 }
 
+/** A word on files that are not used, or nothing. */
+function leftOut(paths) {
+  if (!paths.length) return [];
+  const some = paths.slice(0, 5).join(", ") + (paths.length > 5 ? ", …" : "");
+  return [element("p", { class: "notice warn", role: "status" }, element("strong", {},
+    `${counted(paths.length, "file")} ${paths.length === 1 ? "was" : "were"} left out, as no pictures that can be read: `), some)];
+}
+
 function described({ name, kind, counts, created_at: made, state }) {
   return `${name}: ${KINDS[kind].title.toLowerCase()}, ${counted(counts.scenes, "scene")}, ${ago(made)}` +
     `${state === "refused" ? " (refused)" : ""}`;
@@ -107,10 +139,8 @@ function described({ name, kind, counts, created_at: made, state }) {
 
 /** Where files are dropped or picked. */
 function dropZone(send) {
-  const files = element("input", { type: "file", multiple: true, class: "visually-hidden", id: "files", tabindex: "-1",
-    "aria-label": "Files or archives", on: { change: () => take(files) } });
-  const folder = element("input", { type: "file", webkitdirectory: true, class: "visually-hidden", id: "folder", tabindex: "-1",
-    "aria-label": "A folder", on: { change: () => take(folder) } });
+  const files = element("input", { type: "file", multiple: true, hidden: true, id: "files", on: { change: () => take(files) } });
+  const folder = element("input", { type: "file", webkitdirectory: true, hidden: true, id: "folder", on: { change: () => take(folder) } });
   const take = (input) => { send(picked(input.files)); input.value = ""; };
   const node = element("div", { class: "drop" }, icon("upload"),
     element("p", {}, element("strong", {}, "Drop files, folders or an archive here"), " or"),

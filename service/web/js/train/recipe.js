@@ -10,6 +10,8 @@ export const ARCHITECTURES = {
   scratch: { title: "Strided auto-encoder", what: "The smallest and quickest, on our own framework; a little less precise." },
 };
 
+const NAME = /^[a-z0-9][a-z0-9._-]*$/;
+
 const LENGTHS = { minutes: { value: 10, least: 0.1, most: 100_000 }, epochs: { value: 10, least: 1, most: 1_000_000 } };
 const ENDLESS = 1_000_000; // epochs, where the time decides
 
@@ -30,11 +32,12 @@ const ADVANCED = [
  * The form's fields.
  *
  * @param models those that are served, to start from
- * @returns {node, fit, read}; `fit(dataset)` offers what suits it; `read()` gives the API's fields
+ * @returns {node, fit, startFrom, read}; `fit(dataset)` offers what suits it; `read()` gives the API's fields
  */
 export function recipe(models) {
-  const name = element("input", { id: "name", type: "text", pattern: "[a-z0-9][a-z0-9._\\-]*", maxlength: 64, spellcheck: "false",
-    autocapitalize: "none", required: true, "aria-describedby": "name-hint" });
+  const name = element("input", { id: "name", type: "text", maxlength: 64, spellcheck: "false", autocapitalize: "none",
+    "aria-describedby": "name-hint name-problem", on: { input: judge } });
+  const problem = element("p", { class: "problem", id: "name-problem", "aria-live": "polite", hidden: true });
   const architecture = element("fieldset", { class: "kinds" }, element("legend", {}, "Model"),
     Object.entries(ARCHITECTURES).map(([value, { title, what }], i) => element("label", { class: "choice" },
       element("input", { type: "radio", name: "model", value, checked: i === 0 }),
@@ -49,17 +52,36 @@ export function recipe(models) {
   const node = element("div", { class: "step-body" },
     element("div", { class: "field" }, element("label", { for: "name" }, "Name of the model"), name,
       element("span", { class: "hint", id: "name-hint" },
-        "a–z, 0–9, dots and dashes. A name that a model of yours has gets a new version.")),
+        "a–z, 0–9, dots and dashes. A name that a model of yours has gets a new version."), problem),
     architecture, time.node,
     element("details", { class: "advanced" }, element("summary", {}, "More settings"),
       element("div", { class: "fields" },
         field("base", "Start from", "What it has learnt is kept as a beginning; it decides the model.", base),
         field("precision", "Arithmetic", "", precision), advanced.map((one) => one.node))));
+
+  function judge() {
+    const given = name.value.trim();
+    problem.textContent = NAME.test(given) ? "" : `${given ? `“${given}” cannot be a name` : "A model needs a name"}: ` +
+      `small letters a–z, digits, dots and dashes are allowed, a letter or digit first. Try “${modelName(given)}”.`;
+    problem.hidden = !problem.textContent;
+    name.setCustomValidity(problem.textContent);
+    name.setAttribute("aria-invalid", String(!problem.hidden));
+  }
+
   return {
     node,
     fit(dataset) {
       for (const one of advanced) one.node.hidden = one.kind !== undefined && one.kind !== dataset.kind;
       if (!name.value || name.value === name.dataset.offered) name.value = name.dataset.offered = modelName(dataset.name);
+      judge();
+    },
+    /** Go on with what a model has learnt, under its name. */
+    startFrom(id) {
+      if (![...base.options].some((option) => option.value === id)) base.append(element("option", { value: id }, id));
+      base.value = id;
+      architecture.disabled = true;
+      name.value = id.split("@")[0];
+      node.querySelector(".advanced").open = true;
     },
     read() {
       const values = { name: name.value.trim(), precision: precision.value, ...time.read() };

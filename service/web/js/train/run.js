@@ -5,7 +5,8 @@ import { events, json } from "../api.js";
 import { actions } from "./actions.js";
 import { curves } from "./curves.js";
 import { filmstrip } from "./filmstrip.js";
-import { History, bestPsnr, gain, psnr } from "./history.js";
+import { advice, bestPsnr, gain, psnr, signed } from "../gain.js";
+import { History } from "./history.js";
 import { details } from "./details.js";
 import { progressOf } from "./progress.js";
 import { grouped } from "../words.js";
@@ -27,7 +28,7 @@ export async function run(root, id, signal) {
   const log = details(id, history, signal);
   root.append(head, status, tiles, charts.node, samples.node, log.node);
   let following = null; // ends the present stream of events
-  const buttons = actions(() => ({ job, model }), (changed) => {
+  const buttons = actions(() => ({ job, model, dataset }), (changed) => {
     changeTo(changed);
     if (following.signal.aborted) follow();
   }, signal);
@@ -121,12 +122,14 @@ function progress(job, history, model) {
     rate && `${rate.toFixed(rate < 10 ? 1 : 0)} steps a second`,
   ].filter(Boolean) : [means];
   const done = job.state === "succeeded";
+  const little = job.done ? advice(gain(job.metrics)) : "";
   return [
     element("div", { class: "status-line" },
       element("strong", {}, done ? icon("check") : null, done ? `Took ${duration(history.end?.seconds ?? null)}` :
         left !== null && job.state === "running" ? `${duration(left)} left` : STATES[job.state].label),
       element("span", { class: "muted" }, parts.join(" · "))),
     element("progress", { max: 1, value: job.state === "starting" ? undefined : share, "aria-label": "Training done" }),
+    ...(little ? [element("p", { class: "notice warn" }, little)] : []),
   ];
 }
 
@@ -145,7 +148,7 @@ function numbers(job, history) {
     element("dd", { class: "hint" }, hint));
   return [
     tile("Best PSNR", decibels(bestPsnr(epoch)), epoch.best_epoch ? `epoch ${epoch.best_epoch}${history.estimated ? ", estimated" : ""}` : ""),
-    tile("Gain", better === null ? "–" : `${better < 0 ? "−" : "+"}${Math.abs(better).toFixed(2)} dB`, "over the noisy pictures"),
+    tile("Gain", better === null ? "–" : `${signed(better)} dB`, "over the noisy pictures"),
     tile("PSNR now", decibels(psnr(epoch)), epoch.epoch ? `epoch ${epoch.epoch}` : ""),
     tile("Loss", loss(step.loss), history.floor === null ? "" : `noise floor ${loss(history.floor)}`),
   ];

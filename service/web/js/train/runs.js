@@ -2,7 +2,7 @@
 
 import { element, icon } from "../dom.js";
 import { Unreachable, json, wait } from "../api.js";
-import { bestPsnr, gain } from "./history.js";
+import { bestPsnr, gain, signed } from "../gain.js";
 import { progressOf } from "./progress.js";
 import { STATES, ago, decibels, duration } from "./words.js";
 
@@ -68,7 +68,7 @@ export async function runs(root, signal) {
         element("span", { class: "run-name" }, name, element("span", { class: "muted small" }, spec.model)),
         element("span", { class: "run-state" }, element("span", { class: `badge ${tone}` }, label), live(job)),
         element("span", { class: "run-figure" }, element("span", { class: "visually-hidden" }, "best PSNR "), decibels(bestPsnr(metrics)),
-          better !== null && element("span", { class: "muted small" }, `${better < 0 ? "−" : "+"}${Math.abs(better).toFixed(2)}`)),
+          better !== null && element("span", { class: "muted small" }, signed(better))),
         element("span", { class: "run-age muted small" }, ago(made))));
   }
 

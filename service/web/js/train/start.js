@@ -26,6 +26,7 @@ export async function start(root, query, signal) {
       element("p", { class: "muted" }, "A model learns your own noise from noisy pictures alone. Nobody needs clean ones."))),
     form);
   chosen(null);
+  if (query.get("base")) how.startFrom(query.get("base"));
   if (query.get("dataset")) await choice.choose(query.get("dataset"));
 
   function chosen(found) {
