@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ from benchmarks.reliability.service import Service
 
 SIZE = 4000, 3000
 SECONDS = 5.0
+REPORTS = 125
+"""A second, of a usual mouse: what sends more takes the cores that the browser draws with."""
 LATE = 25.0
 """Milliseconds from one frame to the next, from which on one is missing at 60 a second."""
 
@@ -125,8 +127,9 @@ def drag(page: Page, seconds: float) -> Smoothness:
     page.mouse.down()
     trace = Trace(page.context.new_cdp_session(page))
     began = monotonic()
-    while (passed := monotonic() - began) < seconds:
-        page.mouse.move(middle + reach * math.sin(passed * math.pi), height)
+    for report in range(round(seconds * REPORTS)):
+        sleep(max(0.0, began + report / REPORTS - monotonic()))
+        page.mouse.move(middle + reach * math.sin(report / REPORTS * math.pi), height)
     events = trace.end()
     page.mouse.up()
     return smoothness(events)

@@ -5,7 +5,7 @@ from math import isfinite
 
 import numpy as np
 
-from n2n_core.image import Pixels, rounded
+from n2n_core.image import WHITE, Bits, Pixels, rounded
 from n2n_core.noise_level import noise_level
 from n2n_core.similarity import SIDE, psnr, ssim
 
@@ -15,7 +15,7 @@ LEVELS = 255
 
 @dataclass(frozen=True)
 class Quality:
-    """Of one picture, rounded to 8 bits as a file would be.
+    """Of one picture, as a file of its depth has it.
 
     Args:
         noise: its level, in grey levels of 0 to 255.
@@ -28,16 +28,21 @@ class Quality:
     ssim: float | None = None
 
 
-def quality(colour: Pixels, clean: Pixels | None) -> Quality:
-    """Of ``(C, H, W)`` in [0, 1], against a reference of the same shape."""
-    pixels = rounded(colour, LEVELS)
-    noise = noise_level(pixels / np.float32(LEVELS)) * LEVELS
+def quality(colour: Pixels, clean: Pixels | None, bits: Bits = 8) -> Quality:
+    """Of ``(C, H, W)`` in [0, 1], rounded to ``bits`` (32: floats), against a reference of the same shape."""
+    white = WHITE[bits]
+    pixels = _stored(colour, bits)
+    noise = noise_level(pixels / np.float32(white)) * LEVELS
     if clean is None:
         return Quality(noise)
-    reference = rounded(clean, LEVELS)
-    ratio = psnr(pixels, reference)
-    similarity = ssim(pixels, reference) if min(colour.shape[1:]) >= SIDE else None
+    reference = _stored(clean, bits)
+    ratio = psnr(pixels, reference, white)
+    similarity = ssim(pixels, reference, white) if min(colour.shape[1:]) >= SIDE else None
     return Quality(noise, ratio if isfinite(ratio) else None, similarity)
+
+
+def _stored(values: Pixels, bits: Bits) -> Pixels:
+    return values if bits == 32 else rounded(values, WHITE[bits])
 
 
 def spread_figures(spread: Pixels) -> tuple[float, float]:

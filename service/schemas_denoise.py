@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-_LEVELS = "in `unit`, of the picture rounded to 8 bits"
+_LEVELS = "in `unit`, of the picture at its own depth"
 
 
 class NoiseLevels(BaseModel):
@@ -23,7 +23,7 @@ class Spread(BaseModel):
 
 
 class AgainstReference(BaseModel):
-    """PSNR in dB and SSIM, rounded to 8 bits; before: of what was sent, after: of the answer."""
+    """PSNR in dB and SSIM, at the depth of the picture; before: of what was sent, after: of the answer."""
 
     psnr_before: float | None = Field(description="null if infinite: equal pictures")
     psnr_after: float | None = Field(description="null if infinite")

@@ -18,7 +18,7 @@ from n2n_core.auto_model import AUTO, choose
 from n2n_core.blend import blend
 from n2n_core.cli.command import model_path
 from n2n_core.ensemble import self_ensemble
-from n2n_core.image import Picture, Pixels
+from n2n_core.image import Bits, Picture, Pixels
 from n2n_core.inference import Denoiser
 from n2n_core.noise_level import noise_level
 from n2n_core.quality import quality, spread_figures
@@ -92,7 +92,9 @@ class Treatment:
             "seconds": round(seconds, 4), **_summary(spread),
         }  # fmt: skip
         if self.options.report:
-            record |= self._measured(picture.colour, "input_") | self._measured(colour, "output_")
+            record |= self._measured(picture.colour, picture.bits, "input_") | self._measured(
+                colour, picture.bits, "output_"
+            )
         return Treated(picture.with_colour(colour), spread, record)
 
     def _run(self, denoiser: Callable[[Tensor], Tensor], colour: Pixels) -> tuple[Pixels, Pixels | None]:
@@ -104,9 +106,9 @@ class Treatment:
         image, spread = ensemble.image[0].cpu().numpy(), ensemble.spread[0].cpu().numpy()
         return blend(colour, image, self.options.strength), spread
 
-    def _measured(self, colour: Pixels, prefix: str) -> dict[str, float | None]:
-        """The noise level, and PSNR and SSIM if there is a reference; of 8 bits, as a saved file has."""
-        found = vars(quality(colour, self.reference))
+    def _measured(self, colour: Pixels, bits: Bits, prefix: str) -> dict[str, float | None]:
+        """The noise level, and PSNR and SSIM if there is a reference; of the picture's depth."""
+        found = vars(quality(colour, self.reference, bits))
         names = ("noise", "psnr", "ssim") if self.reference is not None else ("noise",)
         return {prefix + name: found[name] for name in names}
 

@@ -29,7 +29,7 @@ DEPENDENT = 0.5
 NOISE = 1.0, 128.0
 """Noise levels, of 255, below and above which there is little to learn."""
 FAINT = 0.02
-"""Noise, of the typical brightness, from which on dark pictures have enough of it whatever its level."""
+"""Noise, of the difference of dark and light, from which on there is enough of it whatever its level."""
 CLEAN_NOISE = 3.0
 """The same, above which pictures are not clean."""
 FALLING = 0.5
@@ -176,15 +176,16 @@ def _single_noise(evidence: Evidence) -> Check:
 
 def _noise(evidence: Evidence, sigma: float, how: str) -> Check:
     figure = sigma * 255
-    brightness = max(float(np.median([np.median(picture) for picture in evidence.pictures])), 1e-6)
-    hardly_any = figure < NOISE[0] and sigma < FAINT * brightness
+    dark, light = np.percentile(np.concatenate([picture.ravel() for picture in evidence.pictures]), (1, 99))
+    contrast = max(float(light - dark), 1e-6)
+    hardly_any = figure < NOISE[0] and sigma < FAINT * contrast
     verdict: Verdict = "warning" if hardly_any or figure > NOISE[1] else "fine"
     advice = (
         "there is hardly any noise to learn from: check that the shots were not denoised or averaged"
         if hardly_any
         else "the noise drowns the scene: average several shots, or bring many more scenes"
     )
-    share = f", {sigma / brightness:.1%} of the typical brightness" if figure < NOISE[0] else ""
+    share = f", {sigma / contrast:.1%} of the contrast" if figure < NOISE[0] else ""
     message = f"the noise has a standard deviation of {figure:.2f} of 255{share}, {how}"
     return _check("noise", verdict, figure, "of 255", message, advice)
 

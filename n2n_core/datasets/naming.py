@@ -87,7 +87,8 @@ def _enter(found: dict[str, dict[str, str]], name: str, place: tuple[str, str] |
 def _shots(scene: str, shots: dict[str, str], kind: str) -> list[str]:
     names = [shots[shot] for shot in sorted(shots, key=lambda s: (s.lower() in LAST, natural(s.lower())))]
     if len(names) < 2:
-        raise DataError(f"{names[0]}: has no partner, expected another picture of scene {scene!r}")
+        expected = f"expected another picture of scene {scene!r}, given together with it"
+        raise DataError(f"{names[0]}: has no partner, {expected}")
     if kind == "pairs" and len(names) > 2:
         shown = ", ".join(names[:3])
         raise DataError(

@@ -70,7 +70,9 @@ async def _report(state: State, outcome: Outcome, order: Order, clean: Picture |
     worker, timing, (original,), (done,) = state.worker, outcome.timing, outcome.originals, outcome.pages
     colours = original.colour, done.picture.colour
     reference = None if clean is None else clean.colour
-    before, after = [await worker.measure(timing, quality, colour, reference) for colour in colours]
+    before, after = [
+        await worker.measure(timing, quality, colour, reference, original.bits) for colour in colours
+    ]
     spread = None
     if done.spread is not None:
         mean, p95 = await worker.measure(timing, spread_figures, done.spread)

@@ -128,7 +128,7 @@ def test_a_dark_sky_of_16_bits_has_noise_enough_and_is_seen(make: Make, kind: st
     found = one(report, "noise")
     assert found.verdict == "fine"
     assert found.figure == pytest.approx(150 / 257, rel=0.1)
-    assert re.search(r", 1[5-8]\.\d% of the typical brightness", found.message)
+    assert re.search(r" of 255, 2\d\.\d% of the contrast", found.message)
     assert 90 < np.asarray(opened(report.picture))[20:108, 20:108].mean() < 165
 
 

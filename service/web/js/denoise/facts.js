@@ -17,11 +17,9 @@ export function facts() {
   };
   const show = (item, answer) => {
     const report = answer?.report ?? item?.result?.report ?? null;
-    const white = WHITE[report?.bits] ?? 255;
-    const noise = (level) => rounded(level / 255 * white);
-    places.noise.firstChild.textContent = `Noise, of ${grouped(white)}`;
+    places.noise.firstChild.textContent = `Noise, of ${grouped(WHITE[report?.bits ?? 8])}`;
     const known = {
-      noise: report && `${noise(report.noise.before)} → ${noise(report.noise.after)}`,
+      noise: report && noiseOf(report),
       model: item?.result && modelOf(item.result),
       time: report && seconds(Object.values(report.milliseconds).reduce((sum, value) => sum + value, 0)),
       size: item?.width && `${item.width} × ${item.height}${report ? `, ${report.bits} bit` : ""}`,
@@ -31,6 +29,11 @@ export function facts() {
   };
   show(null, null);
   return { root: element("dl", { class: "facts" }, Object.values(places)), show };
+}
+
+/** Before and after, in the values of the file. */
+export function noiseOf({ bits, noise: { before, after } }) {
+  return [before, after].map((level) => rounded(level / 255 * WHITE[bits])).join(" → ");
 }
 
 function place(label, title = null) {

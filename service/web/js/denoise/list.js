@@ -2,7 +2,8 @@
 
 import { element, icon } from "../dom.js";
 import { pickFiles } from "../files.js";
-import { bytes, counted, rounded, seconds } from "../words.js";
+import { bytes, counted, seconds } from "../words.js";
+import { noiseOf } from "./facts.js";
 import { explained } from "./faults.js";
 import { KINDS } from "./intake.js";
 import { queue } from "./queue.js";
@@ -89,5 +90,5 @@ function doneOf(item) {
   const report = (item.answer(queue.settings) ?? item.result).report;
   if (!report) return `Denoised, ${bytes(item.result.blob.size)}`;
   const time = Object.values(report.milliseconds).reduce((sum, value) => sum + value, 0);
-  return `Noise ${rounded(report.noise.before)} → ${rounded(report.noise.after)}, ${seconds(time)}`;
+  return `Noise ${noiseOf(report)}, ${seconds(time)}`;
 }

@@ -40,7 +40,7 @@ export const STATES = {
   cancelling: { label: "Stopping", tone: "warn", means: "It saves where it is, then stops." },
   succeeded: { label: "Done", tone: "good", means: "" },
   failed: { label: "Failed", tone: "bad", means: "" },
-  cancelled: { label: "Stopped", tone: "", means: "It was stopped. What it had learnt is kept." },
+  cancelled: { label: "Stopped", tone: "", means: "It was stopped. What it had learnt is kept: go on to its end, and there is a model." },
 };
 
 const FAILURES = {
