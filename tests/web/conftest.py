@@ -14,12 +14,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from benchmarks import chromium
+from tests.web.training import upload, write_pairs
 
 ROOT = Path(__file__).parents[2]
 N2N = Path(sys.executable).with_name("n2n")
-PICTURES = ROOT / "artifacts" / "web"
-"""Screenshots, to be looked at."""
-
 SETTINGS = {"N2N_DEVICE": "cpu", "N2N_TRAIN_HEARTBEAT": "0.2", "N2N_TRAIN_LEASE": "5"}
 
 
@@ -56,6 +54,18 @@ def browser() -> Iterator[Browser]:
         pytest.skip(chromium.MISSING)
     with chromium.running() as browser:
         yield browser
+
+
+@pytest.fixture(scope="module")
+def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of noisy pairs."""
+    return write_pairs(tmp_path_factory.mktemp("pictures") / "waves")
+
+
+@pytest.fixture(scope="module")
+def dataset(service_url: str, shots: Path) -> str:
+    """The same, uploaded."""
+    return upload(service_url, shots)
 
 
 @pytest.fixture

@@ -90,7 +90,12 @@ def test_the_picture_stays_in_sight(shown: Page) -> None:
     for _ in range(5):
         shown.keyboard.press("-")
     assert percent(shown) == min(100, fitting)
+    shown.keyboard.press("0")
     shown.locator(".compare").focus()
+    edge = left_edge(shown, ".layer")
+    shown.keyboard.press("ArrowLeft")
+    assert left_edge(shown, ".layer") == edge
+    shown.keyboard.press("1")
     for _ in range(40):
         shown.keyboard.press("ArrowLeft")
     line = [pixel[3] for pixel in middle(shown, ".layer")]

@@ -19,7 +19,7 @@ from tests.web.conftest import service, watched
 from tests.web.steps import NOISY, choose, download, open_view, payload, row, wait_until
 
 LARGE = file(drawn("RGB", 900, 700))
-HUGE = file(drawn("L", 3000, 2000))
+HUGE = file(drawn("L", 1600, 1200))
 
 
 def dropped(url: str) -> float:

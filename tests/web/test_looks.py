@@ -5,7 +5,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from benchmarks import page as measured
 from tests.web.accessibility import violations
-from tests.web.conftest import PICTURES, watched
+from tests.web.conftest import watched
+from tests.web.screenshots import PICTURES
 from tests.web.steps import choose, open_view, payload, wait_until
 
 

@@ -104,8 +104,9 @@ export class Compare {
     this.#become(wanted);
   }
 
-  /** Shift by CSS pixels. */
+  /** Shift by CSS pixels what does not fit. */
   pan(x, y) {
+    if (this.#fits) return;
     const density = window.devicePixelRatio;
     [this.#x, this.#y, this.#fits] = [this.#x + x * density, this.#y + y * density, false];
     this.#become(this.#scale);
