@@ -108,7 +108,7 @@ export class Compare {
   pan(x, y) {
     if (this.#fits) return;
     const density = window.devicePixelRatio;
-    [this.#x, this.#y, this.#fits] = [this.#x + x * density, this.#y + y * density, false];
+    [this.#x, this.#y] = [this.#x + x * density, this.#y + y * density];
     this.#become(this.#scale);
   }
 

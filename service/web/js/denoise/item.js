@@ -65,7 +65,7 @@ export class Item {
     }
     if (this.stretch) {
       drawable.close();
-      drawable = await this.drawable(this.shown);
+      drawable = await Drawable.between(deep, this.range);
     }
     this.thumbnail = thumbnail(drawable, THUMBNAIL);
     drawable.close();

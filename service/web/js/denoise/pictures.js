@@ -19,7 +19,12 @@ export class Drawable {
   /** The same with the values between two points, at a PNG's full depth; what is none of 16 bits is left as it is. */
   static async stretched(blob, range) {
     const picture = await decode16(blob).catch(() => null);
-    return picture ? new Drawable(await createImageBitmap(stretched(picture, range))) : Drawable.of(blob);
+    return picture ? Drawable.between(picture, range) : Drawable.of(blob);
+  }
+
+  /** Of what `decode16` gave. */
+  static async between(picture, range) {
+    return new Drawable(await createImageBitmap(stretched(picture, range)));
   }
 
   /** The smallest level that has a pixel for each that is shown at `scale`, and its share of the whole's size. */

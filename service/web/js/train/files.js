@@ -3,7 +3,7 @@
 import { tar } from "./tar.js";
 
 const JUNK = /(^|\/)(\.|__MACOSX|Thumbs\.db$)/; // what operating systems leave behind; the service ignores it, too
-const USED = /\.(png|jpe?g|webp|tiff?|bmp|zip|tar|t?gz|tgz|t?bz2|t?xz|pkl|npz)$/i;
+const USED = /\.(png|jpe?g|webp|tiff?|bmp|zip|tar|t?gz|t?bz2|t?xz|pkl|npz)$/i;
 
 /** The files of a drop, folders included, each with its path: [{path, file}]. */
 export async function dropped(transfer) {
