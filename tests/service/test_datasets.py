@@ -25,7 +25,7 @@ from service.routes.state import State
 from tests.core.test_data import Touch
 from tests.pictures import opened
 from tests.service import problems
-from tests.service.serving import serving
+from tests.service.serving import unstarted
 
 pytestmark = pytest.mark.anyio
 
@@ -220,7 +220,7 @@ async def test_other_bodies_are_refused(client: httpx.AsyncClient) -> None:
 
 
 async def test_an_upload_has_its_own_bound() -> None:
-    async with serving(max_bytes=1000, max_reading_bytes=1000, max_dataset_bytes=100_000) as (client, _):
+    async with unstarted(max_bytes=1000, max_reading_bytes=1000, max_dataset_bytes=100_000) as (client, _):
         assert len(pairs()) > 50_000
         assert (await send(client, ("a.zip", pairs(2)))).status_code == 201
         response = await send(client, ("a.zip", bytes(100_000)))
@@ -232,7 +232,7 @@ async def test_an_upload_has_its_own_bound() -> None:
 async def test_what_is_made_of_an_upload_is_bounded_too() -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (400, 400)).save(buffer, "PNG")  # half a megabyte of values
-    async with serving(max_dataset_bytes=400_000) as (client, _):
+    async with unstarted(max_dataset_bytes=400_000) as (client, _):
         assert len(buffer.getvalue()) < 4000
         response = await send(client, ("a.png", buffer.getvalue()), kind="single")
         problems.check(
@@ -244,7 +244,7 @@ async def test_an_import_has_a_bound_of_memory() -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (6000, 6000)).save(buffer, "PNG")
     shots = [(f"a_{shot}.png", buffer.getvalue()) for shot in range(4)]  # 108 MB each, and as floats more
-    async with serving(train_memory=2**29) as (client, _):
+    async with unstarted(train_memory=2**29) as (client, _):
         response = await send(client, *shots, kind="bursts")
         problems.check(response, 422, "bad_dataset", "N2N_TRAIN_MEMORY")
         assert (await send(client, ("a.zip", pairs()))).status_code == 201
@@ -293,7 +293,7 @@ async def test_files_of_the_server(tmp_path: Path, client: httpx.AsyncClient) ->
     (tmp_path / "root" / "shots.zip").write_bytes(pairs())
     (tmp_path / "secret.zip").write_bytes(pairs())
     (tmp_path / "root" / "link.zip").symlink_to(tmp_path / "secret.zip")
-    async with serving(dataset_root=tmp_path / "root") as (own, _):
+    async with unstarted(dataset_root=tmp_path / "root") as (own, _):
         response = await own.post("/datasets", json=order)
         assert (response.status_code, response.json()["counts"]["scenes"]) == (201, 4)
         for path in ("../secret.zip", str(tmp_path / "secret.zip"), "link.zip", "none.zip", "a\0b"):
@@ -304,7 +304,7 @@ async def test_files_of_the_server(tmp_path: Path, client: httpx.AsyncClient) ->
 
 
 async def test_pages_of_the_list() -> None:
-    async with serving() as (client, _):
+    async with unstarted() as (client, _):
         files = [("a.png", noisy(1)), ("b.png", noisy(2, 1))]
         ids = [(await send(client, *files, kind="single", name=name)).json()["id"] for name in "abc"]
         page = (await client.get("/datasets", params={"page_size": 2})).json()
@@ -317,7 +317,7 @@ async def test_pages_of_the_list() -> None:
 
 
 async def test_delete_unless_a_job_uses_it() -> None:
-    async with serving() as (client, held):
+    async with unstarted() as (client, held):
         dataset_id = (await send(client, ("shots.zip", pairs()))).json()["id"]
         own = f"/datasets/{dataset_id}"
         job = held.jobs.create({}, "mine", dataset_id)

@@ -11,7 +11,7 @@ from n2n_core import errors as core
 from service.errors import CORE_ERRORS, title
 from service.jobs import errors as jobs
 from tests.service import problems
-from tests.service.serving import serving
+from tests.service.serving import unstarted
 
 SERVER_FAULTS = {
     core.N2NError, core.ConfigError, core.DataError, core.ArchiveError, core.LimitError,
@@ -93,6 +93,6 @@ async def test_a_disk_that_is_full_is_no_fault_of_ours(
     def fail(*arguments: object) -> None:
         raise error
 
-    async with serving() as (client, state):
+    async with unstarted() as (client, state):
         monkeypatch.setattr(state.datasets, "page", fail)
         problems.check(await client.get("/datasets"), status, code, part)

@@ -156,7 +156,7 @@ async def test_a_trained_model_can_be_the_default(tmp_path: Path) -> None:
         version: Version = state.catalogue.upload(saved(tmp_path, 1), "mine")
     async with serving(default_model="mine") as (client, _):
         assert used(await denoise(client)) == ("mine", version.sha256)
-    with pytest.raises(ConfigError, match="'best', expected one of: mine, photo, scratch, torch"):
+    with pytest.raises(ConfigError, match="'best', expected one of: mine, scratch, torch"):
         create_app(Settings(device="cpu", default_model="best"))
 
 

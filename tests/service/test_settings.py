@@ -10,7 +10,8 @@ from service.app import create_app
 from service.settings import Settings, read_settings
 
 
-def test_defaults_serve_the_shipped_models() -> None:
+def test_defaults_serve_the_shipped_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("N2N_WEIGHTS")
     settings = read_settings()
     assert settings.weights == weights.SHIPPED
     assert settings.default_model == "torch"
@@ -103,7 +104,7 @@ def test_the_database_is_in_the_data_folder_unless_it_is_named(tmp_path: Path) -
 
 
 def test_what_cannot_be_served_is_refused_at_the_start(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="'best', expected one of: photo, scratch, torch"):
+    with pytest.raises(ConfigError, match="'best', expected one of: scratch, torch"):
         create_app(Settings(default_model="best"))
     with pytest.raises(ConfigError, match="device is 'abacus'"):
         create_app(Settings(device="abacus"))
