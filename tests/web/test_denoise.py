@@ -23,6 +23,9 @@ from tests.web.steps import (
     wait_until,
 )
 
+ASKED = re.compile(r"/denoise\?")
+OLD = re.compile("is-old")
+
 
 @pytest.mark.parametrize(
     ("name", "type", "content"),
@@ -103,8 +106,15 @@ def test_another_model_denoises_all_anew(page: Page, service_url: str) -> None:
     choose(page, payload("a.png"), payload("b.png"))
     for name in ("a.png", "b.png"):
         wait_until(page, name)
+    line = page.locator(".facts")
+    expect(line).not_to_have_class(OLD)
+    page.route(ASKED, lambda route: None)  # until there is no such route any more
     page.get_by_role("combobox", name="Model").select_option("unet")
-    expect(page.locator(".facts")).to_contain_text("unet v1")
+    expect(line).to_have_class(OLD)
+    expect(line).to_contain_text("scratch v1")
+    page.unroute(ASKED)
+    expect(line).to_contain_text("unet v1")
+    expect(line).not_to_have_class(OLD)
     for name in ("a.png", "b.png"):
         wait_until(page, name)
     assert download(page)[1] == answer(service_url, NOISY, model="unet")

@@ -6,7 +6,7 @@ import { bytes, grouped, rounded, seconds } from "../words.js";
 const NOISE = "Standard deviation of the noise, estimated from the picture alone, in the file's own values from black (0) to white";
 const WHITE = { 8: 255, 16: 65535, 32: 1 }; // by bits a channel
 
-/** The line; `show(item, answer)` fills it, with the answer that would be saved, or null. */
+/** The line; `show(item, answer)` fills it, with the answer that would be saved, or null: what is known then is old. */
 export function facts() {
   const places = {
     noise: place("Noise", NOISE),
@@ -15,7 +15,9 @@ export function facts() {
     size: place("Size"),
     file: place("File"),
   };
+  const root = element("dl", { class: "facts" }, Object.values(places));
   const show = (item, answer) => {
+    root.classList.toggle("is-old", Boolean(item?.result) && !answer);
     const report = answer?.report ?? item?.result?.report ?? null;
     places.noise.firstChild.textContent = `Noise, of ${grouped(WHITE[report?.bits ?? 8])}`;
     const known = {
@@ -28,7 +30,7 @@ export function facts() {
     for (const [name, node] of Object.entries(places)) node.lastChild.textContent = known[name] || "–";
   };
   show(null, null);
-  return { root: element("dl", { class: "facts" }, Object.values(places)), show };
+  return { root, show };
 }
 
 /** Before and after, in the values of the file. */
