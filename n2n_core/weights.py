@@ -56,6 +56,12 @@ class Card:
     metrics: dict[str, float | None] = field(default_factory=dict)
     licence: str = ""
 
+    @property
+    def is_blind(self) -> bool:
+        """Trained on noise of any level: pictures may be scaled to one that it knows."""
+        corruption = self.recipe.get("corruption")
+        return isinstance(corruption, dict) and corruption.get("name") == "blind"
+
 
 def save(path: Path, network: Network, card: Card) -> None:
     """Write ``network``'s weights and ``card`` to one file, wholly or not at all."""

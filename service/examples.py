@@ -110,6 +110,7 @@ DENOISE_REPORT: JSON = {
     "noise": {"before": 14.62, "after": 1.87, "unit": "grey levels of 0 to 255"},
     "strength": 1.0,
     "self_ensemble": {"spread_mean": 0.61, "spread_p95": 1.42},
+    "stretch": None,
     "reference": {"psnr_before": 24.81, "psnr_after": 31.02, "ssim_before": 0.52, "ssim_after": 0.89},
     "width": 512,
     "height": 384,

@@ -32,6 +32,7 @@ class ServedModel:
 
     entry: Entry
     denoisers: tuple[RemoteDenoiser, ...]
+    is_blind: bool
 
 
 class Registry:
@@ -165,8 +166,8 @@ class Registry:
             if known.entry == entry:
                 return known
             if known.entry.sha256 == entry.sha256:
-                return ServedModel(entry, known.denoisers)
-        return ServedModel(entry, self._load(entry))
+                return ServedModel(entry, known.denoisers, known.is_blind)
+        return ServedModel(entry, self._load(entry), weights.read_card(entry.path).is_blind)
 
     def _load(self, entry: Entry) -> tuple[RemoteDenoiser, ...]:
         weights.verify(entry)

@@ -37,7 +37,9 @@ class Milliseconds(BaseModel):
     decode: float
     queue: float = Field(description="waiting for a device")
     inference: float
-    measure: float = Field(description="noise levels, the self-ensemble's mean, strength, and the reference")
+    measure: float = Field(
+        description="noise levels, the stretch, the self-ensemble's mean, strength, and the reference"
+    )
     encode: float = Field(description="0 if the report comes alone: no picture is written")
 
 
@@ -50,6 +52,10 @@ class DenoiseReport(BaseModel):
     noise: NoiseLevels
     strength: float = Field(description="0 is the picture as it was sent, 1 the network's result")
     self_ensemble: Spread | None = Field(description="null if it was not asked for")
+    stretch: float | None = Field(
+        description="gain of the contrast that the network saw, as the noise of a deep picture was finer than"
+        " the levels of 8 bits; null if it saw the picture as it is"
+    )
     reference: AgainstReference | None = Field(description="null if none was sent")
     width: int
     height: int

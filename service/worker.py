@@ -14,6 +14,7 @@ from n2n_core import image
 from n2n_core.blend import blend
 from n2n_core.ensemble import SYMMETRIES, Ensemble, combine
 from n2n_core.errors import ImageTooLargeError, TooManyPagesError
+from n2n_core.faint import Stretch
 from n2n_core.image import MAX_PAGES, Compression, Picture, Pixels
 from service.batching import Scheduler
 from service.registry import ServedModel
@@ -59,11 +60,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Denoised:
-    """A picture without noise; ``spread``, ``(1, H, W)``, is the self-ensemble's."""
+    """A picture without noise; ``spread``, ``(1, H, W)``, is the self-ensemble's, ``stretch`` a gain."""
 
     picture: Picture
     run: Run
     spread: Pixels | None = None
+    stretch: float | None = None
 
 
 class Worker:
@@ -120,16 +122,21 @@ class Worker:
             RefusedError: see ``Scheduler.submit``.
             DeadlineError: ``timeout`` seconds were over first.
         """
-        noisy = picture.colour
-        images = [symmetry(noisy) for symmetry in SYMMETRIES] if self_ensemble else [noisy]
-        outputs, run = await self._infer(served, images, timing, timeout, picture.bits > 8)
+        noisy, is_deep = picture.colour, picture.bits > 8
+        stretch = await self.measure(timing, Stretch.of, noisy) if served.is_blind and is_deep else None
+        seen = await self.measure(timing, stretch) if stretch else noisy
+        images = [symmetry(seen) for symmetry in SYMMETRIES] if self_ensemble else [seen]
+        outputs, run = await self._infer(served, images, timing, timeout, is_deep)
         colour, spread = outputs[0], None
         if self_ensemble:
             ensemble = await self.measure(timing, _combined, outputs)
             colour, spread = ensemble.image, ensemble.spread
+        if stretch:
+            colour = await self.measure(timing, stretch.undo, colour)
+            spread = spread if spread is None else await self.measure(timing, stretch.undo_spread, spread)
         if strength < 1:
             colour = await self.measure(timing, blend, noisy, colour, strength)
-        return Denoised(picture.with_colour(colour), run, spread)
+        return Denoised(picture.with_colour(colour), run, spread, stretch.gain if stretch else None)
 
     async def denoise_pages(
         self,

@@ -15,7 +15,8 @@ LEVELS = [
     {"modules", "report", "noise_level", "auto_model", "similarity", "baselines", "album", "step_graph"},
     {"networks", "samples", "events", "checkpoints", "fast_training", "cost"},
     {"data", "tiling", "averaging", "weights", "learners", "fast_path", "plots"},
-    {"recipe", "datasets", "onnx_file", "precision", "cuda_graphs", "ensemble", "blend", "quality", "scenes"},
+    {"recipe", "datasets", "onnx_file", "precision", "cuda_graphs", "ensemble", "blend", "quality", "scenes"}
+    | {"faint"},
     {"noisy_copies", "course_scenes", "cuda_path", "recipe_file"},
     {"sampling"},
     {"validation"},

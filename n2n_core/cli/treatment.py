@@ -18,6 +18,7 @@ from n2n_core.auto_model import AUTO, choose
 from n2n_core.blend import blend
 from n2n_core.cli.command import model_path
 from n2n_core.ensemble import self_ensemble
+from n2n_core.faint import Stretch
 from n2n_core.image import Bits, Picture, Pixels
 from n2n_core.inference import Denoiser
 from n2n_core.noise_level import noise_level
@@ -31,6 +32,7 @@ class Model:
     name: str
     sha256: str
     denoiser: Denoiser
+    is_blind: bool
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Treatment:
     def _load(self, name: str) -> Model:
         path: Path = model_path(name, self.options.weights)
         denoiser = Denoiser.load(path, self.options.device, self.options.engine)
-        return Model(name, weights.sha256(path), denoiser)
+        return Model(name, weights.sha256(path), denoiser, weights.read_card(path).is_blind)
 
     def __call__(self, picture: Picture) -> Treated:
         """Denoise ``picture``.
@@ -83,12 +85,18 @@ class Treatment:
         """
         model = self.load(self._name(picture.colour))
         began = perf_counter()
-        colour, spread = self._run(partial(model.denoiser, exact=picture.bits > 8), picture.colour)
+        stretch = Stretch.of(picture.colour) if model.is_blind and picture.bits > 8 else None
+        run = partial(model.denoiser, exact=picture.bits > 8)
+        colour, spread = self._run(run, stretch() if stretch else picture.colour)
+        if stretch:
+            colour, spread = stretch.undo(colour), None if spread is None else stretch.undo_spread(spread)
+        colour = blend(picture.colour, colour, self.options.strength)
         seconds = perf_counter() - began
         record = {
             "model": model.name, "sha256": model.sha256, "device": str(model.denoiser.device),
             "window": model.denoiser.window, "halo": model.denoiser.geometry.halo,
             "strength": self.options.strength, "self_ensemble": self.options.self_ensemble,
+            "stretch": stretch.gain if stretch else None,
             "seconds": round(seconds, 4), **_summary(spread),
         }  # fmt: skip
         if self.options.report:
@@ -101,10 +109,9 @@ class Treatment:
         """The result, and the self-ensemble's spread if there is one."""
         noisy = torch.from_numpy(colour[None])
         if not self.options.self_ensemble:
-            return blend(colour, denoiser(noisy)[0].cpu().numpy(), self.options.strength), None
+            return denoiser(noisy)[0].cpu().numpy(), None
         ensemble = self_ensemble(denoiser, noisy)
-        image, spread = ensemble.image[0].cpu().numpy(), ensemble.spread[0].cpu().numpy()
-        return blend(colour, image, self.options.strength), spread
+        return ensemble.image[0].cpu().numpy(), ensemble.spread[0].cpu().numpy()
 
     def _measured(self, colour: Pixels, bits: Bits, prefix: str) -> dict[str, float | None]:
         """The noise level, and PSNR and SSIM if there is a reference; of the picture's depth."""

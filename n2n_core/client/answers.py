@@ -84,6 +84,7 @@ class DenoiseReport(Answer):
     noise: Json = field(default_factory=dict)
     strength: float = 1.0
     self_ensemble: dict[str, float] | None = None
+    stretch: float | None = None
     reference: dict[str, float | None] | None = None
     width: int = 0
     height: int = 0

@@ -87,6 +87,7 @@ async def _report(state: State, outcome: Outcome, order: Order, clean: Picture |
         noise=NoiseLevels(before=before.noise, after=after.noise),
         strength=order.strength,
         self_ensemble=spread,
+        stretch=done.stretch,
         reference=_against(before, after) if clean else None,
         width=width,
         height=height,

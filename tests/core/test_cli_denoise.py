@@ -11,8 +11,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.faint import noisy as faint
+from benchmarks.faint import sky
 from n2n_core import image, weights
 from n2n_core.ensemble import WHITE, self_ensemble, spread_picture
+from n2n_core.faint import Stretch
 from n2n_core.image.picture import samples
 from n2n_core.inference import Denoiser
 from n2n_core.noise_level import noise_level
@@ -84,6 +87,26 @@ def test_the_report_says_where_a_picture_comes_from(run: Run, noisy: Path, tmp_p
     assert record["input_noise"] == pytest.approx(20, rel=0.15)
     assert record["output_noise"] < record["input_noise"] / 2
     assert not {"input_psnr", "spread_mean"} & set(record)
+
+
+def test_noise_finer_than_8_bits_is_stretched_for_a_blind_model(tmp_path: Path) -> None:
+    _, clean = sky(96, 112)
+    source, output, record = tmp_path / "sky.png", tmp_path / "out.png", tmp_path / "record"
+    source.write_bytes(image.encode(image.Picture(faint(clean, 0.3), bits=16), "png"))
+    read_back = image.decode(source.read_bytes()).colour
+    stretch = Stretch.of(read_back)
+    assert stretch is not None
+    for model, gain in {"photo": pytest.approx(stretch.gain), "scratch": None}.items():
+        assert n2n("denoise", source, "-o", output, "--model", model, "--report", record) == 0
+        assert json.loads(record.read_text())["stretch"] == gain
+    command = ("denoise", source, "-o", output, "--model", "photo", "--self-ensemble", "--report", record)
+    assert n2n(*command, "--strength", "0.5") == 0
+    half = image.decode(output.read_bytes()).colour
+    assert n2n(*command) == 0
+    whole = image.decode(output.read_bytes()).colour
+    assert (whole - clean).std() < (read_back - clean).std() / 2
+    assert np.abs(half - (read_back + whole) / 2).max() <= 1.5 / 65535
+    assert 0 < json.loads(record.read_text())["spread_mean"] < 0.1
 
 
 def test_a_reference_gives_psnr_and_ssim(run: Run, clean: Path, noisy: Path, tmp_path: Path) -> None:

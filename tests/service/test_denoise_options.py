@@ -12,8 +12,10 @@ import pytest
 import torch
 from fastapi import FastAPI
 
+from benchmarks.faint import denoised, noisy, sky
 from n2n_core import image, weights
 from n2n_core.ensemble import self_ensemble, spread_picture
+from n2n_core.faint import Stretch
 from n2n_core.inference import Denoiser
 from n2n_core.noise_level import noise_level
 from n2n_core.similarity import psnr, ssim
@@ -107,6 +109,30 @@ async def test_uncertainty_is_the_spread_on_its_scale(client: httpx.AsyncClient,
     told = json.loads(found["report"])["self_ensemble"]
     assert told["spread_mean"] == pytest.approx(spread.mean() * 255, rel=1e-3)
     assert told["spread_p95"] == pytest.approx(np.percentile(spread, 95) * 255, rel=1e-3)
+
+
+async def test_noise_finer_than_8_bits_is_stretched_for_a_blind_model(client: httpx.AsyncClient) -> None:
+    _, clean = sky(96, 112)
+    picture = noisy(clean, 0.3)
+    content = image.encode(image.Picture(picture, bits=16), "png")
+    denoiser = Denoiser.load(weights.find("photo").path, "cpu")
+    stretch = Stretch.of(image.decode(content).colour)
+    assert stretch is not None
+    expected = stretch.undo(denoised(denoiser, stretch()))
+    found = parts(await post(client, content, model="photo", report="multipart"))
+    assert np.abs(image.decode(found["image"]).colour - expected).max() <= 1.5 / 65535
+    assert json.loads(found["report"])["stretch"] == pytest.approx(stretch.gain)
+    eight = parts(
+        await post(
+            client, content, model="photo", report="multipart", self_ensemble="true", uncertainty="true"
+        )
+    )
+    assert np.abs(image.decode(eight["image"]).colour - expected).max() < 0.3 / 255
+    told = json.loads(eight["report"])
+    assert 0 < told["self_ensemble"]["spread_mean"] < 0.1
+    shallow = image.encode(image.Picture(picture), "png")
+    for model, sent in {"scratch": content, "photo": shallow}.items():
+        assert (await report(client, sent, model=model)).stretch is None
 
 
 async def test_the_report_tells_what_was_done(client: httpx.AsyncClient, app: FastAPI) -> None:
