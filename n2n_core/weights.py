@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import reprlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -90,13 +89,8 @@ def read_card(path: Path) -> Card:
 
 
 def _card(file: Any) -> Card:
-    metadata, empty = file.metadata() or {}, asdict(Card({}))
-    parts = {key: json.loads(metadata[key]) for key in empty if key in metadata}
-    for key, part in parts.items():
-        if type(part) is not type(empty[key]):
-            expected = "a string" if empty[key] == "" else "an object"
-            raise ValueError(f"the {key} in its metadata is {reprlib.repr(part)}, expected {expected}")
-    return Card(**parts)
+    metadata = file.metadata() or {}
+    return Card(**{key: json.loads(metadata[key]) for key in asdict(Card({})) if key in metadata})
 
 
 @contextmanager
@@ -107,7 +101,7 @@ def _opened(path: Path, framework: str) -> Iterator[Any]:
             yield file
     except FileNotFoundError as error:
         raise WeightsError(f"{path}: no such weights file") from error
-    except (SafetensorError, ValueError, RecursionError, OSError) as error:
+    except (SafetensorError, json.JSONDecodeError, RecursionError, OSError) as error:
         raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
     except TypeError as error:
         raise WeightsError(f"{path}: its metadata does not name an architecture") from error
