@@ -59,8 +59,10 @@ class Card:
     @property
     def is_blind(self) -> bool:
         """Trained on noise of any level: pictures may be scaled to one that it knows."""
-        corruption = self.recipe.get("corruption")
-        return isinstance(corruption, dict) and corruption.get("name") == "blind"
+        match self.recipe:
+            case {"corruption": {"name": "blind"}}:
+                return True
+        return False
 
 
 def save(path: Path, network: Network, card: Card) -> None:
