@@ -148,7 +148,7 @@ async def test_pages_that_wait_for_their_turn_count_among_those_that_wait() -> N
     scheduler, denoiser = Scheduler(1, 6 * 32 * 32), Gated()
     worker = Worker(MAX_PIXELS, scheduler, Telemetry("1", "2"))
     denoiser.process = SimpleNamespace(name="cpu")  # type: ignore[attr-defined]
-    served: Any = SimpleNamespace(entry=SimpleNamespace(id="m"), denoisers=[denoiser])
+    served: Any = SimpleNamespace(entry=SimpleNamespace(id="m"), is_blind=False, denoisers=[denoiser])
     pages = [image.Picture(np.zeros((3, 32, 32), np.float32))] * 4
     first = asyncio.create_task(worker.denoise_pages(served, pages, Timing(), 30))
     await denoiser.entered.wait()
