@@ -66,25 +66,26 @@ class Stretch:
 
     def __call__(self) -> Pixels:
         """What the network is to denoise, ``(C, H, W)`` in [0, 1]: the background is 0.5."""
-        stretched: Pixels = self._stretched().clip(0, 1)
+        stretched: Pixels = self._stretched(self._background()).clip(0, 1)
         return stretched
 
     def undo(self, denoised: Pixels) -> Pixels:
         """The noisy picture, with what was ``denoised`` of its stretched values put back."""
-        result = (denoised - np.float32(0.5)) / np.float32(self.gain) + self._background()
-        return self.noisy + self._share() * (result - self.noisy)
+        background = self._background()
+        result = (denoised - np.float32(0.5)) / np.float32(self.gain) + background
+        return self.noisy + self._share(background) * (result - self.noisy)
 
     def undo_spread(self, spread: Pixels) -> Pixels:
         """A standard deviation ``(1, H, W)`` of denoised stretched values, on the picture's own scale."""
-        share: Pixels = self._share().mean(0, keepdims=True)
+        share: Pixels = self._share(self._background()).mean(0, keepdims=True)
         return spread / np.float32(self.gain) * share
 
-    def _stretched(self) -> Pixels:
-        return (self.noisy - self._background()) * np.float32(self.gain) + np.float32(0.5)
+    def _stretched(self, background: Pixels) -> Pixels:
+        return (self.noisy - background) * np.float32(self.gain) + np.float32(0.5)
 
-    def _share(self) -> Pixels:
+    def _share(self, background: Pixels) -> Pixels:
         """Of what was denoised in the result: 1 near the background, 0 where the network saw nothing."""
-        inside = np.float32(0.5) - np.abs(self._stretched() - np.float32(0.5))
+        inside = np.float32(0.5) - np.abs(self._stretched(background) - np.float32(0.5))
         ramp: Pixels = (inside / np.float32(MARGIN)).clip(0, 1)
         return ramp * ramp * (3 - 2 * ramp)
 

@@ -4,7 +4,7 @@ import asyncio
 import zipfile
 from io import BytesIO
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import numpy as np
@@ -16,13 +16,15 @@ from n2n_core import image, weights
 from n2n_core.image.picture import samples
 from n2n_core.inference import Denoiser
 from service.batching import RefusedError, Scheduler
+from service.device_process import RemoteDenoiser
+from service.registry import ServedModel
 from service.telemetry import Telemetry
 from service.worker import Timing, Worker
 from tests.core.image.corpus import by_libvips, pixels, vips
 from tests.pictures import drawn, file
 from tests.service import problems
 from tests.service.conftest import MAX_PIXELS
-from tests.service.test_batching import Gated
+from tests.service.test_batching import SECONDS, Gated
 
 pytestmark = pytest.mark.anyio
 MODEL = "scratch"
@@ -148,10 +150,11 @@ async def test_pages_that_wait_for_their_turn_count_among_those_that_wait() -> N
     scheduler, denoiser = Scheduler(1, 6 * 32 * 32), Gated()
     worker = Worker(MAX_PIXELS, scheduler, Telemetry("1", "2"))
     denoiser.process = SimpleNamespace(name="cpu")  # type: ignore[attr-defined]
-    served: Any = SimpleNamespace(entry=SimpleNamespace(id="m"), is_blind=False, denoisers=[denoiser])
+    denoisers = cast(tuple[RemoteDenoiser, ...], (denoiser,))
+    served = ServedModel(weights.find(MODEL), denoisers, is_blind=False)
     pages = [image.Picture(np.zeros((3, 32, 32), np.float32))] * 4
     first = asyncio.create_task(worker.denoise_pages(served, pages, Timing(), 30))
-    await denoiser.entered.wait()
+    await asyncio.wait_for(denoiser.entered.wait(), SECONDS)
     assert scheduler.pixels == 3 * 32 * 32  # the fourth one runs
     with pytest.raises(RefusedError, match="3072 pixels wait, expected at most 6144"):
         await worker.denoise_pages(served, [*pages, pages[0]], Timing(), 30)
