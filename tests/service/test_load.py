@@ -110,16 +110,17 @@ async def test_what_is_left_of_a_picture_is_dropped_when_its_client_hangs_up() -
 
 async def test_bodies_under_way_are_bounded_together() -> None:
     async with serving(max_reading_bytes=1000, max_bytes=10**6) as (client, _):
-        released = asyncio.Event()
+        begun, released = asyncio.Event(), asyncio.Event()
 
         async def slow() -> AsyncIterator[bytes]:
             yield SMALL[:900]
+            begun.set()
             await released.wait()
             yield SMALL[900:]
 
         headers = {**TYPE, "Content-Length": str(len(SMALL))}
         first = asyncio.ensure_future(client.post("/denoise", content=slow(), headers=headers))
-        await asyncio.sleep(0.05)
+        await begun.wait()
         problems.check(await post(client), 503, "overloaded", "being read", "N2N_MAX_READING_BYTES")
         released.set()
         assert (await first).status_code == 200
