@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -181,6 +182,13 @@ def process() -> Iterator[tuple[subprocess.Popen[str], str]]:
     server.communicate()
 
 
+async def waiting(client: httpx.AsyncClient) -> float:
+    """Pixels that wait for the device."""
+    found = re.search(r"^n2n_pixels_waiting (\S+)", (await client.get("/metrics")).text, re.MULTILINE)
+    assert found
+    return float(found[1])
+
+
 async def test_sigterm_finishes_what_was_taken_on(
     process: tuple[subprocess.Popen[str], str],
 ) -> None:
@@ -188,7 +196,8 @@ async def test_sigterm_finishes_what_was_taken_on(
     async with httpx.AsyncClient(base_url=address, timeout=60) as client:
         assert (await post(client)).status_code == 200
         large = [asyncio.ensure_future(post(client, LARGE, model="torch")) for _ in range(4)]
-        await asyncio.sleep(0.3)
+        while await waiting(client) < 3 * 512**2:  # the fourth is under way
+            await asyncio.sleep(0.01)
         server.send_signal(signal.SIGTERM)
         responses = await asyncio.gather(*large)
         assert [response.status_code for response in responses] == [200] * 4

@@ -11,13 +11,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from benchmarks import chromium
-from tests.web.training import upload, write_pairs
+from tests.web.training import PATIENCE, upload, write_pairs
 
 ROOT = Path(__file__).parents[2]
 N2N = Path(sys.executable).with_name("n2n")
+expect.set_options(timeout=PATIENCE)
 SETTINGS = {"N2N_DEVICE": "cpu", "N2N_TRAIN_HEARTBEAT": "0.2", "N2N_TRAIN_LEASE": "5"}
 
 
@@ -72,7 +73,7 @@ def dataset(service_url: str, shots: Path) -> str:
 def context(browser: Browser, service_url: str) -> Iterator[BrowserContext]:
     """A fresh profile; at the end no page of it has asked another site, or complained in its console."""
     context = browser.new_context(base_url=service_url, viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(60_000)  # for busy machines
+    context.set_default_timeout(PATIENCE)
     with watched(context):
         yield context
     context.close()

@@ -38,7 +38,7 @@ def row(page: Page, name: str) -> Locator:
 
 def wait_until(page: Page, name: str, state: str = "done") -> None:
     """Wait for a picture's state."""
-    expect(row(page, name)).to_have_attribute("data-state", state, timeout=60_000)
+    expect(row(page, name)).to_have_attribute("data-state", state)
 
 
 def download(page: Page, button: str = "Download") -> tuple[str, bytes]:

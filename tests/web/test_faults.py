@@ -17,6 +17,7 @@ from service.jobs.database import Database
 from tests.pictures import drawn, file
 from tests.web.conftest import service, watched
 from tests.web.steps import NOISY, choose, download, open_view, payload, row, wait_until
+from tests.web.training import PATIENCE
 
 LARGE = file(drawn("RGB", 900, 700))
 HUGE = file(drawn("L", 1600, 1200))
@@ -83,7 +84,7 @@ def settings(folder: Path) -> dict[str, str]:
 def tab(browser: Browser) -> Iterator[Page]:
     """A page of a service that may go away."""
     context = browser.new_context()
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENCE)
     with watched(context):
         yield context.new_page()
     context.close()

@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.web.accessibility import violations
 from tests.web.screenshots import PICTURES, picture
-from tests.web.training import ENDLESS, PATIENCE, await_job, grows, points, submit
+from tests.web.training import ENDLESS, await_job, grows, points, submit
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_a_run_is_live_in_two_tabs_and_is_stopped_and_resumed(
     page: Page, context: BrowserContext, endless: str
 ) -> None:
     page.goto(f"/#/train/{endless}")
-    expect(page.get_by_text(re.compile(r" left$"))).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text(re.compile(r" left$"))).to_be_visible()
     count = grows(page, "PSNR on held-out pictures", 2)
     other = context.new_page()
     other.goto("/#/train")
@@ -44,7 +44,7 @@ def test_a_run_is_live_in_two_tabs_and_is_stopped_and_resumed(
     grows(page, "PSNR on held-out pictures", count)
     other.get_by_role("button", name="Stop").click()
     for tab in (page, other):
-        expect(tab.get_by_role("button", name="Go on")).to_be_visible(timeout=PATIENCE)
+        expect(tab.get_by_role("button", name="Go on")).to_be_visible()
     stopped = points(page, "PSNR on held-out pictures")
     page.locator("summary", has_text="Log").click()
     expect(page.get_by_label("Events")).to_contain_text("stopped after step")
@@ -85,7 +85,7 @@ def test_a_training_is_looked_at_later(page: Page, service_url: str, dataset: st
     page.get_by_text("Epochs", exact=True).click()
     page.get_by_label("How long").fill("1")
     page.get_by_role("button", name="Start training").or_(page.get_by_role("button", name="in spite")).click()
-    expect(page.get_by_text("The model is served.")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("The model is served.")).to_be_visible()
     assert httpx.get(f"{service_url}/models/looked-at").json()["version"] == 2
     httpx.delete(f"{service_url}/models/looked-at").raise_for_status()
     page.goto(f"/#/train/{job}")

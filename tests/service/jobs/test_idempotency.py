@@ -12,12 +12,13 @@ from service.jobs.idempotency import KEEP_SECONDS, Begun, IdempotencyKeys, Repla
 from service.jobs.schema import idempotency_keys
 from service.jobs.store import JobStore
 
+IN_FLIGHT = 1.0
 ROUTE, PAYLOAD, BODY = "POST /train-jobs", b'{"dataset": "x"}', {"id": "7", "links": [None, 1.5]}
 
 
 @pytest.fixture
 def keys(database: Database) -> IdempotencyKeys:
-    return IdempotencyKeys(database, in_flight_seconds=0.1)
+    return IdempotencyKeys(database, in_flight_seconds=IN_FLIGHT)
 
 
 def test_an_answer_is_given_again(keys: IdempotencyKeys) -> None:
@@ -48,7 +49,7 @@ def test_a_request_under_way_is_not_begun_again_unless_it_was_given_up(keys: Ide
     first = keys.begin("k", ROUTE, PAYLOAD)
     with pytest.raises(KeyInFlightError, match="'k' is not answered yet"):
         keys.begin("k", ROUTE, PAYLOAD)
-    time.sleep(0.15)  # whoever had it died
+    time.sleep(1.1 * IN_FLIGHT)  # whoever had it died
     assert keys.begin("k", ROUTE, PAYLOAD) == first
 
 
@@ -58,7 +59,7 @@ def test_a_retry_after_a_crash_makes_no_second_job(
     first = keys.begin("k", ROUTE, PAYLOAD)
     assert isinstance(first, Begun)
     made = store.create({}, "mine", dataset, job_id=first.resource)  # and here the process dies
-    time.sleep(0.15)
+    time.sleep(1.1 * IN_FLIGHT)
     again = keys.begin("k", ROUTE, PAYLOAD)
     assert isinstance(again, Begun)
     assert store.create({}, "mine", dataset, job_id=again.resource) == made

@@ -65,8 +65,9 @@ import os, subprocess, sys, time
 from service.jobs.limits import Courtesy
 core = min(os.sched_getaffinity(0))
 os.sched_setaffinity(0, {core})
-rival = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-time.sleep(0.3)
+spinning = [sys.executable, "-c", "print(flush=True)\\nwhile True: pass"]
+rival = subprocess.Popen(spinning, stdout=subprocess.PIPE)
+rival.stdout.readline()
 courtesy, began = Courtesy(), time.monotonic()
 while time.monotonic() < began + 0.2:
     pass
