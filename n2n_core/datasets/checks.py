@@ -42,6 +42,8 @@ def check(dataset: Dataset, scenes: int = SCENES, seed: int = 0) -> Report:
     """All checks for the dataset's kind, on at most ``scenes`` scenes drawn by ``seed``."""
     evidence = gather(dataset, scenes, seed)
     common = [_shape(evidence), _range(evidence), _clipped(evidence)]
+    if dataset.left_out[0]:
+        common.append(_files(dataset))
     if evidence.seconds:
         own = [_identical, _bias, check_shift, _independent, _pair_correlation, _pair_noise, _brightness]
     elif dataset.kind == "clean":
@@ -69,6 +71,16 @@ def _shape(evidence: Evidence) -> Check:
     message = f"the shots of every scene have the same shape; {shown}, the shortest side is {smallest} pixels"
     advice = f"use pictures of at least {SMALLEST[1]} pixels a side: smaller ones show a network too little"
     return _check("shape", verdict, smallest, "pixels", message, advice)
+
+
+def _files(dataset: Dataset) -> Check:
+    """Told alone: notes beside pictures harm nothing, and what is missed is found here."""
+    count, names = dataset.left_out
+    files = "file was" if count == 1 else "files were"
+    shown = ", ".join(name if name.isprintable() else ascii(name) for name in names)
+    shown += ", ..." if count > len(names) else ""
+    message = f"{count} {files} left out, as no pictures that can be read: {shown}"
+    return _check("files", "fine", count, "files", message, "")
 
 
 def _range(evidence: Evidence) -> Check:

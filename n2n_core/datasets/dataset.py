@@ -67,6 +67,8 @@ class Dataset:
         self.kind: str = manifest["kind"]
         self.name: str = manifest["name"]
         self.corruption: dict[str, Any] | None = manifest["corruption"]
+        left_out = manifest.get("left_out", {"count": 0, "names": []})  # none in what is older
+        self.left_out: tuple[int, list[str]] = left_out["count"], left_out["names"]
         self.stacks = [
             Stack(tuple(s["shape"]), s["dtype"], s["sha256"], tuple(s["names"])) for s in manifest["stacks"]
         ]

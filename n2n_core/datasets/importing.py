@@ -95,10 +95,10 @@ def import_dataset(
         spool = temporary / SPOOL
         spool.mkdir()
         writer = Writer(temporary, options.limits.total_bytes)
-        _write(paths, kind, writer, spool, options)
+        left_out = _write(paths, kind, writer, spool, options)
         shutil.rmtree(spool)
         shown = ", ".join(source.name for source in paths[:8]) + (", ..." if len(paths) > 8 else "")
-        writer.finish(kind, name, shown, corruption)
+        writer.finish(kind, name, shown, corruption, left_out)
     return Dataset.open(folder)
 
 
@@ -120,20 +120,23 @@ def _checked_corruption(kind: str, corruption: dict[str, Any] | None) -> dict[st
     return corruption
 
 
-def _write(sources: list[Path], kind: str, writer: Writer, spool: Path, options: Options) -> None:
+def _write(sources: list[Path], kind: str, writer: Writer, spool: Path, options: Options) -> list[str]:
+    """Write all scenes; the names of the files that are no pictures."""
     suffixes = {source.suffix.lower() for source in sources}
     if suffixes & {".pkl", ".npz"}:
         if len(sources) > 1:
             raise DataError(f"{len(sources)} sources with a .pkl or .npz, expected it alone")
         for batch in _read_arrays(sources[0], kind, spool, options):
             writer.add(batch)
-        return
-    pages = _pages(_members(sources, spool, options.limits), options.limits)
+        return []
+    members, left_out = _members(sources, spool, options.limits)
+    pages = _pages(members, options.limits)
     several = any(page.page is not None for page in pages.values())
     folders = {"shots": "scenes", "scenes": "shots"}[options.pages] if several else "auto"
     scenes = find_scenes(list(pages), kind, options.rule, folders)
     for scene, shots in scenes.items():
         writer.add(_read_scene([(shot, pages[shot]) for shot in shots], options)[None], [scene])
+    return sorted(left_out)
 
 
 def _read_arrays(source: Path, kind: str, spool: Path, options: Options) -> Iterator[Array]:
@@ -142,21 +145,21 @@ def _read_arrays(source: Path, kind: str, spool: Path, options: Options) -> Iter
     return read_npz(source, kind, spool, options.limits, options.data_range)
 
 
-def _members(sources: list[Path], spool: Path, limits: Limits) -> list[Member]:
-    """The pictures in all sources, where their bytes can be read."""
+def _members(sources: list[Path], spool: Path, limits: Limits) -> tuple[list[Member], list[str]]:
+    """The pictures in all sources, where their bytes can be read, and the names of other files."""
     found: list[Member] = []
-    ignored: list[str] = []
+    others: list[str] = []
     for index, source in enumerate(sources):
         for member in _source_members(source, spool / str(index), limits):
             if is_picture(member.name):
                 found.append(member)
             else:
-                ignored.append(member.name)
+                others.append(member.name)
     if not found:
-        held = f"; it holds {', '.join(ignored[:5])}" if ignored else ""
+        held = f"; it holds {', '.join(others[:5])}" if others else ""
         names = ", ".join(source.name for source in sources[:5])
         raise DataError(f"{names}: no pictures (PNG, JPEG, WebP, TIFF or BMP){held}")
-    return found
+    return found, others
 
 
 def _source_members(source: Path, spool: Path, limits: Limits) -> Iterator[Member]:

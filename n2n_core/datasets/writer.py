@@ -16,6 +16,9 @@ from n2n_core.datasets.dataset import FORMAT, MANIFEST, Dataset, Stack, fingerpr
 from n2n_core.datasets.pictures import Array
 from n2n_core.errors import DataError, LimitError
 
+SHOWN = 5
+"""How many of the files that are no pictures are kept by name."""
+
 Key = tuple[tuple[int, ...], str]
 """Shape of a scene and type of its values: what scenes of one stack share."""
 
@@ -83,8 +86,23 @@ class Writer:
             self.stacks[key] = _Growing(self.folder / stack_file(len(self.stacks)), key)
         self.stacks[key].append(scenes, names)
 
-    def finish(self, kind: str, name: str, source: str, corruption: dict[str, Any] | None) -> Dataset:
-        """Write the manifest, and see that the result can be opened."""
+    def finish(
+        self,
+        kind: str,
+        name: str,
+        source: str,
+        corruption: dict[str, Any] | None,
+        left_out: Sequence[str] = (),
+    ) -> Dataset:
+        """Write the manifest, and see that the result can be opened.
+
+        Args:
+            kind: see ``KINDS``.
+            name: of the dataset.
+            source: of what it was made.
+            corruption: for clean pictures.
+            left_out: the names of files in the source that are no pictures.
+        """
         if not self.stacks:
             raise DataError(f"{source}: no pictures, expected at least one scene")
         stacks = [growing.finish() for growing in self.stacks.values()]
@@ -94,6 +112,7 @@ class Writer:
             "scenes": sum(stack.shape[0] for stack in stacks),
             "pictures": sum(stack.shape[0] * stack.shape[1] for stack in stacks),
             "fingerprint": fingerprint(kind, corruption, stacks),
+            "left_out": {"count": len(left_out), "names": list(left_out[:SHOWN])},
             "stacks": [asdict(stack) for stack in stacks],
         }  # fmt: skip
         (self.folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")

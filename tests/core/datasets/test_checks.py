@@ -85,6 +85,20 @@ def test_good_single_pictures_are_fine(make: Make, sigma: float) -> None:
     assert_fine(check(make("single", noisy(sigma=sigma))))
 
 
+def test_left_out_files_are_told_and_hinder_nothing(tmp_path: Path) -> None:
+    writer = Writer(tmp_path, 10**10)
+    for scene in noisy():
+        writer.add(scene[None, None].astype(np.float32))
+    left_out = ["m31.fits", "odd\x1b[2J", "a", "b", "c", "d"]
+    report = check(writer.finish("single", "x", "x", None, left_out))
+    assert_fine(report)
+    told = one(report, "files")
+    assert (told.figure, told.unit) == (6, "files")
+    assert told.message == (
+        "6 files were left out, as no pictures that can be read: m31.fits, 'odd\\x1b[2J', a, b, c, ..."
+    )
+
+
 def test_good_clean_pictures_are_fine(make: Make) -> None:
     assert_fine(check(make("clean", SCENES)))
 

@@ -272,10 +272,26 @@ def test_what_does_not_fit_is_named_and_nothing_is_written(tmp_path: Path) -> No
     refuse(tmp_path, flat, "take more than the 3000 bytes allowed", limits=Limits(total_bytes=3000))
 
 
-def test_other_files_beside_the_pictures_are_ignored(tmp_path: Path) -> None:
+def test_other_files_beside_the_pictures_are_left_out(tmp_path: Path) -> None:
     files = pair_files() | {"notes.txt": b"x", "noisy1/old.zip": b"x", ".DS_Store": b"x"}
     for source in (write_zip(tmp_path / "x.zip", files), write_folder(tmp_path / "x", files)):
-        assert holds(import_dataset(source, "pairs", tmp_path / f"d{source.suffix}"), PAIRS)
+        dataset = import_dataset(source, "pairs", tmp_path / f"d{source.suffix}")
+        assert holds(dataset, PAIRS)
+        assert (dataset.left_out[0], set(dataset.left_out[1])) == (2, {"noisy1/old.zip", "notes.txt"})
+
+
+def test_few_of_many_left_out_files_are_kept_by_name(tmp_path: Path) -> None:
+    files = pair_files() | {f"{n}.fits": b"x" for n in range(9)}
+    dataset = import_dataset(write_zip(tmp_path / "x.zip", files), "pairs", tmp_path / "d")
+    assert dataset.left_out == (9, [f"{n}.fits" for n in range(5)])
+
+
+def test_a_dataset_of_before_left_nothing_out(tmp_path: Path) -> None:
+    dataset = import_dataset(write_zip(tmp_path / "x.zip", pair_files()), "pairs", tmp_path / "d")
+    manifest = dict(dataset.manifest)
+    del manifest["left_out"]
+    (tmp_path / "d" / "manifest.json").write_text(json.dumps(manifest))
+    assert Dataset.open(tmp_path / "d").left_out == (0, [])
 
 
 def test_a_link_that_leads_out_of_a_folder_is_refused(tmp_path: Path) -> None:
@@ -343,6 +359,7 @@ def test_the_manifest_says_what_is_there(tmp_path: Path) -> None:
     assert manifest == {
         "format": 1, "kind": "pairs", "name": "shots of May", "source": "x.zip", "corruption": None,
         "scenes": 3, "pictures": 6, "fingerprint": dataset.fingerprint, "stacks": [stack],
+        "left_out": {"count": 0, "names": []},
     }  # fmt: skip
 
 

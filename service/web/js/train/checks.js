@@ -16,6 +16,7 @@ const TITLES = {
   correlation: "Grain of the noise",
   noise: "Amount of noise",
   brightness: "Noise by brightness",
+  files: "Other files",
 };
 const VERDICTS = {
   fine: { word: "Good", tone: "good", symbol: "check" },
