@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
-from service.jobs.folders import LOG, DataFolder, kill_group, signal_holder
+from service.jobs.folders import LOG, DataFolder, kill_group, lock_holder, signal_holder
 from service.jobs.settings import PREFIX, JobSettings
+from service.jobs.starvation import is_starved
 
 
 class Handle(Protocol):
@@ -16,6 +17,9 @@ class Handle(Protocol):
 
     def poll(self) -> int | None:
         """Its exit status, negative for a signal; None while it runs, or where nobody can tell."""
+
+    def is_starved(self) -> bool:
+        """Whether it lives, and gets no core to give a sign of it; False where nobody can tell."""
 
     def stop(self, *, force: bool = False) -> None:
         """Ask it to write a checkpoint and end, or, with ``force``, end it and all that it started."""
@@ -69,6 +73,9 @@ class _Child:
     def poll(self) -> int | None:
         return self.process.poll()
 
+    def is_starved(self) -> bool:
+        return self.poll() is None and is_starved(self.process.pid)
+
     def stop(self, *, force: bool = False) -> None:
         if self.poll() is None:  # else its number may be another's by now
             kill_group(self.process.pid, signal.SIGKILL if force else signal.SIGTERM)
@@ -80,6 +87,10 @@ class _Stranger:
 
     def poll(self) -> int | None:
         return None  # its lease tells
+
+    def is_starved(self) -> bool:
+        holder = lock_holder(self.folder)
+        return holder is not None and is_starved(holder)
 
     def stop(self, *, force: bool = False) -> None:
         signal_holder(self.folder, signal.SIGKILL if force else signal.SIGTERM)

@@ -72,6 +72,7 @@ class Supervisor:
     def tick(self) -> None:
         """One round of everything, in the order that frees places first."""
         self._bury_children()
+        self._vouch()
         self._bury_expired()
         self._press()
         while job := self.store.claim(self.host, self.settings.train_concurrency, self.settings.train_lease):
@@ -106,6 +107,13 @@ class Supervisor:
             code = exits.CODES.get(status, "crashed")
             self._lost(job, Failure(code, _describe(status), tail), permanent=status in exits.CODES)
             del self.handles[job.id, job.fence]
+
+    def _vouch(self) -> None:
+        """Renew the leases of this host's trainers that cannot, as other programs have the cores."""
+        lease = self.settings.train_lease
+        for job in self.store.fading(self.host, lease / 2):
+            if self._handle(job).is_starved() and self.store.renew(job, lease):
+                log.info("job %s: the trainer gets no core; its lease is renewed", job.id)
 
     def _bury_expired(self) -> None:
         """Take over jobs whose trainers gave no sign of life, wherever they were."""

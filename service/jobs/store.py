@@ -211,6 +211,20 @@ class JobStore:
         """The jobs whose lease has run out, of any host."""
         return self._select(jobs.c.state.in_(ACTIVE), jobs.c.lease_until < now())
 
+    def fading(self, host: str, seconds: float) -> list[Job]:
+        """The jobs of ``host`` whose lease runs out within ``seconds``, or has."""
+        return self._select(
+            jobs.c.state.in_(ACTIVE), jobs.c.host == host, jobs.c.lease_until < now() + seconds
+        )
+
+    def renew(self, job: Job, lease: float) -> bool:
+        """Renew the lease of the attempt under the job's fence in its stead; False if it is over."""
+        mine = jobs.c.id == job.id, jobs.c.fence == job.fence, jobs.c.state.in_(ACTIVE)
+        with self.database.write() as connection:
+            return (
+                connection.execute(update(jobs).where(*mine).values(lease_until=now() + lease)).rowcount > 0
+            )
+
     def overdue(self, host: str, seconds: float) -> list[Job]:
         """The jobs of ``host`` that were asked to stop ``seconds`` ago and have not."""
         late = jobs.c.cancel_requested_at < now() - seconds

@@ -1,6 +1,7 @@
 """Faults: real trainings in real processes, and real signals."""
 
 import json
+import logging
 import os
 import resource
 import shutil
@@ -277,6 +278,27 @@ def test_a_stalled_trainer_is_replaced_and_never_writes_again(place: Place) -> N
     job = place.wait_end(job_id)
     assert (job.state, job.attempt, job.fence) == ("succeeded", 2, 2)
     wait_gone(pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who is starved")
+def test_a_trainer_that_gets_no_core_is_not_taken_for_dead(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})  # what is started has that core alone
+    try:
+        rivals = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
+        place.processes += rivals
+        place.supervise()
+    finally:
+        os.sched_setaffinity(0, cores)
+    job_id = place.submit(SHORT)
+    place.wait(job_id, lambda job: caplog.text.count(f"{job_id}: the trainer gets no core") > 3)
+    for rival in rivals:
+        rival.kill()
+    job = place.wait_end(job_id)
+    assert (job.state, job.attempt, job.fence) == ("succeeded", 1, 1)
 
 
 def test_a_job_is_cancelled_while_it_runs_and_resumed(place: Place) -> None:
