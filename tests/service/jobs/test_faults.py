@@ -33,7 +33,7 @@ from service.jobs.settings import JobSettings
 from service.jobs.states import ENDED, State
 from service.jobs.store import Failure, Job, JobStore
 
-PATIENCE = 60
+PATIENCE = 240  # seconds: on a busy machine a trainer, of low priority, starts late
 SHORT, LONG = 2, 100_000
 TRAINER = ["-m", "service.jobs.trainer"]
 
