@@ -178,6 +178,9 @@ class Dataset:
     def _check(self) -> None:
         if self.kind not in KINDS or not self.stacks:
             raise ValueError(f"kind is {self.kind!r} with {len(self.stacks)} stacks")
+        count, names = self.left_out
+        if not isinstance(count, int) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"left_out is {count!r} files, {names!r}, expected how many, and some names")
         for index, stack in enumerate(self.stacks):
             stack.check()
             if not (self.folder / stack_file(index)).is_file():

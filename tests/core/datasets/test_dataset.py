@@ -124,6 +124,7 @@ def test_a_stack_that_does_not_fit_is_named(dataset: Dataset) -> None:
     "change",
     [
         {"format": 2}, {"kind": "triples"}, {"stacks": []}, {"stacks": [{}]}, {"stacks": 3},
+        {"left_out": 3}, {"left_out": {"count": "3", "names": []}}, {"left_out": {"count": 3, "names": [3]}},
         {"corruption": {"name": "fog"}}, {"corruption": {"sigma": 1}}, {"name": None, "kind": None},
     ],
     ids=str,

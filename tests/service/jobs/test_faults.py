@@ -288,7 +288,8 @@ def test_a_trainer_that_gets_no_core_is_not_taken_for_dead(
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})  # what is started has that core alone
     try:
-        rivals = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
+        spin = [sys.executable, "-c", "while True: pass"]
+        rivals = [subprocess.Popen(spin, start_new_session=True) for _ in range(6)]  # each its own share
         place.processes += rivals
         place.supervise()
     finally:
