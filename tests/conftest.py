@@ -1,5 +1,10 @@
 """What holds for all tests."""
 
+import signal
+
 from n2n_core.device import let_threads_sleep
 
 let_threads_sleep()  # before torch is loaded: several test processes may share the cores
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background, also for what tests start
+    signal.signal(signal.SIGINT, signal.default_int_handler)
