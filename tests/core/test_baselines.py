@@ -66,6 +66,14 @@ def test_colours_keep_their_order(name: str) -> None:
     assert output.mean((1, 2)) == pytest.approx([0.8, 0, 0], abs=0.03)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_grey_in_three_channels_is_denoised_and_stays_grey(name: str) -> None:
+    noisy, clean = scene(1)
+    output = BASELINES[name](noisy.repeat(3, axis=0), SIGMA)
+    assert np.ptp(output, axis=0).max() < 0.01  # some convert colours, and round
+    assert psnr(output[:1], clean, 1) > psnr(noisy, clean, 1) + 2
+
+
 def test_opencv_uses_the_threads_that_it_is_given() -> None:
     noisy, _ = scene(3)
     before = cv2.getNumThreads()
