@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.pairing import Comparison, compare
-from n2n_core import weights
-from n2n_core.inference import Denoiser
+from n2n_core.inference.denoiser import Denoiser
+from n2n_core.models import weights
 
 BATCHES = (1, 8, 64)
 SIDE = 1024

@@ -11,10 +11,10 @@ import argparse
 import numpy as np
 import torch
 
-from n2n_core import weights
-from n2n_core.faint import Stretch
 from n2n_core.image import Pixels
-from n2n_core.inference import Denoiser
+from n2n_core.inference.contrast_stretch import Stretch
+from n2n_core.inference.denoiser import Denoiser
+from n2n_core.models import weights
 
 LEVELS = (0.05, 0.2, 0.5, 0.9)
 """Of the noise, in grey levels of 0 to 255."""

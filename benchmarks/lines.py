@@ -12,8 +12,8 @@ from time import perf_counter
 
 import torch
 
-from n2n_core import weights
-from n2n_core.inference import Denoiser
+from n2n_core.inference.denoiser import Denoiser
+from n2n_core.models import weights
 
 SIDES = (64, 128, 192, 256)
 SECONDS = 0.3

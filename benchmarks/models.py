@@ -14,8 +14,8 @@ import torch
 from torch import Generator
 
 from benchmarks.pairing import Comparison, compare
-from n2n_core import networks
-from n2n_core.inference import Denoiser
+from n2n_core.inference.denoiser import Denoiser
+from n2n_core.models import architectures
 
 BASE = "torch"
 
@@ -33,7 +33,7 @@ CASES = (Case(1, 32), Case(32, 32), Case(1, 256), Case(1, 1024))
 def against_base(model: str, case: Case, pairs: int) -> Comparison:
     """``model``'s seconds, ``BASE``'s, and how much faster it is."""
     pictures = torch.rand(case.pictures, 3, case.side, case.side, generator=Generator().manual_seed(0))
-    ours, base = (Denoiser(networks.model(name).build(), "cpu") for name in (model, BASE))
+    ours, base = (Denoiser(architectures.model(name).build(), "cpu") for name in (model, BASE))
     return compare(lambda: ours(pictures), lambda: base(pictures), pairs)
 
 
@@ -46,7 +46,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     print(f"torch {torch.__version__}, {options.threads} threads, {options.pairs} pairs; milliseconds")
     print(f"{'model':10}{'pictures':>12}{'its':>10}{BASE:>10}{'faster':>8}  quartiles")
-    for model in networks.MODELS:
+    for model in architectures.MODELS:
         for case in CASES if model != BASE else ():
             found = against_base(model, case, options.pairs)
             pictures = f"{case.pictures} x {case.side} px"

@@ -14,7 +14,7 @@ from time import perf_counter
 import numpy as np
 
 from n2n_core import image
-from n2n_core.noise_level import Array, noise_level
+from n2n_core.noise.estimation import Array, noise_level
 
 SIGMAS = (0, 5, 10, 15, 25, 50)
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)[:, None, None]

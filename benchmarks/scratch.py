@@ -17,14 +17,15 @@ from torch import Tensor, nn
 
 from benchmarks.memory import peak
 from benchmarks.pairing import compare
-from n2n_core import networks, scratch
+from n2n_core import scratch
+from n2n_core.models import architectures
 
 Run = Callable[[], object]
 
 
 def scratch_step(model: str, images: Tensor) -> Run:
     """One training step on the scratch framework."""
-    network, loss = networks.model(model).build(engine="scratch"), scratch.MSE()
+    network, loss = architectures.model(model).build(engine="scratch"), scratch.MSE()
     assert isinstance(network, scratch.Module)
     optimizer = scratch.SGD(network.param(), lr=0.1)
 
@@ -53,7 +54,7 @@ def torch_step(model: str, images: Tensor, memory_format: torch.memory_format) -
 
 def scratch_inference(model: str, images: Tensor) -> Run:
     """One batch through the scratch network."""
-    network = networks.model(model).build(engine="scratch").eval()
+    network = architectures.model(model).build(engine="scratch").eval()
     return lambda: network(images)
 
 
@@ -72,7 +73,7 @@ def torch_inference(model: str, images: Tensor, memory_format: torch.memory_form
 
 def torch_network(model: str, images: Tensor, memory_format: torch.memory_format) -> tuple[nn.Module, Tensor]:
     """The network on torch.nn, and the images, in one memory format."""
-    network = networks.model(model).build(engine="torch")
+    network = architectures.model(model).build(engine="torch")
     assert isinstance(network, nn.Module)
     network.to(memory_format=memory_format)  # type: ignore[call-overload]
     return network, images.contiguous(memory_format=memory_format)
@@ -128,7 +129,7 @@ def memory(model: str, threads: int, batch: int = 64) -> None:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", choices=networks.MODELS, default="scratch", help="the network")
+    parser.add_argument("--model", choices=architectures.MODELS, default="scratch", help="the network")
     parser.add_argument("--pairs", type=int, default=60, help="measured pairs")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     options = parser.parse_args()

@@ -15,8 +15,8 @@ from time import perf_counter
 import torch
 
 from benchmarks.memory import peak
-from n2n_core import weights
-from n2n_core.inference import Denoiser
+from n2n_core.inference.denoiser import Denoiser
+from n2n_core.models import weights
 
 WINDOWS = (32, 64, 128, 256, 512)
 BATCH_PIXELS = 4 * 128**2

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.pairing import compare
-from n2n_core import networks
-from n2n_core.learners import make_learner
+from n2n_core.models import architectures
+from n2n_core.training.learners import make_learner
 
 Run = Callable[[], Tensor]
 """One training step; its loss."""
@@ -39,14 +39,14 @@ WAYS = (("torch", "float32"), ("torch", "bfloat16"), ("scratch", "float32"))
 
 def ours(model: str, noisy: Tensor, target: Tensor, precision: str = "float32") -> Run:
     """One step of our learner, on the model's own engine."""
-    recipe, network = RECIPES[model], networks.model(model).build()
+    recipe, network = RECIPES[model], architectures.model(model).build()
     learner = make_learner(network, recipe.optimizer, 0.0, precision, noisy.device)
     return finished(lambda: learner.step(noisy, target, recipe.lr), noisy.device)
 
 
 def plain(model: str, noisy: Tensor, target: Tensor) -> Run:
     """One step of the report's loop."""
-    recipe, network = RECIPES[model], networks.model(model).build(engine="torch")
+    recipe, network = RECIPES[model], architectures.model(model).build(engine="torch")
     assert isinstance(network, nn.Module)
     network.to(noisy.device)
     kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.SGD

@@ -15,10 +15,10 @@ from PIL import Image, ImageDraw, ImageFont
 from skimage import data
 from torch import Generator, Tensor
 
-from n2n_core import weights
-from n2n_core.inference import Denoiser
-from n2n_core.metrics import psnr, to_bytes
-from n2n_core.noise import Camera, Gaussian, PointSampling
+from n2n_core.inference.denoiser import Denoiser
+from n2n_core.metrics.batch import psnr, to_bytes
+from n2n_core.models import weights
+from n2n_core.noise.corruptions import Camera, Gaussian, PointSampling
 
 Crop = tuple[slice, slice]
 CAPTION, GAP = 28, 6

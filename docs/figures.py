@@ -18,7 +18,7 @@ import torch
 from skimage import data
 from torch import Generator, Tensor
 
-from n2n_core.data import CourseRule
+from n2n_core.datasets.course_rule import CourseRule
 from n2n_core.scratch import MSE, SGD, Conv2d, Upsampling, strided_autoencoder
 from n2n_core.scratch.windows import Windows
 

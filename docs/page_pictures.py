@@ -16,10 +16,10 @@ from torch import Generator
 
 from benchmarks.chromium import running
 from benchmarks.reliability.service import Service
-from n2n_core.client import Client
-from n2n_core.data import Pairs, save_pairs
-from n2n_core.metrics import to_bytes
-from n2n_core.noise import PoissonGaussian
+from n2n_client import Client
+from n2n_core.datasets.pairs import Pairs, save_pairs
+from n2n_core.metrics.batch import to_bytes
+from n2n_core.noise.corruptions import PoissonGaussian
 
 FOLDER = Path(__file__).parent
 SIZE = {"width": 1120, "height": 680}

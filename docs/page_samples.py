@@ -14,8 +14,8 @@ from PIL import Image
 from skimage import data
 from torch import Generator
 
-from n2n_core.metrics import to_bytes
-from n2n_core.noise import Camera
+from n2n_core.metrics.batch import to_bytes
+from n2n_core.noise.corruptions import Camera
 
 FOLDER = Path(__file__).parents[1] / "service" / "web" / "samples"
 WIDTH, HEIGHT, PATHS, BOUNCES = 480, 320, 72, 4

@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from n2n_core.studies import STUDIES, Kind, Study, results, table
+from n2n_core.course.studies import STUDIES, Kind, Study, results, table
 
 PAGE = Path(__file__).with_suffix(".md")
 PLOTS = Path(__file__).with_name("studies")

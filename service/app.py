@@ -14,38 +14,40 @@ from opentelemetry.trace import TracerProvider
 
 import n2n_core
 from n2n_core.device import device_names
-from service import errors
 from service.access.description import describe
 from service.access.keyring import Keyring
 from service.access.keys import ApiKeys
 from service.access.quota import Quotas
 from service.access.scopes import ASSETS, PAGE
-from service.aside import Aside
-from service.batching import Scheduler
-from service.body_limit import BodyLimit
-from service.browser import Browser, cors
-from service.device_process import DeviceProcess
-from service.fast_route import FastRoute
-from service.gate import Gate
-from service.jobs.catalogue import Catalogue
-from service.jobs.database import Database
-from service.jobs.datasets import DatasetStore
-from service.jobs.folders import DataFolder
-from service.jobs.idempotency import IdempotencyKeys
-from service.jobs.intake import can_serve
-from service.jobs.orphans import sweep
-from service.jobs.runner import Supervisor
+from service.api import datasets, docs, health, models, page
+from service.api.denoise import batch, single
+from service.api.denoise.fast_route import FastRoute
+from service.api.dependencies import State
+from service.api.openapi import completed, responses
+from service.api.schemas import MAX_JSON
+from service.api.train_jobs import jobs
+from service.http import errors
+from service.http.authentication import Gate
+from service.http.body_limit import BodyLimit
+from service.http.cors_csrf import Browser, cors
+from service.http.middleware import Head, Observe, RequestId
+from service.http.problem_types import REFUSALS
+from service.inference.device_process import DeviceProcess
+from service.inference.loaded_models import Registry
+from service.inference.pipeline import Worker
+from service.inference.scheduler import Scheduler
 from service.jobs.store import JobStore
-from service.middleware import Head, Observe, RequestId
-from service.openapi import completed, responses
-from service.problems import REFUSALS
-from service.registry import Registry
-from service.routes import datasets, denoise, denoise_batch, docs, health, models, page, train_jobs
-from service.routes.state import State
-from service.schemas import MAX_JSON
-from service.settings import Settings
+from service.jobs.supervisor import Supervisor
+from service.processes.background import Aside
+from service.settings.server import Settings
+from service.storage.data_folder import DataFolder
+from service.storage.database import Database
+from service.storage.dataset_store import DatasetStore
+from service.storage.idempotency import IdempotencyKeys
+from service.storage.model_catalogue import Catalogue
+from service.storage.model_check import can_serve
+from service.storage.orphans import sweep
 from service.telemetry import Telemetry
-from service.worker import Worker
 
 log = logging.getLogger("n2n.service")
 
@@ -99,7 +101,7 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
         IdempotencyKeys(database), Keyring(ApiKeys(database)), folder, Supervisor(settings, store), aside,
         imports,
     )  # fmt: skip
-    for module in (denoise, denoise_batch, models, datasets, train_jobs, health, docs, page):
+    for module in (single, batch, models, datasets, jobs, health, docs, page):
         app.include_router(module.router)
     app.mount(ASSETS, docs.files)
     app.mount(PAGE, page.files)

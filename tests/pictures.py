@@ -9,8 +9,9 @@ from PIL import Image
 from skimage import data
 from torch import Generator, Tensor
 
-from n2n_core.data import CourseRule, Pairs
-from n2n_core.metrics import to_bytes
+from n2n_core.datasets.course_rule import CourseRule
+from n2n_core.datasets.pairs import Pairs
+from n2n_core.metrics.batch import to_bytes
 
 PHOTOS = ("astronaut", "coffee", "chelsea", "rocket")
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from n2n_core.scenes import TensorScenes
+from n2n_core.datasets.scenes import TensorScenes
 
 SIGMA = 0.1
 SHOTS = {"pairs": 2, "bursts": 4, "single": 1, "clean": 1}

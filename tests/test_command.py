@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from n2n_core import data, train, weights
+from n2n_core.datasets.pairs import Pairs, save_pairs
+from n2n_core.models import weights
+from n2n_core.training import loop
 from tests.pictures import course_pairs
 
 N2N = Path(sys.executable).with_name("n2n")
@@ -24,8 +26,8 @@ def start(*arguments: object) -> subprocess.Popen[str]:
 @pytest.fixture
 def course_data(tmp_path: Path) -> Path:
     pairs = course_pairs(200)
-    data.save_pairs(tmp_path / "train_data.pkl", data.Pairs(pairs.input, pairs.input.flip(3)))
-    data.save_pairs(tmp_path / "val_data.pkl", pairs.take(8))
+    save_pairs(tmp_path / "train_data.pkl", Pairs(pairs.input, pairs.input.flip(3)))
+    save_pairs(tmp_path / "val_data.pkl", pairs.take(8))
     return tmp_path
 
 
@@ -34,20 +36,20 @@ def test_ctrl_c_leaves_a_run_that_goes_on(course_data: Path) -> None:
     command = ("train", course_data, "-o", run, "--model", "scratch", "--batch-size", 4, "--epochs", 8)
     process = start(*command)
     deadline = time.monotonic() + 60
-    while not (run / train.LOG).exists() or '"step", ' not in (run / train.LOG).read_text():
+    while not (run / loop.LOG).exists() or '"step", ' not in (run / loop.LOG).read_text():
         assert process.poll() is None, process.stderr and process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err == f"stopped; go on with --resume, or use {run / train.MODEL}\n"
-    assert 0 < weights.read(run / train.MODEL)[1].recipe["steps"] < 400
+    assert err == f"stopped; go on with --resume, or use {run / loop.MODEL}\n"
+    assert 0 < weights.read(run / loop.MODEL)[1].recipe["steps"] < 400
     again = start(*command, "--resume")
     out, err = again.communicate(timeout=120)
-    assert (again.returncode, err) == (0, f"complete: {run / train.MODEL}\n")
+    assert (again.returncode, err) == (0, f"complete: {run / loop.MODEL}\n")
     assert "epoch 8: PSNR" in out
-    events = [json.loads(line) for line in (run / train.LOG).read_text().splitlines()]
+    events = [json.loads(line) for line in (run / loop.LOG).read_text().splitlines()]
     assert [event["event"] for event in events if event["event"] in ("start", "stopped", "end")] == [
         "start", "stopped", "start", "end",
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Imports point downward only, and only the service's edge knows the web framework."""
+"""Packages import from lower floors only, and only the service's edge knows the web framework."""
 
 import ast
 import subprocess
@@ -8,46 +8,54 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LEVELS = [
-    {"errors", "sensor"},
-    {"noise", "metrics", "files", "device", "schedule", "scratch", "image", "neighbours", "pace", "client"}
-    | {"libtiff", "jpeg_loss"},
-    {"modules", "report", "noise_level", "auto_model", "similarity", "baselines", "album", "step_graph"},
-    {"networks", "samples", "events", "checkpoints", "fast_training", "cost"},
-    {"data", "tiling", "averaging", "weights", "learners", "fast_path", "plots"},
-    {"recipe", "datasets", "onnx_file", "precision", "cuda_graphs", "ensemble", "blend", "quality", "scenes"}
-    | {"faint"},
-    {"noisy_copies", "course_scenes", "cuda_path", "recipe_file"},
-    {"sampling"},
-    {"validation"},
-    {"inference", "train"},
-    {"course", "studies", "evaluation"},
-    {"cli"},
-]
-WEB = {"fastapi", "starlette", "uvicorn"}
-KNOW_THE_WEB = {
-    "app",
-    "body_limit",
-    "browser",
-    "connection",
-    "errors",
-    "fast_route",
-    "form",
-    "gate",
-    "main",
-} | {
-    "middleware",
-    "routes",
+
+FLOORS = {
+    "n2n_core": [
+        {"errors"},
+        {"files", "device", "scratch", "noise", "image"},
+        {"metrics", "models"},
+        {"datasets", "inference"},
+        {"training", "evaluation"},
+        {"course"},
+        {"cli"},
+    ],
+    "service": [
+        {"logs", "telemetry", "exceptions", "processes"},
+        {"settings", "storage"},
+        {"access", "inference", "jobs"},
+        {"http"},
+        {"api"},
+        {"app"},
+        {"server"},
+        {"cli"},
+    ],
 }
+"""The packages of each distribution, from the ground up. A package imports from the floors below its own."""
+
+OUTSIDE = {
+    "n2n_core": set[str](),
+    "n2n_client": {"n2n_core.errors"},
+    "service": {"n2n_core", "n2n_client"},
+}
+"""What each distribution may import of the others; ``__version__`` is free."""
+
+NARROW = {
+    "n2n_core.scratch": {"n2n_core.errors"},
+    "service.http.errors": {"n2n_core.errors", "service.exceptions", "service.http"},
+    "service.http.middleware": {"service.http", "service.telemetry", "service.logs"},
+}
+"""Modules that may import less of ours than their floor allows."""
+
+WEB = {"fastapi", "starlette", "uvicorn"}
+KNOW_THE_WEB = {"http", "api", "app", "server"}
 
 
 def modules(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
-def part(path: Path, package: str) -> str:
-    """``conv.py`` in ``n2n_core/scratch`` is of the part ``scratch``."""
-    return path.relative_to(ROOT / package).parts[0].removesuffix(".py")
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 def imported(source: str) -> set[str]:
@@ -62,56 +70,84 @@ def imported(source: str) -> set[str]:
     return found
 
 
-def level(name: str) -> int:
-    return next(index for index, names in enumerate(LEVELS) if name in names)
+def is_in(name: str, packages: set[str]) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
-def climbs(own: str, source: str) -> list[str]:
-    """The imports of part ``own`` of the core that do not point downward."""
-    names = {name for name in imported(source) if name.startswith(("n2n_core.", "service"))}
-    parts = {name: name.split(".")[1] for name in names if not name.startswith("service")}
-    wrong = [name for name in names if name.startswith("service")]
-    return wrong + [
-        name for name, other in parts.items()
-        if other != own and other != "__version__" and level(other) >= level(own)
-    ]  # fmt: skip
+def floor(top: str, package: str) -> int:
+    return next(index for index, packages in enumerate(FLOORS[top]) if package in packages)
 
 
-@pytest.mark.parametrize("path", modules("n2n_core"), ids=lambda path: str(path.relative_to(ROOT)))
-def test_the_core_imports_downward(path: Path) -> None:
-    own = part(path, "n2n_core")
-    if own != "__init__":
-        assert climbs(own, path.read_text()) == []
+def faults(module: str, source: str) -> list[str]:
+    """The imports of ``module`` that break a rule."""
+    return [name for name in imported(source) if is_in(name, set(OUTSIDE)) and not _is_allowed(module, name)]
 
 
-def test_every_part_of_the_core_has_its_level() -> None:
-    found = {part(path, "n2n_core") for path in modules("n2n_core")} - {"__init__"}
-    assert found == set().union(*LEVELS)
+def _is_allowed(module: str, name: str) -> bool:
+    top, _, inner = module.partition(".")
+    other, _, rest = name.partition(".")
+    narrow = next((allowed for own, allowed in NARROW.items() if is_in(module, {own})), None)
+    if not rest or rest == "__version__":
+        return other == top or name.partition(".")[0] == "n2n_core"
+    if narrow is not None:
+        return is_in(name, narrow | {module.rpartition(".")[0] if module not in NARROW else module})
+    if other != top:
+        return is_in(name, OUTSIDE[top])
+    if top not in FLOORS or not inner:
+        return True
+    package, own = rest.partition(".")[0], inner.partition(".")[0]
+    return package == own or floor(top, package) < floor(top, own)
+
+
+EVERY = [path for top in OUTSIDE for path in modules(top)]
+
+
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_downward(path: Path) -> None:
+    assert faults(dotted(path), path.read_text()) == []
+
+
+@pytest.mark.parametrize("top", FLOORS)
+def test_every_package_has_its_floor(top: str) -> None:
+    found = {dotted(path).split(".")[1] for path in modules(top) if dotted(path) != top}
+    assert found == set().union(*FLOORS[top])
 
 
 @pytest.mark.parametrize("path", modules("service"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_only_the_services_edge_knows_the_web_framework(path: Path) -> None:
     uses = {name.partition(".")[0] for name in imported(path.read_text())} & WEB
-    assert not uses or part(path, "service") in KNOW_THE_WEB
+    assert not uses or dotted(path).split(".")[1] in KNOW_THE_WEB
 
 
 @pytest.mark.parametrize(
-    ("own", "bad"),
+    ("module", "bad"),
     [
-        ("errors", "from n2n_core import noise"),
-        ("weights", "from n2n_core.train import fit"),
-        ("train", "import service.app"),
-        ("scratch", "from n2n_core.networks import MODELS"),
-        ("tiling", "def late():\n    from n2n_core.weights import load"),
+        ("n2n_core.errors", "from n2n_core import noise"),
+        ("n2n_core.models.weights", "from n2n_core.training.loop import fit"),
+        ("n2n_core.training.loop", "from n2n_core.evaluation import compare"),
+        ("n2n_core.training.loop", "import service.app"),
+        ("n2n_core.cli.train", "from n2n_client import Client"),
+        ("n2n_core.scratch.conv", "from n2n_core.device import pick_device"),
+        ("n2n_core.inference.tiling", "def late():\n    from n2n_core.training.loop import fit"),
+        ("n2n_client.transport", "from n2n_core.files import atomic_path"),
+        ("service.http.errors", "from service.inference.scheduler import Scheduler"),
+        ("service.storage.database", "from service.jobs.store import JobStore"),
+        ("service.jobs.store", "from service.inference.scheduler import Scheduler"),
     ],
 )
-def test_an_import_that_climbs_is_found(own: str, bad: str) -> None:
-    assert climbs(own, bad)
+def test_an_import_that_breaks_a_rule_is_found(module: str, bad: str) -> None:
+    assert faults(module, bad)
 
 
-FRONT = ["service.main", "service.cli", "service.keys_command", "service.app", "service.jobs.trainer"]
+FRONT = ["n2n_client", "service.app", "service.server", "service.cli.main", "service.cli.keys"]
+FRONT += ["service.jobs.trainer"]
 FOR_THE_FRONT = [
-    f"n2n_core.{name}" for name in ("auto_model", "blend", "ensemble", "image", "noise_level", "similarity")
+    "n2n_core.image",
+    "n2n_core.inference.blend",
+    "n2n_core.inference.model_choice",
+    "n2n_core.inference.self_ensemble",
+    "n2n_core.metrics.single",
+    "n2n_core.noise.estimation",
 ]
 
 

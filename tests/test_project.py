@@ -18,14 +18,16 @@ import torch
 import yaml
 
 import n2n_core
-from n2n_core import cli, networks, train, weights
+from n2n_client import KEY_VARIABLE
+from n2n_core import cli
 from n2n_core.cli.command import Parser
-from n2n_core.cli.jobs import URL_VARIABLE
-from n2n_core.client import KEY_VARIABLE
+from n2n_core.models import architectures, weights
+from n2n_core.training import loop
 from service.app import create_app
-from service.cli import COMMANDS
-from service.jobs.settings import PREFIX
-from service.settings import Settings
+from service.cli.jobs import URL_VARIABLE
+from service.cli.main import COMMANDS
+from service.settings.jobs import PREFIX
+from service.settings.server import Settings
 
 ROOT = Path(__file__).parent.parent
 DOCS = "\n".join(path.read_text() for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))])
@@ -86,7 +88,7 @@ def test_every_endpoint_and_model_is_in_the_docs(tmp_path: Path) -> None:
 
 
 def test_every_trainable_model_is_shipped() -> None:
-    assert set(weights.read_index()) == set(networks.MODELS)
+    assert set(weights.read_index()) == set(architectures.MODELS)
 
 
 @pytest.mark.parametrize("name", sorted(weights.read_index()))
@@ -96,7 +98,7 @@ def test_the_weights_readme_states_the_figures_and_the_recipe(name: str) -> None
     for key in ("noisy_psnr", "noisy_psnr_pooled", "psnr", "psnr_pooled"):
         assert f"{card.metrics[key]:.2f}" in text
     assert f"--recipe recipes/{name}.toml\n" in text
-    assert set(card.recipe) - {"steps", "seconds"} <= {field.name for field in fields(train.TrainConfig)}
+    assert set(card.recipe) - {"steps", "seconds"} <= {field.name for field in fields(loop.TrainConfig)}
 
 
 def test_the_readmes_python_runs() -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SOURCES = sorted(path for package in ("n2n_core", "service") for path in (ROOT / package).rglob("*.py"))
+SOURCES = sorted(
+    path for package in ("n2n_core", "n2n_client", "service") for path in (ROOT / package).rglob("*.py")
+)
 
 UNPICKLES = {
     "pickle",
@@ -20,12 +22,12 @@ UNPICKLES = {
     "shelve",
     "jsonpickle",
 }
-OWN_PICKLES = {"service/aside.py"}
+OWN_PICKLES = {"service/processes/background.py"}
 """Between a process of ours and the one that it started, over a pipe that nobody else has."""
 
 ASKS_OTHERS = {"aiohttp", "ftplib", "http", "httpx", "requests", "smtplib", "telnetlib", "urllib3"}
 ASKS_OTHERS_IN = {"urllib.request", "xmlrpc.client"}
-THE_CLIENT = "n2n_core/client/"
+THE_CLIENT = "n2n_client/"
 
 RUNS = {"eval", "exec", "compile", "__import__"}
 RUNS_IN = {("os", "system"), ("os", "popen"), ("importlib", "import_module"), ("torch.hub", "load")}
@@ -97,9 +99,9 @@ def test_the_search_finds_what_it_is_for(bad: str) -> None:
 
 
 def test_what_is_allowed_is_allowed_there_alone() -> None:
-    assert not faults("import pickle", "service/aside.py")
-    assert faults("import pickle", "n2n_core/data.py")
-    assert not faults("import httpx", "n2n_core/client/transport.py")
+    assert not faults("import pickle", "service/processes/background.py")
+    assert faults("import pickle", "n2n_core/datasets/pairs.py")
+    assert not faults("import httpx", "n2n_client/transport.py")
     assert not faults(
         "from http import HTTPStatus\nfrom urllib.parse import quote\ntorch.load(p, weights_only=True)"
     )

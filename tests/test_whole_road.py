@@ -6,9 +6,12 @@ import pytest
 from PIL import Image
 from skimage import data as photos
 
-from n2n_core import cli, data, train, weights
-from n2n_core.inference import Denoiser
-from n2n_core.metrics import psnr, to_bytes
+from n2n_core import cli
+from n2n_core.datasets.pairs import load_pairs
+from n2n_core.inference.denoiser import Denoiser
+from n2n_core.metrics.batch import psnr, to_bytes
+from n2n_core.models import weights
+from n2n_core.training import loop
 
 PHOTOS = ("astronaut", "coffee", "chelsea", "rocket", "camera", "brick", "grass", "gravel")
 SETTINGS = {"scratch": ("--epochs", "8"), "torch": ("--epochs", "2")}
@@ -26,8 +29,8 @@ def test_noisy_pairs_of_photos_teach_to_denoise_a_photo_held_out(model: str, tmp
         Image.fromarray(getattr(photos, name)()).convert("RGB").save(tmp_path / "photos" / f"{name}.png")
     n2n("data", tmp_path / "photos", "-o", tmp_path, "--pairs", 6000, "--validation", 400)
     n2n("train", tmp_path, "-o", tmp_path / "run", "--model", model, *SETTINGS[model])
-    n2n("publish", tmp_path / "run" / train.MODEL, "new", "--weights", tmp_path / "models")
-    held_out = data.load_pairs(tmp_path / "val_data.pkl")
+    n2n("publish", tmp_path / "run" / loop.MODEL, "new", "--weights", tmp_path / "models")
+    held_out = load_pairs(tmp_path / "val_data.pkl")
     denoiser = Denoiser.load(weights.find("new", tmp_path / "models").path)
     denoised = to_bytes(denoiser(held_out.input / 255)).cpu()
     before, after = psnr(held_out.input, held_out.target), psnr(denoised, held_out.target)

@@ -17,7 +17,7 @@ from benchmarks.reliability.answers import WrongError
 from benchmarks.reliability.resources import is_torchs
 from benchmarks.reliability.service import ASIDE, DEVICE, SERVICE, Service, connect
 from benchmarks.soak import things
-from service.jobs.folders import DELETING, OLD_SECONDS
+from service.storage.data_folder import DELETING, OLD_SECONDS
 
 LONGEST_SECONDS = 2.0
 """Until the kill, counted from the first answer."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.reliability.service import DEVICE, SERVICE, Service
 from benchmarks.serving.procfs import PROC
-from service.jobs.folders import TEMPORARY
+from service.storage.data_folder import TEMPORARY
 
 LASTING = SERVICE, DEVICE
 """Processes that live as long as the service; the others end when they have nothing to do."""

@@ -22,8 +22,8 @@ START_SECONDS = 120
 SERVICE, DEVICE, ASIDE, TRAINER = "service", "device", "aside", "trainer"
 ROLES = {
     "service.cli": SERVICE,
-    "service.device_server": DEVICE,
-    "service.aside": ASIDE,
+    "service.inference.device_worker": DEVICE,
+    "service.processes.background": ASIDE,
     "service.jobs.trainer": TRAINER,
 }
 """Its processes, by the module that each runs."""

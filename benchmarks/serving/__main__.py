@@ -20,7 +20,7 @@ from benchmarks.serving.load import Load, Result, generator, measure
 from benchmarks.serving.pictures import png
 from benchmarks.serving.servers import OURS, SERVERS, Running, missing, running
 from benchmarks.serving.table import Table
-from n2n_core import networks
+from n2n_core.models import architectures
 
 CASES = ((32, 1), (32, 8), (32, 32), (32, 64), (256, 1), (256, 8))
 LOAD_COLUMNS = {
@@ -110,7 +110,7 @@ def parse() -> argparse.Namespace:
     """The command line's options."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
     parser.add_argument("--servers", nargs="+", choices=SERVERS, default=[*SERVERS], help="which ones")
-    parser.add_argument("--models", nargs="+", choices=networks.MODELS, default=["torch", "scratch"])
+    parser.add_argument("--models", nargs="+", choices=architectures.MODELS, default=["torch", "scratch"])
     parser.add_argument("--seconds", type=float, default=5, help="of load for each case")
     parser.add_argument("--soak", type=int, default=5000, help="mixed requests of the memory test")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of one inference")

@@ -6,9 +6,10 @@ import torch
 
 from benchmarks.serving import client
 from benchmarks.serving.servers import Running
-from n2n_core import image, weights
-from n2n_core.inference import Denoiser
-from n2n_core.metrics import to_bytes
+from n2n_core import image
+from n2n_core.inference.denoiser import Denoiser
+from n2n_core.metrics.batch import to_bytes
+from n2n_core.models import weights
 
 
 def largest_difference(server: Running, picture: bytes) -> int:

@@ -21,10 +21,10 @@ from benchmarks.serving.load import Load, measure
 from benchmarks.serving.pictures import png
 from benchmarks.serving.servers import OURS, Running, running
 from benchmarks.serving.table import Table
-from n2n_core import networks
-from n2n_core.client import Client
-from n2n_core.data import Pairs, save_pairs
-from n2n_core.metrics import to_bytes
+from n2n_client import Client
+from n2n_core.datasets.pairs import Pairs, save_pairs
+from n2n_core.metrics.batch import to_bytes
+from n2n_core.models import architectures
 
 CASES = ((32, 1), (32, 8), (256, 1))
 COLUMNS = {"model": 8, "side": 4, "conns": 5, "p50 ms alone": 12, "training": 8, "ratio": 6, "p99 alone": 9,
@@ -81,8 +81,10 @@ def compare(server: Running, client: Client, dataset: str, options: argparse.Nam
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving.fair_use", description=__doc__)
-    parser.add_argument("--models", nargs="+", choices=networks.MODELS, default=["torch", "scratch"])
-    parser.add_argument("--trained", choices=networks.MODELS, default="torch", help="what the job trains")
+    parser.add_argument("--models", nargs="+", choices=architectures.MODELS, default=["torch", "scratch"])
+    parser.add_argument(
+        "--trained", choices=architectures.MODELS, default="torch", help="what the job trains"
+    )
     parser.add_argument("--seconds", type=float, default=5, help="of load for each case")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of one inference")

@@ -7,7 +7,7 @@ from torch import Generator
 
 from n2n_core import image
 from n2n_core.image import Picture
-from n2n_core.noise import PointSampling
+from n2n_core.noise.corruptions import PointSampling
 
 BLOCK = 4
 

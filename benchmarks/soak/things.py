@@ -14,8 +14,8 @@ import httpx
 from torch import Generator
 
 from benchmarks.reliability.answers import WrongError, drawn, form
-from n2n_core import networks, weights
-from n2n_core.weights import Card
+from n2n_core.models import architectures, weights
+from n2n_core.models.weights import Card
 
 STEPS_KNOWN = 40
 """Events after which a watcher hangs up, and comes again with the last one's id."""
@@ -61,10 +61,12 @@ async def one_dataset(client: httpx.AsyncClient, upload: tuple[bytes, str]) -> N
 
 def small_model(seed: int = 0) -> bytes:
     """A weights file of a network of few parameters."""
-    network = networks.AutoEncoder((4, 3), skip=False)
+    network = architectures.AutoEncoder((4, 3), skip=False)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "small.safetensors"
-        weights.save(path, network.build(Generator().manual_seed(seed)), Card(networks.describe(network)))
+        weights.save(
+            path, network.build(Generator().manual_seed(seed)), Card(architectures.describe(network))
+        )
         return path.read_bytes()
 
 

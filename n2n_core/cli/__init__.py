@@ -1,6 +1,7 @@
-"""The command line: ``n2n denoise | data | dataset | train | evaluate | study | models | publish | jobs``.
+"""The command line: ``n2n denoise | data | dataset | train | evaluate | study | models | publish``.
 
-The service adds ``serve``. Bad input ends with one line on standard error and exit code 2.
+The service adds ``serve``, ``jobs``, ``keys`` and ``openapi``.
+Bad input ends with one line on standard error and exit code 2.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import n2n_core
-from n2n_core import libtiff
 from n2n_core.cli.command import Commands, Parser
 from n2n_core.device import let_threads_sleep
 from n2n_core.errors import N2NError
+from n2n_core.image import libtiff
 
 More: TypeAlias = Mapping[str, Callable[[Commands], None]]
 """Commands by their names, each with what adds it."""
@@ -53,10 +54,10 @@ def parser(adds: More) -> Parser:
 
 def core() -> More:
     """The core's commands."""
-    from n2n_core.cli import data, dataset, denoise, evaluate, jobs, models, study, train
+    from n2n_core.cli import data, dataset, denoise, evaluate, models, study, train
 
     parts = {
         "denoise": denoise, "data": data, "dataset": dataset, "train": train, "evaluate": evaluate,
-        "study": study, "models": models, "jobs": jobs,
+        "study": study, "models": models,
     }  # fmt: skip
     return {name: part.add for name, part in parts.items()}

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from n2n_core import weights
-from n2n_core.networks import ENGINES
+from n2n_core.models import weights
+from n2n_core.models.architectures import ENGINES
 
 Commands = Any
 """What ``add_subparsers`` returns; argparse keeps its type private."""

@@ -12,13 +12,13 @@ from typing import Any
 from torch import Generator
 from tqdm import tqdm
 
-from n2n_core import data
 from n2n_core.cli.command import Commands, add_command
-from n2n_core.data import Pairs
+from n2n_core.datasets.course_rule import CourseRule, find_photos, sample_scenes, shuffled, split_photos
+from n2n_core.datasets.pairs import Pairs, save_pairs
 from n2n_core.device import limit_threads
 from n2n_core.errors import ConfigError, DataError
 from n2n_core.files import atomic_path
-from n2n_core.recipe import MAX_SEED
+from n2n_core.training.config import MAX_SEED
 
 TRAINING, VALIDATION, DESCRIPTION = "train_data.pkl", "val_data.pkl", "data.json"
 CLEAN = "clean_data.pkl"
@@ -28,7 +28,7 @@ CLEAN = "clean_data.pkl"
 def add(commands: Commands) -> None:
     help = "make training data of the course's format from folders of photos, split by photo"
     command = add_command(commands, "data", make_data, help)
-    rule = data.CourseRule()
+    rule = CourseRule()
     command.add_argument("photos", nargs="+", type=Path, metavar="PHOTOS", help="folder of photos")
     command.add_argument("-o", "--output", type=Path, required=True, help="folder to write to")
     command.add_argument("--pairs", type=int, default=50_000, help="training pairs")
@@ -45,7 +45,7 @@ def add(commands: Commands) -> None:
 
 def make_data(options: argparse.Namespace) -> None:
     """``write_data`` as the options say."""
-    rule = data.CourseRule(options.size, options.min_block, options.short_side)
+    rule = CourseRule(options.size, options.min_block, options.short_side)
     names = ("pairs", "validation", "held_out", "seed", "clean")
     write_data(options.photos, options.output, rule, **{name: getattr(options, name) for name in names})
 
@@ -55,13 +55,13 @@ def divided(folders: list[Path], held_out: float, seed: int) -> tuple[list[Path]
     if not 0 <= seed <= MAX_SEED:
         raise ConfigError(f"seed is {seed}, expected 0 to {MAX_SEED}")
     generator = Generator().manual_seed(seed)
-    return *data.split_photos(data.find_photos(folders), held_out, generator), generator
+    return *split_photos(find_photos(folders), held_out, generator), generator
 
 
 def write_data(
     folders: list[Path],
     output: Path,
-    rule: data.CourseRule = data.CourseRule(),  # noqa: B008 (it is frozen)
+    rule: CourseRule = CourseRule(),  # noqa: B008 (it is frozen)
     *,
     pairs: int | None = 50_000,
     validation: int = 1_000,
@@ -82,16 +82,16 @@ def write_data(
     if pairs is not None:
         plan.append((TRAINING, chosen, pairs, 2))
     for name, split, count, shots in plan:
-        made = data.sample_scenes(split, count, rule, generator, shots)
+        made = sample_scenes(split, count, rule, generator, shots)
         bar = tqdm(made, total=count, desc=name, unit="pair", disable=not sys.stderr.isatty())
         with limit_threads(1):
-            stacks[name] = data.shuffled(bar, generator)
+            stacks[name] = shuffled(bar, generator)
     files = {VALIDATION: Pairs(*stacks[VALIDATION])}
     if pairs is not None:
         first, second, truth = stacks[TRAINING]
         files |= {TRAINING: Pairs(first, second)} | ({CLEAN: Pairs(first, truth)} if clean else {})
     for name, file in files.items():
-        data.save_pairs(output / name, file)  # all are made first: of two splits they would share photos
+        save_pairs(output / name, file)  # all are made first: of two splits they would share photos
     description = {
         "corruption": "point-sampling", **asdict(rule), "seed": seed,
         "folders": [folder.name for folder in folders],

@@ -6,9 +6,14 @@ import argparse
 import json
 from pathlib import Path
 
-from n2n_core import datasets
 from n2n_core.cli.command import Commands, add_command
 from n2n_core.cli.recipe import corruption
+from n2n_core.datasets.checks import checks
+from n2n_core.datasets.checks.statistics import statistics
+from n2n_core.datasets.dataset import Dataset
+from n2n_core.datasets.importing import pipeline
+from n2n_core.datasets.importing.naming import KINDS
+from n2n_core.datasets.thumbnails import contact_sheet
 from n2n_core.errors import ConfigError
 from n2n_core.files import atomic_path
 
@@ -28,7 +33,7 @@ def _import(commands: Commands) -> None:
     command = add_command(commands, "import", import_dataset, help)
     command.add_argument("sources", nargs="+", type=Path, metavar="SOURCE", help="what is read")
     command.add_argument("-o", "--output", type=Path, required=True, help="folder to make")
-    command.add_argument("--kind", required=True, choices=datasets.KINDS, help="what a scene has")
+    command.add_argument("--kind", required=True, choices=KINDS, help="what a scene has")
     command.add_argument("--name", help="of the dataset; the folder's if not given")
     command.add_argument("--rule", help="how names tell scene and shot, as {scene}_{shot}")
     command.add_argument(
@@ -42,10 +47,10 @@ def _import(commands: Commands) -> None:
 
 def import_dataset(options: argparse.Namespace) -> None:
     """Write the dataset and say what is in it."""
-    dataset = datasets.import_dataset(
+    dataset = pipeline.import_dataset(
         options.sources, options.kind, options.output, name=options.name,
         corruption=options.corruption,
-        options=datasets.Options(options.rule, options.pages, options.data_range),
+        options=pipeline.Options(options.rule, options.pages, options.data_range),
     )  # fmt: skip
     _print_statistics(dataset)
 
@@ -59,11 +64,11 @@ def _show(commands: Commands) -> None:
 
 def show(options: argparse.Namespace) -> None:
     """Print the figures."""
-    dataset = datasets.Dataset.open(options.folder)
+    dataset = Dataset.open(options.folder)
     if options.verify:
         dataset.verify()
     if options.sheet:
-        _write(options.sheet, datasets.contact_sheet(dataset, range(min(len(dataset), 24))))
+        _write(options.sheet, contact_sheet(dataset, range(min(len(dataset), 24))))
     _print_statistics(dataset)
 
 
@@ -80,7 +85,7 @@ def check(options: argparse.Namespace) -> None:
     """Print a line for each check, and the advice below those that are not fine."""
     if options.scenes < 1:
         raise ConfigError(f"scenes is {options.scenes}, expected at least 1")
-    report = datasets.check(datasets.Dataset.open(options.folder), options.scenes, options.seed)
+    report = checks.check(Dataset.open(options.folder), options.scenes, options.seed)
     if options.sheet:
         _write(options.sheet, report.picture)
     if options.json:
@@ -93,8 +98,8 @@ def check(options: argparse.Namespace) -> None:
     print(f"{report.verdict}, by {report.scenes} scenes")
 
 
-def _print_statistics(dataset: datasets.Dataset) -> None:
-    found = datasets.statistics(dataset)
+def _print_statistics(dataset: Dataset) -> None:
+    found = statistics(dataset)
     sizes = ", ".join(f"{width} x {height}" for height, width, _ in found.sizes[:3])
     more = ", ..." if len(found.sizes) > 3 else ""
     print(

@@ -13,12 +13,12 @@ from typing import Any
 from tqdm import tqdm
 
 from n2n_core import image
-from n2n_core.blend import check_strength
 from n2n_core.cli.command import Commands, add_command, add_engine, add_weights
 from n2n_core.cli.treatment import Treatment
-from n2n_core.ensemble import spread_picture
 from n2n_core.errors import ConfigError, ImageError
 from n2n_core.files import atomic_path, storing
+from n2n_core.inference.blend import check_strength
+from n2n_core.inference.self_ensemble import spread_picture
 
 
 def add(commands: Commands) -> None:

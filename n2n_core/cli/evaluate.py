@@ -11,19 +11,19 @@ from typing import Any
 
 from tqdm import tqdm
 
-from n2n_core import baselines
-from n2n_core.baselines import ALL, BASELINES
 from n2n_core.cli.command import Commands, add_command, add_engine, add_weights, model_path
 from n2n_core.cli.recipe import corruption
 from n2n_core.device import pick_device, set_threads
 from n2n_core.errors import ConfigError
+from n2n_core.evaluation import baselines
+from n2n_core.evaluation.baselines import ALL, BASELINES
 from n2n_core.evaluation.batches import Batch, find_pairs, of_clean, of_file, of_pairs, pictures
 from n2n_core.evaluation.compare import NOISY, Comparison, compare
 from n2n_core.evaluation.methods import Method, classical, network
 from n2n_core.evaluation.sheet import Sheet
 from n2n_core.evaluation.table import markdown
 from n2n_core.files import atomic_path, storing
-from n2n_core.noise import noise
+from n2n_core.noise.corruptions import noise
 
 
 def add(commands: Commands) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from n2n_core import weights
 from n2n_core.cli.command import Commands, add_command, add_weights
+from n2n_core.models import weights
 
 
 def add(commands: Commands) -> None:

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
-from n2n_core.events import Event
+from n2n_core.training.run_folder.event_log import Event
 
 
 def show(event: Event, bar: tqdm[NoReturn]) -> None:

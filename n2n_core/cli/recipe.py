@@ -6,9 +6,9 @@ import argparse
 from argparse import ArgumentTypeError
 from typing import Any
 
-from n2n_core.networks import ENGINES, MODELS
-from n2n_core.recipe import LOSSES, OPTIMIZERS, PRECISIONS, TARGETS, TrainConfig
-from n2n_core.schedule import SCHEDULES
+from n2n_core.models.architectures import ENGINES, MODELS
+from n2n_core.training.config import LOSSES, OPTIMIZERS, PRECISIONS, TARGETS, TrainConfig
+from n2n_core.training.lr_schedules import SCHEDULES
 
 
 def add_recipe(command: argparse.ArgumentParser, *, defaults: bool = True) -> list[str]:

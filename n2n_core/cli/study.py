@@ -9,13 +9,14 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
-from n2n_core import data, studies
 from n2n_core.cli.command import Commands, add_command
 from n2n_core.cli.data import CLEAN, TRAINING, VALIDATION, describe, write_data
 from n2n_core.cli.interrupt import StopOnInterrupt
+from n2n_core.course import studies
+from n2n_core.course.studies import PAIRS, Progress, StudyData
+from n2n_core.datasets.pairs import load_pairs
 from n2n_core.device import set_threads
-from n2n_core.recipe import PRECISIONS
-from n2n_core.studies import PAIRS, Progress, StudyData
+from n2n_core.training.config import PRECISIONS
 
 
 def add(commands: Commands) -> None:
@@ -68,8 +69,8 @@ def _data(folder: Path, output: Path, pairs: int) -> StudyData:
         photos, folder = folder, output / "data"
         if not (folder / TRAINING).exists():
             write_data([photos], folder, pairs=pairs, clean=True)
-    training, validation = (data.load_pairs(folder / name) for name in (TRAINING, VALIDATION))
-    clean = data.load_pairs(folder / CLEAN) if (folder / CLEAN).exists() else None
+    training, validation = (load_pairs(folder / name) for name in (TRAINING, VALIDATION))
+    clean = load_pairs(folder / CLEAN) if (folder / CLEAN).exists() else None
     return StudyData(training, validation, clean, describe(folder))
 
 

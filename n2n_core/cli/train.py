@@ -10,20 +10,23 @@ from typing import Any
 
 from tqdm import tqdm
 
-from n2n_core import data, plots, recipe_file, train
 from n2n_core.cli.command import Commands, add_command
 from n2n_core.cli.data import DESCRIPTION, TRAINING, VALIDATION, describe, divided, write_data
 from n2n_core.cli.interrupt import StopOnInterrupt
 from n2n_core.cli.progress import show
 from n2n_core.cli.recipe import add_recipe
-from n2n_core.course_scenes import CourseScenes
-from n2n_core.data import CourseRule, Pairs
-from n2n_core.datasets import MANIFEST, Dataset, import_dataset
+from n2n_core.datasets.course_rule import CourseRule
+from n2n_core.datasets.course_scenes import CourseScenes
+from n2n_core.datasets.dataset import MANIFEST, Dataset
+from n2n_core.datasets.importing.pipeline import import_dataset
+from n2n_core.datasets.pairs import Pairs, load_pairs
+from n2n_core.datasets.scenes import Scenes
 from n2n_core.device import set_threads
 from n2n_core.errors import ConfigError
-from n2n_core.recipe import TrainConfig
-from n2n_core.recipe_file import Recipe
-from n2n_core.scenes import Scenes
+from n2n_core.training import config_file, loop
+from n2n_core.training.config import TrainConfig
+from n2n_core.training.config_file import Recipe
+from n2n_core.training.run_folder import plots
 
 STOPPED = 130
 
@@ -62,7 +65,7 @@ def _data(folder: Path, other: Path | None) -> Data:
         )
     if other:
         raise ConfigError(f"validation data is {other}, expected none: {folder} has its own")
-    pairs, validation = (data.load_pairs(folder / name) for name in (TRAINING, VALIDATION))
+    pairs, validation = (load_pairs(folder / name) for name in (TRAINING, VALIDATION))
     return pairs, validation, describe(folder)
 
 
@@ -80,7 +83,7 @@ def _fresh(sources: list[Path], folder: Path, recipe: Recipe) -> Data:
     scenes = CourseScenes.of(chosen, _rule(recipe))
     return (
         scenes,
-        data.load_pairs(folder / VALIDATION),
+        load_pairs(folder / VALIDATION),
         describe(folder) | {"fingerprint": scenes.fingerprint},
     )
 
@@ -109,7 +112,7 @@ def run_training(options: argparse.Namespace) -> int:
     """Train, with a progress bar; the first Ctrl-C stops at a checkpoint."""
     if options.threads is not None:
         set_threads(options.threads)
-    recipe = recipe_file.load(options.recipe) if options.recipe else recipe_file.Recipe({}, {})
+    recipe = config_file.load(options.recipe) if options.recipe else config_file.Recipe({}, {})
     names = [field.name for field in fields(TrainConfig)]
     given = {name: getattr(options, name) for name in names if hasattr(options, name)}
     config = TrainConfig(**{**recipe.train, **given})
@@ -121,9 +124,9 @@ def run_training(options: argparse.Namespace) -> int:
         before = [TrainConfig(**{**recipe.train, **run, **given}) for run in recipe.before]
         runs = [(run, options.output / f"before-{i}") for i, run in enumerate(before, 1)] + runs
     for number, (run, output) in enumerate(runs):
-        resume = options.resume and (number == 0 or (output / train.CHECKPOINT).exists())
+        resume = options.resume and (number == 0 or (output / loop.CHECKPOINT).exists())
         if number:
-            run = replace(run, initial=str(runs[number - 1][1] / train.MODEL))
+            run = replace(run, initial=str(runs[number - 1][1] / loop.MODEL))
         if not _fit(run, found, output, options, resume):
             return STOPPED
     return 0
@@ -133,7 +136,7 @@ def _fit(config: TrainConfig, found: Data, folder: Path, options: argparse.Names
     """Train in ``folder``, or go on there; whether it came to the end."""
     scenes, validation, card = found
     with StopOnInterrupt() as stop, tqdm(unit="step", disable=not sys.stderr.isatty()) as bar:
-        complete = train.fit(
+        complete = loop.fit(
             config,
             scenes,
             validation,
@@ -146,7 +149,7 @@ def _fit(config: TrainConfig, found: Data, folder: Path, options: argparse.Names
         )
     if complete:
         plots.write(folder)
-        print(f"complete: {folder / train.MODEL}", file=sys.stderr)
+        print(f"complete: {folder / loop.MODEL}", file=sys.stderr)
     else:
-        print(f"stopped; go on with --resume, or use {folder / train.MODEL}", file=sys.stderr)
+        print(f"stopped; go on with --resume, or use {folder / loop.MODEL}", file=sys.stderr)
     return complete

@@ -13,16 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from n2n_core import weights
-from n2n_core.auto_model import AUTO, choose
-from n2n_core.blend import blend
 from n2n_core.cli.command import model_path
-from n2n_core.ensemble import self_ensemble
-from n2n_core.faint import Stretch
 from n2n_core.image import Bits, Picture, Pixels
-from n2n_core.inference import Denoiser
-from n2n_core.noise_level import noise_level
-from n2n_core.quality import quality, spread_figures
+from n2n_core.inference.blend import blend
+from n2n_core.inference.contrast_stretch import Stretch
+from n2n_core.inference.denoiser import Denoiser
+from n2n_core.inference.model_choice import AUTO, choose
+from n2n_core.inference.self_ensemble import self_ensemble
+from n2n_core.metrics.quality import quality, spread_figures
+from n2n_core.models import weights
+from n2n_core.noise.estimation import noise_level
 
 
 @dataclass(frozen=True)

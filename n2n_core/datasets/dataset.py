@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from n2n_core.datasets.naming import KINDS
-from n2n_core.datasets.pictures import DTYPES, Array
+from n2n_core.datasets.importing.naming import KINDS
+from n2n_core.datasets.importing.pictures import DTYPES, Array
 from n2n_core.errors import DataError, N2NError
-from n2n_core.noise import noise
+from n2n_core.noise.corruptions import noise
 
 MANIFEST = "manifest.json"
 FORMAT = 1

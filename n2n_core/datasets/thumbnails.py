@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
+from n2n_core.datasets.checks.evidence import Evidence
 from n2n_core.datasets.dataset import Dataset
-from n2n_core.datasets.evidence import Evidence
-from n2n_core.datasets.pictures import Array
+from n2n_core.datasets.importing.pictures import Array
 from n2n_core.errors import ConfigError
 from n2n_core.image import Picture, encode
 

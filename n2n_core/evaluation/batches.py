@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from n2n_core import data, image
-from n2n_core.datasets.naming import natural
-from n2n_core.datasets.pictures import is_picture
+from n2n_core import image
+from n2n_core.datasets.importing.naming import natural
+from n2n_core.datasets.importing.pictures import is_picture
+from n2n_core.datasets.pairs import load_pairs
 from n2n_core.errors import ConfigError, DataError, ImageError
-from n2n_core.metrics import to_bytes
-from n2n_core.noise import Corruption, Gaussian, PointSampling
-from n2n_core.noise_level import noise_level
+from n2n_core.metrics.batch import to_bytes
+from n2n_core.noise.corruptions import Corruption, Gaussian, PointSampling
+from n2n_core.noise.estimation import noise_level
 
 TOGETHER = 50
 """Pictures of one size that are denoised at once."""
@@ -44,7 +45,7 @@ def of_file(path: Path, limit: int | None = None) -> Iterator[Batch]:
     Raises:
         DataError: the file cannot be used.
     """
-    pairs = data.load_pairs(path)
+    pairs = load_pairs(path)
     pairs = pairs if limit is None else pairs.take(limit)
     for start in range(0, len(pairs.input), TOGETHER):
         part = slice(start, start + TOGETHER)

@@ -7,8 +7,8 @@ from math import inf, log10
 
 from torch import Tensor
 
-from n2n_core.metrics import squared_errors
-from n2n_core.similarity import SIDE, ssim
+from n2n_core.metrics.batch import squared_errors
+from n2n_core.metrics.single import SIDE, ssim
 
 
 @dataclass

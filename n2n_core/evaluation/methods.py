@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from n2n_core import weights
-from n2n_core.baselines import Baseline
-from n2n_core.cost import macs_per_pixel
-from n2n_core.inference import Denoiser
-from n2n_core.weights import count_parameters
+from n2n_core.evaluation.baselines import Baseline
+from n2n_core.inference.denoiser import Denoiser
+from n2n_core.models import weights
+from n2n_core.models.macs import macs_per_pixel
+from n2n_core.models.weights import count_parameters
 
 
 @dataclass(frozen=True)

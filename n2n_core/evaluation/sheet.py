@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from n2n_core.evaluation.batches import Batch
 from n2n_core.evaluation.compare import Outputs
 from n2n_core.evaluation.figures import decibels
-from n2n_core.metrics import squared_errors
+from n2n_core.metrics.batch import squared_errors
 
 CROP = 128
 """Side of a cut in pixels; of smaller pictures, their shorter side."""

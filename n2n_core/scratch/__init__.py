@@ -2,7 +2,7 @@
 
 It uses tensors' methods, ``torch.empty`` and ``torch.cat``; no ``torch.nn`` module and no autograd.
 Reading order: ``module``, ``activation``, ``loss``, ``windows``, ``conv``, ``upsampling``,
-``one_step``, ``sequential``, ``optim``, ``network``; ``docs/framework.md`` goes along.
+``fused_upsampling``, ``sequential``, ``optim``, ``network``; ``docs/framework.md`` goes along.
 """
 
 from n2n_core.scratch.activation import ReLU, Sigmoid

@@ -7,8 +7,8 @@ from torch import Generator, Tensor
 
 from n2n_core.errors import ShapeError
 from n2n_core.scratch.conv import Conv2d
+from n2n_core.scratch.fused_upsampling import OneStep, one_step
 from n2n_core.scratch.module import Module
-from n2n_core.scratch.one_step import OneStep, one_step
 from n2n_core.scratch.windows import Pair, pair, pixels, planes
 
 
@@ -48,7 +48,7 @@ class Upsampling(Module):
     """Nearest upsampling, then ``Conv2d``: what stands in for a transposed convolution.
 
     Arguments are those of ``Conv2d``, and ``scale_factor``. With stride 1, and less padding than
-    kernel, both run in one step, which gives the same numbers (``one_step.py``).
+    kernel, both run in one step, which gives the same numbers (``fused_upsampling.py``).
 
     >>> import torch
     >>> Upsampling(8, 3, kernel_size=3, scale_factor=2, padding=1)(torch.empty(1, 8, 5, 6)).shape

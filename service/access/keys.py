@@ -15,8 +15,8 @@ from sqlalchemy import delete, insert, select
 
 from n2n_core.errors import ConfigError
 from service.access.scopes import SCOPES, Scope
-from service.jobs.database import Database
-from service.jobs.schema import api_keys, now
+from service.storage.database import Database
+from service.storage.schema import api_keys, now
 
 PREFIX, BYTES = "n2n_", 32
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")

@@ -5,8 +5,8 @@ import signal
 import threading
 
 from service import logs
-from service.jobs.runner import Supervisor, open_store
-from service.settings import read_settings
+from service.jobs.supervisor import Supervisor, open_store
+from service.settings.server import read_settings
 
 
 def main() -> None:

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
-from service.jobs.folders import LOG, DataFolder, kill_group, lock_holder, signal_holder
-from service.jobs.settings import PREFIX, JobSettings
-from service.jobs.starvation import is_starved
+from service.processes.starvation import is_starved
+from service.settings.jobs import PREFIX, JobSettings
+from service.storage.data_folder import LOG, DataFolder, kill_group, lock_holder, signal_holder
 
 
 class Handle(Protocol):

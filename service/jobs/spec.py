@@ -1,7 +1,7 @@
 """What a job's row says of its training."""
 
 from n2n_core.errors import ConfigError
-from n2n_core.recipe import TrainConfig
+from n2n_core.training.config import TrainConfig
 from service.jobs.store import Json
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
-from service.jobs.database import Database
-from service.jobs.errors import ConflictError, LeaseLostError, UnknownDatasetError, UnknownJobError
-from service.jobs.ids import uuid7
-from service.jobs.schema import datasets, jobs, now
-from service.jobs.states import ACTIVE, ENDED, State, leading_to
+from service.exceptions import ConflictError, LeaseLostError, UnknownDatasetError, UnknownJobError
+from service.storage.database import Database
+from service.storage.ids import uuid7
+from service.storage.job_states import ACTIVE, ENDED, State, leading_to
+from service.storage.schema import datasets, jobs, now
 
 MAX_ATTEMPTS = 3
 Json = dict[str, Any]

@@ -1,6 +1,6 @@
 """The trainer: ``python -m service.jobs.trainer JOB FENCE`` makes one attempt at one job.
 
-Its exit status tells the supervisor how it ended (``exits``), and so does the job's row, where the
+Its exit status tells the supervisor how it ended (``exit_codes``), and so does the job's row, where the
 database can be written. It needs no supervisor: it goes on, and publishes, without one.
 """
 
@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, TextIO
 from sqlalchemy.exc import SQLAlchemyError
 
 from service import logs
-from service.jobs import exits
-from service.jobs.database import Database
-from service.jobs.errors import LeaseLostError
-from service.jobs.folders import DataFolder, log_tail, remove_temporary, signal_holder, try_lock
-from service.jobs.heart import Heart
-from service.jobs.limits import limit_memory, yield_to_others
-from service.jobs.settings import JobSettings
+from service.exceptions import LeaseLostError
+from service.jobs import exit_codes
+from service.jobs.heartbeat import Heart
 from service.jobs.store import Failure, Job, JobStore
+from service.processes.limits import limit_memory, yield_to_others
+from service.settings.jobs import JobSettings
+from service.storage.data_folder import DataFolder, log_tail, remove_temporary, signal_holder, try_lock
+from service.storage.database import Database
 
 if TYPE_CHECKING:
-    from service.jobs.intake import Kept
+    from service.storage.model_check import Kept
 
 log = logging.getLogger("n2n.jobs")
 
@@ -60,11 +60,11 @@ class Attempt:
                 return self.stopped() if kept is None else self.publish(kept)
         except LeaseLostError as error:
             log.error("%s", error)
-            return exits.LEASE_LOST
+            return exit_codes.LEASE_LOST
         except Exception as error:
             log.exception("the training failed")
-            code = exits.reason(error)
-            return exits.CRASHED if code is None else self.failed(code, error)
+            code = exit_codes.reason(error)
+            return exit_codes.CRASHED if code is None else self.failed(code, error)
 
     def take_folder(self) -> TextIO:
         """Lock the job's folder; whoever has it still is an attempt whose fence is stale, and is killed."""
@@ -77,25 +77,25 @@ class Attempt:
 
     def train(self) -> "Kept | None":
         """The trained weights, or None if it stopped before."""
-        from service.jobs import training  # here, where the heart beats already: it takes seconds
+        from service.jobs import attempt  # here, where the heart beats already: it takes seconds
 
-        return training.run(self.job, self.folder, self.heart)
+        return attempt.run(self.job, self.folder, self.heart)
 
     def publish(self, kept: "Kept") -> int:
         """The model is served from here on."""
-        from service.jobs.catalogue import Catalogue
-        from service.jobs.training import publish
+        from service.jobs.attempt import publish
+        from service.storage.model_catalogue import Catalogue
 
         catalogue = Catalogue(self.heart.store.database, self.folder)
         self.last_word(lambda: publish(catalogue, self.job, self.heart, kept))
         log.info("job %s has succeeded", self.job.id)
-        return exits.FINISHED
+        return exit_codes.FINISHED
 
     def stopped(self) -> int:
         """It goes on another time, or not at all."""
         self.last_word(lambda: self.heart.store.stopped(self.job.id, self.heart.fence, self.heart.progress))
         log.info("job %s has stopped at a checkpoint", self.job.id)
-        return exits.STOPPED
+        return exit_codes.STOPPED
 
     def failed(self, code: str, error: Exception) -> int:
         """No other attempt would do better."""
@@ -106,7 +106,7 @@ class Attempt:
             self.last_word(lambda: store.fail(self.job.id, fence, failure, self.heart.progress))
         except SQLAlchemyError:
             log.exception("this is for the supervisor to record")
-        return exits.STATUSES[code]
+        return exit_codes.STATUSES[code]
 
     def last_word(self, tell: Callable[[], object]) -> None:
         """End the job by one transaction, tried for as long as the lease holds."""

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import models
 from benchmarks.models import Case
-from n2n_core import networks
+from n2n_core.models import architectures
 
 
 def test_a_table_has_a_line_for_each_other_model_and_case(
@@ -16,6 +16,6 @@ def test_a_table_has_a_line_for_each_other_model_and_case(
     monkeypatch.setattr(sys, "argv", ["models", "--pairs", "2", "--threads", "1"])
     models.main()
     lines = capsys.readouterr().out.splitlines()[2:]
-    others = [name for name in networks.MODELS if name != models.BASE]
+    others = [name for name in architectures.MODELS if name != models.BASE]
     assert [line.split()[0] for line in lines] == [name for name in others for _ in models.CASES]
     assert all(float(line.split()[6]) > 0 for line in lines)

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from n2n_core.client import Client
-from service.examples import EXAMPLES
+from n2n_client import Client
+from service.api.examples import EXAMPLES
 from tests.contract.conftest import serving
 from tests.fuzz.targets import CORPUS
 

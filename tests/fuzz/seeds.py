@@ -13,17 +13,17 @@ import numpy as np
 from PIL import Image
 from torch import Generator
 
-from n2n_core import networks, weights
-from n2n_core.weights import Card
+from n2n_core.models import architectures, weights
+from n2n_core.models.weights import Card
 from tests.fuzz.targets import CORPUS
 from tests.pictures import drawn, file
 
 SIZE: dict[str, Any] = {"width": 7, "height": 5}
-ARCHITECTURES: dict[str, networks.Architecture] = {
-    "auto_encoder": networks.AutoEncoder((4, 3), skip=False),
-    "skip": networks.AutoEncoder((2, 2, 2, 3)),
-    "strided": networks.StridedAutoEncoder(hidden=2),
-    "unet": networks.UNet((2, 2), (1, 1)),
+ARCHITECTURES: dict[str, architectures.Architecture] = {
+    "auto_encoder": architectures.AutoEncoder((4, 3), skip=False),
+    "skip": architectures.AutoEncoder((2, 2, 2, 3)),
+    "strided": architectures.StridedAutoEncoder(hidden=2),
+    "unet": architectures.UNet((2, 2), (1, 1)),
 }
 
 
@@ -92,7 +92,7 @@ def weights_files() -> Iterator[tuple[str, bytes]]:
     for name, architecture in ARCHITECTURES.items():
         path = CORPUS / "weights" / "new.safetensors"
         network = architecture.build(Generator().manual_seed(0))
-        card = Card(networks.describe(architecture), {"steps": 1}, {"count": 2}, {"psnr": 30.0}, "CC0")
+        card = Card(architectures.describe(architecture), {"steps": 1}, {"count": 2}, {"psnr": 30.0}, "CC0")
         weights.save(path, network, card)
         yield f"{name}.safetensors", path.read_bytes()
         path.unlink()

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from n2n_core import weights
-from n2n_core.datasets.archives import Limits, unpack
+from n2n_core.datasets.importing.archives import Limits, unpack
 from n2n_core.errors import N2NError
 from n2n_core.image import MEDIA_TYPES, decode, encode
+from n2n_core.models import weights
 
 MAX_PIXELS = 2**16
 LIMITS = Limits(members=100, total_bytes=2**22, pixels=MAX_PIXELS)

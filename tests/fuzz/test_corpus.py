@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from n2n_core import networks
-from n2n_core.networks import ARCHITECTURES
+from n2n_core.models import architectures
+from n2n_core.models.architectures import ARCHITECTURES
 from tests.fuzz.targets import CORPUS, TARGETS, attempt
 
 MEMORY = 128 * 2**20
@@ -70,7 +70,7 @@ ARCHITECTURE = JSON | st.fixed_dictionaries(
         "residual": st.booleans() | JSON,
     },
 )
-SMALL = networks.AutoEncoder((4, 3), skip=False)
+SMALL = architectures.AutoEncoder((4, 3), skip=False)
 
 
 @settings(max_examples=300, deadline=None)

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from n2n_core import weights
+from n2n_core.models import weights
 from tests.pictures import drawn, file
 
 N2N = Path(sys.executable).with_name("n2n")

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.connection import MOST_REFUSED
-from service.main import KEEP_ALIVE_SECONDS
+from service.http.protocol import MOST_REFUSED
+from service.server import KEEP_ALIVE_SECONDS
 from tests.hostile.conftest import LIMITS, READ_TIMEOUT, Server
 from tests.hostile.wire import HOST, IMAGE, drip, read, request
 from tests.pictures import drawn, file

@@ -7,9 +7,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from n2n_core import weights
+from n2n_core.models import weights
 from service.app import create_app
-from service.settings import Settings
+from service.settings.server import Settings
+from tests.service.databases import database, dataset, folder, postgresql, store
+
+__all__ = ["database", "dataset", "folder", "postgresql", "store"]
 
 MAX_BYTES, MAX_PIXELS = 2_000_000, 1_000_000
 

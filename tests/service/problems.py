@@ -2,7 +2,7 @@
 
 import httpx
 
-from service.schemas import Problem
+from service.http.problem import Problem
 
 
 def check(response: httpx.Response, status: int, code: str, *parts: str) -> Problem:

@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 
+from service.api.dependencies import State
 from service.app import create_app
-from service.routes.state import State
-from service.settings import Settings
+from service.settings.server import Settings
 
 
 @asynccontextmanager

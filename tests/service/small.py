@@ -4,14 +4,14 @@ from pathlib import Path
 
 from torch import Generator
 
-from n2n_core import networks, weights
-from n2n_core.weights import Card
+from n2n_core.models import architectures, weights
+from n2n_core.models.weights import Card
 
-SMALL = networks.AutoEncoder((4, 3), skip=False)
+SMALL = architectures.AutoEncoder((4, 3), skip=False)
 
 
 def saved(folder: Path, seed: int) -> Path:
     """Its weights, drawn by ``seed``, as a file."""
     path = folder / f"{seed}.safetensors"
-    weights.save(path, SMALL.build(Generator().manual_seed(seed)), Card(networks.describe(SMALL)))
+    weights.save(path, SMALL.build(Generator().manual_seed(seed)), Card(architectures.describe(SMALL)))
     return path

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
-from n2n_core import weights
-from service import registry
+from n2n_core.models import weights
+from service.api.dependencies import State
 from service.app import create_app
-from service.routes.state import State
-from service.settings import Settings
+from service.inference import loaded_models
+from service.settings.server import Settings
 from tests.pictures import drawn, file, opened
 from tests.service import problems
 
@@ -137,7 +137,7 @@ def folder(tmp_path: Path) -> Path:
 async def test_a_published_model_is_served_without_a_restart(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(registry, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(loaded_models, "CHECK_SECONDS", 0.0)
     async with serving(weights=folder) as (client, app):
         problems.check(await post(client, model="new"), 404, "unknown_model")
         before = state(app).registry.models["scratch"]
@@ -158,7 +158,7 @@ async def test_a_published_model_is_served_without_a_restart(
 
 
 async def test_a_replaced_model_loses_no_request(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(loaded_models, "CHECK_SECONDS", 0.0)
     async with serving(weights=folder) as (client, _):
         tasks = [asyncio.ensure_future(post(client)) for _ in range(30)]
         weights.publish(folder / "torch.safetensors", "scratch", "", None, folder, overwrite=True)

@@ -90,7 +90,7 @@ async def test_a_failure_is_logged_under_the_requests_id(
     client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level("INFO")
-    monkeypatch.setattr("service.routes.models._describe", None)
+    monkeypatch.setattr("service.api.models._describe", None)
     response = await client.get("/models", headers={"x-request-id": "mine-2"})
     assert response.status_code == access(caplog)["status"] == 500
     errors = [json.loads(logs.Json().format(line)) for line in caplog.records if line.exc_info]

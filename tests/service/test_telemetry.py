@@ -13,9 +13,9 @@ from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
 import n2n_core
-from n2n_core import tiling
+from n2n_core.inference import tiling
 from service.app import create_app
-from service.settings import Settings
+from service.settings.server import Settings
 from service.telemetry import Telemetry
 from tests.pictures import drawn, file
 

@@ -10,18 +10,7 @@ import tifffile
 from playwright.sync_api import Page, expect
 
 from tests.pictures import drawn, file
-from tests.web.steps import (
-    NOISY,
-    answer,
-    choose,
-    download,
-    give,
-    middle,
-    open_view,
-    payload,
-    row,
-    wait_until,
-)
+from tests.web.steps import NOISY, answer, choose, download, give, middle, open_view, payload, row, wait_until
 
 ASKED = re.compile(r"/denoise\?")
 OLD = re.compile("is-old")

@@ -11,9 +11,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from n2n_core import weights
+from n2n_core.models import weights
 from service.access.keys import ApiKeys
-from service.jobs.database import Database
+from service.storage.database import Database
 from tests.pictures import drawn, file
 from tests.web.conftest import service, watched
 from tests.web.steps import NOISY, choose, download, open_view, payload, row, wait_until

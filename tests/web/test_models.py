@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Page, expect
 
-from n2n_core import weights
+from n2n_core.models import weights
 from tests.web.steps import choose, payload, wait_until
 
 SCRATCH = weights.find("scratch").path.read_bytes()

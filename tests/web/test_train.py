@@ -9,7 +9,7 @@ import httpx
 import tifffile
 from playwright.sync_api import BrowserContext, Page, expect
 
-from n2n_core import networks
+from n2n_core.models import architectures
 from tests.pictures import drawn, file
 from tests.scenes import noisy, smooth
 from tests.web.accessibility import violations
@@ -62,7 +62,7 @@ def test_the_page_offers_what_the_service_trains(page: Page, dataset: str) -> No
     page.goto(f"/#/train/new?dataset={dataset}")
     expect(page.get_by_role("button", name="Start training")).to_be_visible()
     offered = page.locator("input[name=model]").evaluate_all("inputs => inputs.map(input => input.value)")
-    assert set(offered) == set(networks.MODELS)
+    assert set(offered) == set(architectures.MODELS)
     expect(page.get_by_label("Or take pictures that are here already")).to_have_value(dataset)
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from n2n_core import image, weights
+from n2n_core import image
 from n2n_core.device import set_threads
 from n2n_core.image import Picture
+from n2n_core.models import weights
 
 PATH = "/denoise"
 MEDIA_TYPE = "image/png"

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from n2n_core.datasets import Dataset
 from n2n_core.datasets import dataset as module
-from n2n_core.datasets.writer import Writer
+from n2n_core.datasets.dataset import Dataset
+from n2n_core.datasets.importing.writer import Writer
 from n2n_core.errors import DataError
 
 RNG = np.random.default_rng(0)

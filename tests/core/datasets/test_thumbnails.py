@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from n2n_core.datasets import Dataset, contact_sheet, statistics, thumbnail
-from n2n_core.datasets.writer import Writer
+from n2n_core.datasets.checks.statistics import statistics
+from n2n_core.datasets.dataset import Dataset
+from n2n_core.datasets.importing.writer import Writer
+from n2n_core.datasets.thumbnails import contact_sheet, thumbnail
 from n2n_core.errors import ConfigError
 from tests.pictures import opened
 

@@ -8,12 +8,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from n2n_core import data
-from n2n_core.datasets.naming import natural
+from n2n_core.datasets.importing.naming import natural
+from n2n_core.datasets.pairs import save_pairs
 from n2n_core.errors import ConfigError, DataError
 from n2n_core.evaluation import batches
 from n2n_core.evaluation.batches import find_pairs, of_clean, of_file, of_pairs
-from n2n_core.noise import Gaussian, PointSampling, Poisson
+from n2n_core.noise.corruptions import Gaussian, PointSampling, Poisson
 from tests.pictures import course_pairs
 from tests.scenes import smooth
 
@@ -38,7 +38,7 @@ def clean(tmp_path: Path) -> list[Path]:
 def test_a_file_of_pairs_comes_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "TOGETHER", 3)
     pairs = course_pairs(8)
-    data.save_pairs(tmp_path / "val.pkl", pairs)
+    save_pairs(tmp_path / "val.pkl", pairs)
     found = list(of_file(tmp_path / "val.pkl", limit=7))
     assert [batch.names for batch in found] == [["0", "1", "2"], ["3", "4", "5"], ["6"]]
     assert torch.equal(torch.cat([batch.clean for batch in found]), pairs.target[:7])

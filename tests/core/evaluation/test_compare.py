@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from n2n_core import metrics, weights
-from n2n_core.baselines import BASELINES
+from n2n_core.evaluation.baselines import BASELINES
 from n2n_core.evaluation.batches import Batch
 from n2n_core.evaluation.compare import NOISY, WARM_UP, Comparison, Outputs, compare
 from n2n_core.evaluation.figures import Figures
 from n2n_core.evaluation.methods import Method, classical, network
 from n2n_core.evaluation.table import markdown
-from n2n_core.inference import Denoiser
-from n2n_core.metrics import to_bytes
-from n2n_core.similarity import ssim
+from n2n_core.inference.denoiser import Denoiser
+from n2n_core.metrics.batch import psnr, to_bytes
+from n2n_core.metrics.single import ssim
+from n2n_core.models import weights
 from tests.scenes import SIGMA, noisy, smooth
 
 SAME = Method(lambda images, sigmas: images)
@@ -34,7 +34,7 @@ def test_figures_are_those_of_the_metrics() -> None:
     output = to_bytes(images.noisy)
     for part in (slice(0, 2), slice(2, 5)):
         figures.add(output[part], images.clean[part])
-    expected = metrics.psnr(output, images.clean)
+    expected = psnr(output, images.clean)
     assert figures.psnr == pytest.approx(expected.per_image)
     assert figures.pooled == pytest.approx(expected.pooled)
     pairs = list(zip(output.numpy(), images.clean.numpy(), strict=True))

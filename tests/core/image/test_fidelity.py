@@ -7,16 +7,7 @@ from n2n_core import image
 from n2n_core.errors import ImageError
 from n2n_core.image import png
 from n2n_core.image.picture import samples
-from tests.core.image.corpus import (
-    CASES,
-    KINDS,
-    Case,
-    by_libvips,
-    described,
-    marked,
-    orientation,
-    wide_gamut,
-)
+from tests.core.image.corpus import CASES, KINDS, Case, by_libvips, described, marked, orientation, wide_gamut
 from tests.pictures import drawn, file, opened
 
 EVERY = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -19,19 +19,21 @@ import pytest
 import torch
 from torch import Generator
 
-from n2n_core import checkpoints, train, weights
-from n2n_core.data import Pairs, save_pairs
-from n2n_core.datasets import import_dataset
 from n2n_core.datasets.dataset import MANIFEST
-from n2n_core.metrics import to_bytes
-from service.jobs.catalogue import Catalogue
-from service.jobs.datasets import DatasetStore
-from service.jobs.folders import CHECKPOINT, DataFolder, lock_holder
+from n2n_core.datasets.importing.pipeline import import_dataset
+from n2n_core.datasets.pairs import Pairs, save_pairs
+from n2n_core.metrics.batch import to_bytes
+from n2n_core.models import weights
+from n2n_core.training import loop
+from n2n_core.training.run_folder import checkpoints
 from service.jobs.launcher import Processes
-from service.jobs.runner import Supervisor, delete_job, open_store
-from service.jobs.settings import JobSettings
-from service.jobs.states import ENDED, State
 from service.jobs.store import Failure, Job, JobStore
+from service.jobs.supervisor import Supervisor, delete_job, open_store
+from service.settings.jobs import JobSettings
+from service.storage.data_folder import CHECKPOINT, DataFolder, lock_holder
+from service.storage.dataset_store import DatasetStore
+from service.storage.job_states import ENDED, State
+from service.storage.model_catalogue import Catalogue
 
 PATIENCE = 240  # seconds: on a busy machine a trainer, of low priority, starts late
 SHORT, LONG = 2, 100_000
@@ -438,5 +440,5 @@ def test_a_spec_or_a_dataset_that_cannot_work_fails_at_once(place: Place) -> Non
 
 
 def log(place: Place, job_id: str) -> list[dict[str, Any]]:
-    text = (place.folder.job(job_id) / train.LOG).read_text()
+    text = (place.folder.job(job_id) / loop.LOG).read_text()
     return [json.loads(line) for line in text.splitlines() if line.endswith("}")]

@@ -8,13 +8,13 @@ from itertools import product
 import pytest
 from sqlalchemy import update
 
-from service.jobs.database import Database
-from service.jobs.datasets import DatasetStore
-from service.jobs.errors import ConflictError, LeaseLostError, UnknownDatasetError, UnknownJobError
-from service.jobs.ids import uuid7
-from service.jobs.schema import jobs
-from service.jobs.states import ACTIVE, ENDED, TRANSITIONS, State
+from service.exceptions import ConflictError, LeaseLostError, UnknownDatasetError, UnknownJobError
 from service.jobs.store import Failure, Job, JobStore, Progress, _move
+from service.storage.database import Database
+from service.storage.dataset_store import DatasetStore
+from service.storage.ids import uuid7
+from service.storage.job_states import ACTIVE, ENDED, TRANSITIONS, State
+from service.storage.schema import jobs
 
 SPEC = {"model": "scratch", "epochs": 2}
 HALF = Progress(step=5, total_steps=10, phase="training", eta_seconds=3.5, metrics={"psnr": 25.0})

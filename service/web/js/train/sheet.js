@@ -3,7 +3,7 @@
 import { element } from "../dom.js";
 import { request } from "../api.js";
 
-const CELL = 128; // pixels, as n2n_core.samples and n2n_core.datasets.thumbnails have it
+const CELL = 128; // pixels, as n2n_core.training.run_folder.sample_sheet and n2n_core.datasets.thumbnails have it
 const GAP = 4;
 
 /**

@@ -1,0 +1,75 @@
+"""Runs side by side, each in a process of its own: small ones leave most of a GPU, or of many cores, idle."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from multiprocessing.synchronize import Event as Flag
+
+import torch
+
+from n2n_core.course.studies.perform import Performer
+from n2n_core.course.studies.results import Record
+from n2n_core.course.studies.study import Run
+from n2n_core.errors import N2NError
+
+POLL_SECONDS = 0.2
+"""How often it is asked whether to stop."""
+
+Item = tuple[Run, int]
+
+
+def spread(
+    items: Sequence[Item], perform: Performer, jobs: int, should_stop: Callable[[], bool]
+) -> Iterator[tuple[Item, Record]]:
+    """Yield runs, each with its seed, as they are complete, and their results; once to be stopped, no more.
+
+    Raises:
+        N2NError: what a run raised, or that its process died; the others are saved and end, too.
+    """
+    context = get_context("spawn")  # CUDA does not live through a fork
+    stop, threads = context.Event(), torch.get_num_threads()
+    with ProcessPoolExecutor(jobs, context, _begin, (perform, stop, threads)) as pool:
+        pending = {pool.submit(_perform, run, seed): (run, seed) for run, seed in items}
+        try:
+            while pending:
+                done, _ = wait(pending, POLL_SECONDS, FIRST_COMPLETED)
+                if should_stop():
+                    stop.set()
+                for future in done:
+                    item, result = pending.pop(future), future.result()
+                    if isinstance(result, str):
+                        raise N2NError(result)
+                    if result is not None:
+                        yield item, result
+        except BrokenProcessPool as error:
+            raise N2NError("a run's process died, as where memory runs out: try with fewer jobs") from error
+        finally:
+            stop.set()
+
+
+_own: tuple[Performer, Flag]
+"""Of a worker's process."""
+
+
+def _begin(perform: Performer, stop: Flag, threads: int) -> None:
+    global _own
+    _own = perform, stop
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches all processes; the first one tells the others
+    torch.set_num_threads(threads)
+
+
+def _perform(run: Run, seed: int) -> Record | str | None:
+    """The result, None if stopped, or an error's message: not every error can be sent."""
+    perform, stop = _own
+    if stop.is_set():
+        return None
+    try:
+        return perform(run, seed, lambda event: None, stop.is_set)
+    except N2NError as error:
+        return str(error)

@@ -1,0 +1,87 @@
+"""One run of a study: trained, or trained further, and measured."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from n2n_core.course.studies import results
+from n2n_core.course.studies.results import Record
+from n2n_core.course.studies.study import Run
+from n2n_core.datasets.pairs import Pairs
+from n2n_core.device import pick_device
+from n2n_core.inference.denoiser import Denoiser
+from n2n_core.inference.self_ensemble import self_ensemble
+from n2n_core.metrics.batch import psnr, to_bytes
+from n2n_core.training import loop
+from n2n_core.training.run_folder import event_log
+from n2n_core.training.run_folder.event_log import Event
+
+RUNS = "runs"
+"""Where a study keeps its runs' folders."""
+
+
+class StudyData(NamedTuple):
+    """What a study's runs learn from and are judged by.
+
+    Args:
+        train: both noisy.
+        validation: noisy and clean.
+        clean: the inputs of ``train`` with clean targets, if there are any.
+        card: what is known of the data.
+    """
+
+    train: Pairs
+    validation: Pairs
+    clean: Pairs | None
+    card: dict[str, Any]
+
+
+def run_folder(folder: Path, run: Run, seed: int) -> Path:
+    """Where a study in ``folder`` keeps one of its runs."""
+    return folder / RUNS / f"{re.sub('[^a-z0-9]+', '-', run.label.lower())}-{seed}"
+
+
+@dataclass(frozen=True)
+class Performer:
+    """What the runs of a study share."""
+
+    data: StudyData
+    folder: Path
+    scale: float
+    device: str
+
+    def __call__(
+        self, run: Run, seed: int, on_event: Callable[[Event], None], should_stop: Callable[[], bool]
+    ) -> Record | None:
+        """Do ``run``, from its checkpoint if it has one; what is to be kept of it, None if it was stopped."""
+        home = run_folder(self.folder, run, seed)
+        source = self.data.clean if run.clean and self.data.clean is not None else self.data.train
+        pairs = source.take(run.pairs(self.scale))
+        complete = loop.fit(
+            replace(run.config, seed=seed),
+            pairs,
+            self.data.validation,
+            home,
+            resume=(home / loop.CHECKPOINT).exists(),
+            device=self.device,
+            data_card=self.data.card,
+            on_event=on_event,
+            should_stop=should_stop,
+            architecture=run.architecture,
+        )
+        if not complete:
+            return None
+        record = results.record(run, seed, event_log.read(home), pick_device(self.device))
+        ensemble = self._ensemble(home / loop.MODEL) if run.ensemble else {}
+        return record | {"pairs": len(pairs.input)} | ensemble
+
+    def _ensemble(self, model: Path) -> dict[str, float]:
+        """The figures of the model's 8-fold self-ensemble."""
+        noisy, clean = self.data.validation
+        outputs = self_ensemble(Denoiser.load(model, self.device), noisy.float() / 255).image
+        found = psnr(to_bytes(outputs).cpu(), clean)
+        return {"ensemble_psnr": found.per_image, "ensemble_psnr_pooled": found.pooled}

@@ -1,0 +1,1 @@
+"""Import of datasets from archives, folders and arrays."""

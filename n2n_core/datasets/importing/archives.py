@@ -1,0 +1,246 @@
+"""ZIP and TAR archives, read member by member; nothing that they say about paths is followed.
+
+A member's bytes go to a file whose name is a number. Limits hold for what really comes out of
+the archive, so a header that lies gains nothing.
+"""
+
+from __future__ import annotations
+
+import bz2
+import errno
+import gzip
+import lzma
+import os
+import re
+import stat
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, NamedTuple, Protocol
+
+from n2n_core.datasets.importing.unpacking import MARGIN, Compressed, TarStream, XzReader
+from n2n_core.errors import ArchiveError, LimitError
+from n2n_core.image import MAX_PIXELS
+
+SKIPPED = re.compile(r"(^|/)(\.[^/]*|__MACOSX|Thumbs\.db|desktop\.ini)(/|$)", re.IGNORECASE)
+"""What file managers leave behind; never looked at."""
+
+CHUNK = 2**18
+ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+ENCRYPTED = 0x1 | 0x40  # a ZIP member's flags
+CENTRAL_RECORD = 256  # bytes of a ZIP's directory that an ordinary member takes, at most
+DAMAGED = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error,
+    EOFError, OSError, NotImplementedError, RuntimeError, UnicodeError, OverflowError,
+)  # fmt: skip
+"""What the archive libraries raise on damaged files."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an archive may hold, and a dataset.
+
+    Args:
+        members: files and folders in an archive.
+        total_bytes: of all members, unpacked; also of the dataset that is written.
+        ratio: unpacked bytes for each byte of the archive.
+        name_length: characters of a member's name.
+        frames: pages of one TIFF.
+        pixels: of one picture.
+    """
+
+    members: int = 200_000
+    total_bytes: int = 64 * 2**30
+    ratio: int = 200
+    name_length: int = 512
+    frames: int = 10_000
+    pixels: int = MAX_PIXELS
+
+
+class Member(NamedTuple):
+    """A file of an archive: its name there, and where its bytes are now."""
+
+    name: str
+    path: Path
+
+
+def is_archive(path: Path) -> bool:
+    """Whether ``path`` is a ZIP or a TAR, plain or compressed, by its first bytes."""
+    return _kind(path) is not None
+
+
+def unpack(path: Path, folder: Path, limits: Limits) -> list[Member]:
+    """Write the members of an archive to ``folder``, under names of its own choosing.
+
+    Raises:
+        ArchiveError: damaged, truncated, encrypted, or with a member that is neither a file nor a
+            folder, or whose name leads elsewhere.
+        LimitError: beyond ``limits``.
+    """
+    kind = _kind(path)
+    if kind is None:
+        raise ArchiveError(f"{path.name}: not an archive, expected a ZIP or a TAR (plain, gz, bz2 or xz)")
+    unpacking = _Unpacking(path, folder, limits)
+    try:
+        members = _zip_members(path, limits) if kind == "zip" else _tar_members(path, kind)
+        for name, content in members:
+            unpacking.take(name, content)
+    except DAMAGED as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # of the disk; to seek to before a file's start is the archive's
+        raise ArchiveError(f"{path.name}: the archive is damaged or truncated ({error})") from error
+    return unpacking.members
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class _Unpacking:
+    """What has come out of an archive so far."""
+
+    def __init__(self, path: Path, folder: Path, limits: Limits) -> None:
+        self.archive, self.folder, self.limits = path.name, folder, limits
+        self.most = limits.ratio * path.stat().st_size + MARGIN
+        self.members: list[Member] = []
+        self.names: set[str] = set()
+        self.seen = self.total = 0
+
+    def take(self, name: str, content: _Readable | None) -> None:
+        """One member; a folder has no content."""
+        self.seen += 1
+        if self.seen > self.limits.members:
+            raise _too_many(self.archive, self.limits)
+        name = self._checked(name)
+        if content is None:
+            return
+        if name in self.names:
+            raise ArchiveError(f"{self.archive}: two members are called {name!r}")
+        self.names.add(name)
+        skip = bool(SKIPPED.search(name))
+        target = self.folder / f"{len(self.members):08d}"
+        with Path(os.devnull if skip else target).open("wb") as file:
+            self._copy(name, content, file)
+        if not skip:
+            self.members.append(Member(name, target))
+
+    def _copy(self, name: str, content: _Readable, file: IO[bytes]) -> None:
+        while chunk := content.read(CHUNK):
+            self.total += len(chunk)
+            if self.total > self.limits.total_bytes:
+                reason = f"expected at most {self.limits.total_bytes} bytes"
+                raise LimitError("total_bytes", f"{self.archive}: unpacks to too much at {name!r}, {reason}")
+            if self.total > self.most:
+                reason = f"of an archive of its size at most {self.most} bytes are expected"
+                raise LimitError("ratio", f"{self.archive}: unpacks to too much at {name!r}, {reason}")
+            file.write(chunk)
+
+    def _checked(self, name: str) -> str:
+        """The name with ``/`` between its parts; it must stay below the archive's root."""
+        shown = repr(name[:80])
+        if len(name) > self.limits.name_length:
+            limit = f"expected at most {self.limits.name_length}"
+            detail = f"{self.archive}: the name {shown}... has {len(name)} characters, {limit}"
+            raise LimitError("name_length", detail)
+        if "\0" in name:
+            raise ArchiveError(f"{self.archive}: the name {shown} holds a null byte")
+        path = PurePosixPath(name.replace("\\", "/"))
+        if path.is_absolute() or re.match(r"[A-Za-z]:", name):
+            raise ArchiveError(f"{self.archive}: the name {shown} is absolute, expected a relative one")
+        if ".." in path.parts:
+            raise ArchiveError(f"{self.archive}: the name {shown} leads out of the archive by '..'")
+        return str(path)
+
+
+def _too_many(archive: str, limits: Limits) -> LimitError:
+    return LimitError("members", f"{archive}: more members than the {limits.members} allowed")
+
+
+def _kind(path: Path) -> str | None:
+    with path.open("rb") as file:
+        start = file.read(512)
+    if start.startswith((b"PK\3\4", b"PK\5\6")):
+        return "zip"
+    for magic, kind in ((b"\x1f\x8b", "gz"), (b"BZh", "bz2"), (b"\xfd7zXZ\0", "xz")):
+        if start.startswith(magic):
+            return kind
+    return "tar" if start[257:262] == b"ustar" else None
+
+
+def _zip_members(path: Path, limits: Limits) -> Iterator[tuple[str, IO[bytes] | None]]:
+    if _zip_directory_size(path) > limits.members * CENTRAL_RECORD:
+        raise _too_many(path.name, limits)
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            _check_zip_member(path.name, info)
+            if info.is_dir():
+                yield info.orig_filename, None
+            else:
+                with archive.open(info) as content:
+                    yield info.orig_filename, content
+
+
+def _check_zip_member(archive: str, info: zipfile.ZipInfo) -> None:
+    shown = repr(info.orig_filename[:80])
+    if not info.filename:  # which ends at a null byte
+        raise ArchiveError(f"{archive}: a member is called {shown}, expected a name")
+    if info.flag_bits & ENCRYPTED:
+        raise ArchiveError(f"{archive}: {shown} is encrypted, expected an archive without a password")
+    if info.compress_type not in ZIP_METHODS:
+        raise ArchiveError(
+            f"{archive}: {shown} is compressed by method {info.compress_type}, expected deflate"
+        )
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise ArchiveError(f"{archive}: {shown} is a link or a device, expected files and folders")
+
+
+def _zip_directory_size(path: Path) -> int:
+    """Bytes of a ZIP's directory, all of which Python's library reads into memory at once."""
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - 22 - 2**16, 0))
+        tail = file.read()
+        end = tail.rfind(b"PK\5\6")
+        if end < 0 or len(tail) < end + 22:
+            raise ArchiveError(f"{path.name}: the archive is damaged or truncated (it has no directory)")
+        (size,) = struct.unpack_from("<I", tail, end + 12)
+        if size == 2**32 - 1 and end >= 20 and tail[end - 20 : end - 16] == b"PK\6\7":
+            (start,) = struct.unpack_from("<Q", tail, end - 12)
+            file.seek(min(start, path.stat().st_size))  # where there is nothing to read
+            (size,) = struct.unpack_from("<Q", file.read(56), 40)
+    return int(size)
+
+
+def _tar_members(path: Path, kind: str) -> Iterator[tuple[str, IO[bytes] | None]]:
+    with path.open("rb") as file:
+        stream = TarStream(_decompressed(file, kind))
+        end = 0
+        with tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload]
+            while True:
+                with stream.reading_headers():
+                    info = archive.next()
+                if info is None:
+                    break
+                _check_tar_member(path.name, info)
+                yield info.name, archive.extractfile(info)
+                end = info.offset_data + -(-info.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+                archive.members = []  # or it keeps every header in memory
+        stream.check_end(end)
+
+
+def _check_tar_member(archive: str, info: tarfile.TarInfo) -> None:
+    if not (info.isdir() or (info.isreg() and not info.issparse())):
+        shown = repr(info.name[:80])
+        raise ArchiveError(f"{archive}: {shown} is a link, a device or sparse, expected files and folders")
+
+
+def _decompressed(file: IO[bytes], kind: str) -> Compressed:
+    if kind == "gz":
+        return gzip.GzipFile(fileobj=file)
+    if kind == "bz2":
+        return bz2.BZ2File(file)
+    return XzReader(file) if kind == "xz" else file

@@ -1,0 +1,98 @@
+"""Arrays instead of pictures: the course's ``.pkl``, and ``.npz``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tokenize import TokenError
+
+import numpy as np
+
+from n2n_core.datasets.importing.archives import Limits, unpack
+from n2n_core.datasets.importing.pictures import Array, to_stored
+from n2n_core.datasets.pairs import load_pairs
+from n2n_core.errors import DataError
+
+ARRAYS = {
+    "pairs": (("first", "second"), ("noisy1", "noisy2"), ("input", "target"), ("noisy", "clean")),
+    "bursts": (("shots",),),
+    "single": (("images",),),
+    "clean": (("images",),),
+}
+"""Names of the arrays in an ``.npz``, by kind; any one of the choices."""
+
+LAYOUT = "(N, C, H, W), (N, H, W, C) or (N, H, W), with C 1 or 3"
+BATCH_BYTES = 2**24
+BAD_HEADER = (
+    OSError, ValueError, EOFError, OverflowError, RecursionError, MemoryError, SyntaxError, TokenError,
+)  # fmt: skip
+"""What numpy, which parses a header as Python, raises on those that are wrong."""
+
+
+def read_pkl(path: Path, kind: str, data_range: float | None) -> Iterator[Array]:
+    """Batches of scenes ``(n, 2, C, H, W)``; code in the file is refused, never run."""
+    if kind != "pairs":
+        raise DataError(f"{path.name}: a .pkl holds pairs, expected kind 'pairs', got {kind!r}")
+    pairs = load_pairs(path)
+    if pairs.input.shape[1] not in (1, 3):
+        raise DataError(
+            f"{path.name}: shape is {tuple(pairs.input.shape)}, expected (N, C, H, W) with C 1 or 3"
+        )
+    yield from batches([tensor.numpy() for tensor in pairs], path.name, data_range)
+
+
+def read_npz(
+    path: Path, kind: str, scratch: Path, limits: Limits, data_range: float | None
+) -> Iterator[Array]:
+    """Batches of scenes ``(n, S, C, H, W)``; the file is unpacked to ``scratch`` and mapped."""
+    members = {member.name.removesuffix(".npy"): member.path for member in unpack(path, scratch, limits)}
+    for names in ARRAYS[kind]:
+        if set(names) <= set(members):
+            shots = [_load(members[name], f"{path.name}: {name}") for name in names]
+            break
+    else:
+        expected = " or ".join("+".join(names) for names in ARRAYS[kind])
+        got = ", ".join(sorted(members)[:8]) or "nothing"
+        raise DataError(f"{path.name}: holds {got}, expected for kind {kind!r} the arrays {expected}")
+    if kind == "bursts":
+        shots = _burst_shots(shots[0], path.name)
+    yield from batches([_channels_first(shot, path.name) for shot in shots], path.name, data_range)
+
+
+def batches(shots: Sequence[Array], name: str, data_range: float | None) -> Iterator[Array]:
+    """A few scenes at a time from arrays ``(N, C, H, W)``, one for each shot."""
+    if len({(shot.shape, shot.dtype) for shot in shots}) > 1:
+        got = " and ".join(f"{shot.dtype} {shot.shape}" for shot in shots)
+        raise DataError(f"{name}: the arrays are {got}, expected equal shapes and types")
+    scene_bytes = max(sum(shot[:1].nbytes for shot in shots), 1)
+    step = max(BATCH_BYTES // scene_bytes, 1)
+    for start in range(0, len(shots[0]), step):
+        scenes = np.stack([shot[start : start + step] for shot in shots], axis=1)
+        yield to_stored(scenes, name, data_range)
+
+
+def _load(path: Path, name: str) -> Array:
+    try:
+        values: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except BAD_HEADER as error:
+        raise DataError(f"{name}: not an array of numbers ({error})") from error
+    if 0 in values.shape:
+        raise DataError(f"{name}: shape is {values.shape}, expected {LAYOUT}")
+    return values
+
+
+def _burst_shots(values: Array, name: str) -> list[Array]:
+    """``(N, S, ...)`` to S arrays ``(N, ...)``."""
+    if values.ndim not in (4, 5) or values.shape[1] < 2:
+        raise DataError(f"{name}: shape is {values.shape}, expected (N, S, C, H, W) with S at least 2")
+    return list(values.swapaxes(0, 1))
+
+
+def _channels_first(values: Array, name: str) -> Array:
+    if values.ndim == 3:
+        return values[:, None]
+    if values.ndim == 4 and values.shape[1] in (1, 3):
+        return values
+    if values.ndim == 4 and values.shape[3] in (1, 3):
+        return values.transpose(0, 3, 1, 2)
+    raise DataError(f"{name}: shape is {values.shape}, expected {LAYOUT}")

@@ -1,0 +1,210 @@
+"""From archives, folders and files to a dataset, whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from n2n_core.datasets.dataset import Dataset
+from n2n_core.datasets.importing.archives import SKIPPED, Limits, Member, is_archive, unpack
+from n2n_core.datasets.importing.arrays import read_npz, read_pkl
+from n2n_core.datasets.importing.naming import KINDS, find_scenes
+from n2n_core.datasets.importing.pictures import Array, count_pages, is_picture, read_picture, to_stored
+from n2n_core.datasets.importing.writer import Writer
+from n2n_core.errors import ConfigError, DataError
+from n2n_core.files import atomic_folder
+from n2n_core.noise.corruptions import NOISES, noise
+
+SPOOL = "spool"
+PAGES = ("shots", "scenes")
+NAME_LENGTH = 200
+
+
+class Page(NamedTuple):
+    """A picture in a file."""
+
+    member: Member
+    page: int | None = None
+
+
+@dataclass(frozen=True)
+class Options:
+    """How sources are read.
+
+    Args:
+        rule: how names tell scene and shot, see ``find_scenes``; folders and usual names if None.
+        pages: what the pages of a TIFF are in pairs and bursts: ``shots`` of one scene, a file
+            for each scene; or ``scenes``, a file for each shot.
+        data_range: values are divided by it; needed for floats that are not about in [0, 1],
+            and wise for 12-bit values in 16-bit files (4095).
+        limits: of what is read and written.
+    """
+
+    rule: str | None = None
+    pages: str = "shots"
+    data_range: float | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if self.pages not in PAGES:
+            raise ConfigError(f"pages is {self.pages!r}, expected one of: {', '.join(PAGES)}")
+        if self.data_range is not None and not (isfinite(self.data_range) and self.data_range > 0):
+            raise ConfigError(f"data_range is {self.data_range}, expected a number above 0")
+
+
+def import_dataset(
+    sources: str | Path | Sequence[str | Path],
+    kind: str,
+    folder: str | Path,
+    *,
+    name: str | None = None,
+    corruption: dict[str, Any] | None = None,
+    options: Options | None = None,
+) -> Dataset:
+    """Read ``sources`` and write a dataset to ``folder``, which must not exist yet.
+
+    Args:
+        sources: a ZIP or TAR, a folder, a ``.pkl``, an ``.npz``, or pictures.
+        kind: one of ``KINDS``.
+        folder: of the dataset; it appears when all is written.
+        name: the folder's if None.
+        corruption: for kind ``clean`` alone, and needed there: the noise that training adds, as
+            ``noise`` takes it, in units of [0, 1]: ``{"name": "gaussian", "sigma": 0.1}``.
+        options: how the sources are read.
+
+    Raises:
+        DataError: the sources cannot be used; the message names the file and what is expected.
+        ConfigError: an argument that cannot work.
+    """
+    paths = [Path(path) for path in ([sources] if isinstance(sources, (str, Path)) else sources)]
+    folder, options = Path(folder), options or Options()
+    name = _checked_name(folder.name if name is None else name)
+    corruption = _checked_corruption(kind, corruption)
+    for source in paths:
+        if not source.exists():
+            raise DataError(f"{source}: no such file or folder")
+    if folder.exists():
+        raise DataError(f"{folder}: exists, expected a new folder for the dataset")
+    with atomic_folder(folder) as temporary:
+        spool = temporary / SPOOL
+        spool.mkdir()
+        writer = Writer(temporary, options.limits.total_bytes)
+        left_out = _write(paths, kind, writer, spool, options)
+        shutil.rmtree(spool)
+        shown = ", ".join(source.name for source in paths[:8]) + (", ..." if len(paths) > 8 else "")
+        writer.finish(kind, name, shown, corruption, left_out)
+    return Dataset.open(folder)
+
+
+def _checked_name(name: str) -> str:
+    if not 0 < len(name) <= NAME_LENGTH or not name.isprintable() or not name.strip():
+        raise ConfigError(f"the dataset's name is {name[:50]!r}, expected 1 to {NAME_LENGTH} characters")
+    return name
+
+
+def _checked_corruption(kind: str, corruption: dict[str, Any] | None) -> dict[str, Any] | None:
+    if kind not in KINDS:
+        raise ConfigError(f"kind is {kind!r}, expected one of: {', '.join(KINDS)}")
+    if kind != "clean" and corruption is not None:
+        raise ConfigError(f"corruption is {corruption} for kind {kind!r}, which is noisy already")
+    if kind == "clean":
+        if not corruption or not isinstance(corruption.get("name"), str):
+            raise ConfigError(f"clean pictures need a corruption, expected one of: {', '.join(NOISES)}")
+        noise(**corruption)
+    return corruption
+
+
+def _write(sources: list[Path], kind: str, writer: Writer, spool: Path, options: Options) -> list[str]:
+    """Write all scenes; the names of the files that are no pictures."""
+    suffixes = {source.suffix.lower() for source in sources}
+    if suffixes & {".pkl", ".npz"}:
+        if len(sources) > 1:
+            raise DataError(f"{len(sources)} sources with a .pkl or .npz, expected it alone")
+        for batch in _read_arrays(sources[0], kind, spool, options):
+            writer.add(batch)
+        return []
+    members, left_out = _members(sources, spool, options.limits)
+    pages = _pages(members, options.limits)
+    several = any(page.page is not None for page in pages.values())
+    folders = {"shots": "scenes", "scenes": "shots"}[options.pages] if several else "auto"
+    scenes = find_scenes(list(pages), kind, options.rule, folders)
+    for scene, shots in scenes.items():
+        writer.add(_read_scene([(shot, pages[shot]) for shot in shots], options)[None], [scene])
+    return sorted(left_out)
+
+
+def _read_arrays(source: Path, kind: str, spool: Path, options: Options) -> Iterator[Array]:
+    if source.suffix.lower() == ".pkl":
+        return read_pkl(source, kind, options.data_range)
+    return read_npz(source, kind, spool, options.limits, options.data_range)
+
+
+def _members(sources: list[Path], spool: Path, limits: Limits) -> tuple[list[Member], list[str]]:
+    """The pictures in all sources, where their bytes can be read, and the names of other files."""
+    found: list[Member] = []
+    others: list[str] = []
+    for index, source in enumerate(sources):
+        for member in _source_members(source, spool / str(index), limits):
+            if is_picture(member.name):
+                found.append(member)
+            else:
+                others.append(member.name)
+    if not found:
+        held = f"; it holds {', '.join(others[:5])}" if others else ""
+        names = ", ".join(source.name for source in sources[:5])
+        raise DataError(f"{names}: no pictures (PNG, JPEG, WebP, TIFF or BMP){held}")
+    return found, others
+
+
+def _source_members(source: Path, spool: Path, limits: Limits) -> Iterator[Member]:
+    if source.is_dir():
+        for path in sorted(source.rglob("*")):
+            name = path.relative_to(source).as_posix()
+            if path.is_file() and not SKIPPED.search(name):
+                if not path.resolve().is_relative_to(source.resolve()):
+                    raise DataError(f"{name}: is a link that leads out of {source.name}")
+                yield Member(name, path)
+    elif is_archive(source):
+        spool.mkdir()
+        yield from unpack(source, spool, limits)
+    else:
+        yield Member(source.name, source)
+
+
+def _pages(members: list[Member], limits: Limits) -> dict[str, Page]:
+    """Each picture by its name; the pages of a TIFF are named as if it were a folder."""
+    found: dict[str, Page] = {}
+    for member in members:
+        count = count_pages(member.path, member.name, limits.frames)
+        for page in range(count):
+            name = member.name if count == 1 else f"{member.name}/{page:04d}"
+            if name in found:
+                raise DataError(f"{name}: two pictures have this name, expected different ones")
+            found[name] = Page(member, None if count == 1 else page)
+    return found
+
+
+def _read_scene(shots: list[tuple[str, Page]], options: Options) -> Array:
+    """``(S, C, H, W)``."""
+    pictures = [
+        to_stored(
+            read_picture(page.member.path, name, page.page, options.limits.pixels), name, options.data_range
+        )
+        for name, page in shots
+    ]
+    for (name, _), picture in zip(shots, pictures, strict=True):
+        if (picture.shape, picture.dtype) != (pictures[0].shape, pictures[0].dtype):
+            got = f"{shots[0][0]} is {_describe(pictures[0])} and {name} is {_describe(picture)}"
+            raise DataError(f"{got}, expected shots of one scene to be alike")
+    return np.stack(pictures)
+
+
+def _describe(picture: Array) -> str:
+    channels, height, width = picture.shape
+    return f"{width} x {height}, {'grey' if channels == 1 else 'colour'}, {picture.dtype}"

@@ -1,0 +1,90 @@
+"""Weights as an ONNX file, for other runtimes; needs the extra ``onnx``."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import asdict
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from n2n_core.errors import WeightsError
+from n2n_core.inference import tiling
+from n2n_core.models import weights
+
+if TYPE_CHECKING:
+    from torch import nn
+
+INPUT, OUTPUT = "noisy", "denoised"
+TOLERANCE = 1e-4
+"""Largest difference to torch, of values in [0, 1]: a fortieth of a grey level."""
+
+_EXPORTING = Lock()
+"""The exporter, and Python's filter of warnings, are one for the whole process."""
+
+
+def can_export() -> bool:
+    """Whether the packages are installed."""
+    return all(find_spec(name) is not None for name in ("onnx", "onnxruntime"))
+
+
+def to_onnx(path: Path) -> bytes:
+    """The model of a weights file as ONNX, checked against torch.
+
+    It takes and gives ``(N, 3, H, W)`` floats in [0, 1], for any N, H and W; the metadata has the
+    card of the weights file, and ``period``, of which H and W are to be multiples.
+
+    Raises:
+        WeightsError: the file is no model, or ONNX Runtime does not compute what torch does.
+    """
+    import torch
+
+    network, _, card = weights.load(path, "torch")
+    assert isinstance(network, torch.nn.Module)
+    geometry = tiling.geometry(network)
+    free = {0: "n", 2: "height", 3: "width"}
+    file = BytesIO()
+    with _EXPORTING, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # this exporter is the one that needs no more packages
+        torch.onnx.export(
+            network,
+            (torch.zeros(1, 3, 64, 64),),
+            file,  # type: ignore[arg-type]  # the exporter without more packages takes files, too
+            dynamo=False,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_axes={INPUT: free, OUTPUT: free},
+        )
+    content = _described(file.getvalue(), {**asdict(card), "period": geometry.period})
+    _check(path, content, network, geometry.period)
+    return content
+
+
+def _described(content: bytes, metadata: dict[str, object]) -> bytes:
+    import onnx
+
+    model = onnx.load_model_from_string(content)
+    onnx.helper.set_model_props(model, {key: json.dumps(value) for key, value in metadata.items()})
+    onnx.checker.check_model(model)
+    described: bytes = model.SerializeToString()
+    return described
+
+
+def _check(path: Path, content: bytes, network: nn.Module, period: int) -> None:
+    import onnxruntime
+    import torch
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    sides = [-(-side // period) * period for side in (40, 56)]
+    pictures = torch.rand(2, 3, *sides, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected = network(pictures)
+    (found,) = session.run([OUTPUT], {INPUT: pictures.numpy()})
+    error = float((torch.from_numpy(found) - expected).abs().max())
+    if not error <= TOLERANCE:
+        raise WeightsError(f"{path}: as ONNX it is off by {error}, expected at most {TOLERANCE}")

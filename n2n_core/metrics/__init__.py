@@ -1,0 +1,1 @@
+"""PSNR, SSIM and noise levels, of batches and of single pictures."""

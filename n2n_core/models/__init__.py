@@ -1,0 +1,1 @@
+"""Architectures, their networks, and the files that hold their weights."""

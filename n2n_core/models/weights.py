@@ -1,0 +1,259 @@
+"""Weights: one safetensors file a model, and an index of those that are served.
+
+A file's metadata holds everything needed to rebuild and judge its model: the architecture's
+configuration, the training recipe, a description of the data, metrics, a licence note.
+``index.json`` beside the files names each model's file, sha256 and task. No pickle anywhere.
+
+torch is imported where tensors are: the index, hashes and cards take none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError, safe_open
+
+from n2n_core.errors import ConfigError, ShapeError, UnknownModelError, WeightsError
+from n2n_core.files import atomic_path
+from n2n_core.models import architectures
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from n2n_core.models.architectures import Architecture
+    from n2n_core.models.torch_modules import Network
+
+INDEX = "index.json"
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+FILE = re.compile(NAME.pattern + r"\.safetensors")
+_HERE = Path(__file__).resolve().parents[1]
+SHIPPED = next(
+    (folder for folder in (_HERE / "shipped_weights", _HERE.parent / "weights") if folder.is_dir()),
+    _HERE.parent / "weights",
+)
+"""The project's own weights: inside an installed package, beside it in a checkout."""
+
+
+FOLDER_VARIABLE = "N2N_WEIGHTS"
+"""The environment variable that names another folder, for the commands and the service."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a weights file says about its model."""
+
+    architecture: dict[str, Any]
+    recipe: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    licence: str = ""
+
+    @property
+    def is_blind(self) -> bool:
+        """Trained on noise of any level: pictures may be scaled to one that it knows."""
+        match self.recipe:
+            case {"corruption": {"name": "blind"}}:
+                return True
+        return False
+
+
+def save(path: Path, network: Network, card: Card) -> None:
+    """Write ``network``'s weights and ``card`` to one file, wholly or not at all."""
+    from safetensors.torch import save as to_safetensors
+
+    state = {
+        name: tensor.detach().float().cpu().contiguous() for name, tensor in network.state_dict().items()
+    }
+    metadata = {key: json.dumps(value, sort_keys=True) for key, value in asdict(card).items()}
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(to_safetensors(state, metadata))  # with the permissions of any new file
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], Card]:
+    """The tensors and the card of a weights file."""
+    with _opened(path, "pt") as file:
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        return state, _card(file)
+
+
+def read_card(path: Path) -> Card:
+    """The card of a weights file, which is not read beyond its header."""
+    with _opened(path, "np") as file:
+        return _card(file)
+
+
+def _card(file: Any) -> Card:
+    metadata = file.metadata() or {}
+    return Card(**{key: json.loads(metadata[key]) for key in asdict(Card({})) if key in metadata})
+
+
+@contextmanager
+def _opened(path: Path, framework: str) -> Iterator[Any]:
+    """A safetensors file; within the block, what is wrong with it is a ``WeightsError``."""
+    try:
+        with safe_open(path, framework) as file:
+            yield file
+    except FileNotFoundError as error:
+        raise WeightsError(f"{path}: no such weights file") from error
+    except (SafetensorError, json.JSONDecodeError, RecursionError, OSError) as error:
+        raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
+    except TypeError as error:
+        raise WeightsError(f"{path}: its metadata does not name an architecture") from error
+
+
+def load(path: Path, engine: str = "auto") -> tuple[Network, Architecture, Card]:
+    """Rebuild a model on ``engine``, in inference mode, from its file alone.
+
+    Raises:
+        WeightsError: the file is none of ours, or its weights do not fit its architecture.
+        ConfigError: the architecture cannot be built on ``engine``.
+    """
+    state, card = read(path)
+    with _fitting(path):
+        architecture = architectures.restore(card.architecture)
+        known = architectures.engines(architecture)
+    if engine in architectures.ENGINES and engine not in known:
+        raise ConfigError(f"engine is {engine!r}, expected {known[0]!r} for {path}")
+    with _fitting(path):
+        _check_size(architecture, engine, state)
+        network = architecture.build(engine=engine)
+        network.load_state_dict(state)
+    return network.eval(), architecture, card
+
+
+@contextmanager
+def _fitting(path: Path) -> Iterator[None]:
+    """Within the block, weights and architecture that do not go together are a ``WeightsError``."""
+    try:
+        yield
+    except (ConfigError, ShapeError, RuntimeError, TypeError, ValueError, OverflowError) as error:
+        reason = " ".join(str(error).split())
+        raise WeightsError(f"{path}: weights do not fit their architecture ({reason})") from error
+
+
+def _check_size(architecture: Architecture, engine: str, state: dict[str, Tensor]) -> None:
+    """Raise ``ConfigError`` before memory is taken for what the file does not hold."""
+    import torch
+
+    if architecture.layers > len(state):
+        raise ConfigError(f"the architecture has {architecture.layers} layers, the file {len(state)} tensors")
+    with torch.device("meta"):  # where tensors have a shape, and no values
+        values = count_parameters(architecture.build(engine=engine))
+    held = sum(tensor.numel() for tensor in state.values())
+    if values > held:
+        raise ConfigError(f"the architecture has {values} values, the file {held}")
+
+
+def sha256(path: Path) -> str:
+    """The file's SHA-256, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the index."""
+
+    id: str
+    path: Path
+    sha256: str
+    task: str
+
+
+def read_index(folder: Path = SHIPPED) -> dict[str, Entry]:
+    """The models that ``folder`` offers, by id."""
+    path = folder / INDEX
+    try:
+        models = json.loads(path.read_text(encoding="utf-8"))["models"]
+        return {
+            name: Entry(name, _inside(folder, value["file"]), value["sha256"], value["task"])
+            for name, value in models.items()
+        }
+    except FileNotFoundError as error:
+        raise WeightsError(f"{path}: no such file, expected the index of a weights folder") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError(f"{path}: not an index of weights ({error!r})") from error
+
+
+def _inside(folder: Path, name: str) -> Path:
+    if not FILE.fullmatch(name):
+        raise ValueError(f"file is {name!r}, expected a plain name that ends in .safetensors")
+    return folder / name
+
+
+def find(name: str, folder: Path = SHIPPED) -> Entry:
+    """The entry of model ``name``; an unknown name lists the known ones."""
+    index = read_index(folder)
+    if name not in index:
+        raise UnknownModelError(name, index)
+    return index[name]
+
+
+def verify(entry: Entry) -> None:
+    """Raise ``WeightsError`` unless the file is the one that the index names."""
+    if not entry.path.is_file():
+        raise WeightsError(f"{entry.path}: no such weights file")
+    found = sha256(entry.path)
+    if found != entry.sha256:
+        raise WeightsError(f"{entry.path}: sha256 is {found}, expected {entry.sha256}")
+
+
+def publish(
+    source: Path, name: str, task: str, licence: str | None, folder: Path = SHIPPED, overwrite: bool = False
+) -> Entry:
+    """Put a weights file into ``folder`` as model ``name`` and enter it in the index.
+
+    ``licence`` replaces the file's own note, unless it is None; an empty ``task`` keeps that of
+    the model that is overwritten.
+
+    Raises:
+        ConfigError: the name is not made of lower-case letters, digits, ``.``, ``_`` and ``-``, or
+            there is a model of this name and ``overwrite`` is false.
+    """
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"the model's name is {name!r}, expected a-z, 0-9, '.', '_' and '-', at most 64")
+    network, _, card = load(source)
+    index = read_index(folder) if (folder / INDEX).exists() else {}
+    if name in index and not overwrite:
+        raise ConfigError(f"there is a model {name!r} in {folder}, expected a new name, or to replace it")
+    task = task or (index[name].task if name in index else "")
+    target = folder / f"{name}.safetensors"
+    save(target, network, card if licence is None else replace(card, licence=licence))
+    index[name] = Entry(name, target, sha256(target), task)
+    models = {
+        key: {"file": entry.path.name, "sha256": entry.sha256, "task": entry.task}
+        for key, entry in sorted(index.items())
+    }
+    with atomic_path(folder / INDEX) as temporary:
+        temporary.write_text(json.dumps({"models": models}, indent=2) + "\n")
+    return index[name]
+
+
+def count_parameters(network: Network) -> int:
+    """The number of trained values."""
+    return sum(tensor.numel() for tensor in network.state_dict().values())
+
+
+def count_values(path: Path) -> int:
+    """The number of trained values in a file, which is not read beyond its header."""
+    with _opened(path, "np") as file:
+        return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+
+
+def fingerprint(*tensors: Tensor) -> str:
+    """SHA-256 over shapes, types and values: tells whether data changed."""
+    import torch
+
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+    return digest.hexdigest()

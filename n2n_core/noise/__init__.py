@@ -1,0 +1,1 @@
+"""Noise: corruptions of clean pictures, and the estimation of how noisy a picture is."""

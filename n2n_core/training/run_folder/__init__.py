@@ -1,0 +1,1 @@
+"""Files that a training run writes: checkpoints, event log, sample sheets, plots."""

@@ -1,0 +1,283 @@
+"""Pictures to train on: sent or named, imported and checked, looked at, deleted."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path as FilePath
+from typing import Annotated
+
+from anyio import CapacityLimiter, fail_after
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from pydantic import ValidationError
+
+from n2n_core.errors import ConfigError, DataError, LimitError
+from service.api import schemas
+from service.api.dependencies import State, StateDep
+from service.api.openapi import ALWAYS, FILE, form, links, picture, responses
+from service.api.paging import PageSize, PageToken
+from service.exceptions import DeadlineError
+from service.http import problem_types
+from service.http.body_limit import time_left
+from service.http.errors import ProblemError
+from service.http.negotiation import PNG, Accept, sent_as
+from service.http.problem_types import DATASET_ID
+from service.http.upload import Upload
+from service.storage.dataset_import import REPORT, Order, arriving, enter, forget, thumbnail
+from service.storage.dataset_store import Dataset, Json
+
+_IMPORTS = CapacityLimiter(1)
+"""Imports at a time: their process does one after the other."""
+
+DATASET_LIMITS = {
+    "pixels": ("image_too_large", "N2N_MAX_PIXELS"),
+    "frames": ("too_many_frames", "N2N_MAX_FRAMES"),
+    "members": ("too_many_entries", "N2N_MAX_ARCHIVE_ENTRIES"),
+    "ratio": ("archive_ratio", "N2N_MAX_ARCHIVE_RATIO"),
+    "total_bytes": ("dataset_too_large", "N2N_MAX_DATASET_BYTES"),
+    "name_length": ("name_too_long", "N2N_MAX_NAME_LENGTH"),
+}
+"""The code of exceeding each of ``n2n_core.datasets.Limits``, and the setting that raises it."""
+
+_FILES = {"type": "array", "items": FILE, "minItems": 1, "description": "an archive, or pictures"}
+_FORM = form(
+    "DatasetUpload",
+    {**schemas.DatasetRequest.model_json_schema()["properties"], "file": _FILES},
+    required=["kind", "name", "file"],
+    additionalProperties=False,
+)
+_FOLDER = {"schema": {"$ref": "#/components/schemas/DatasetFolder"}}
+_BODY = {"required": True, "content": {**_FORM, "application/json": _FOLDER}}
+_FOUND = responses(problem_types.UNKNOWN_DATASET, problem_types.BAD_REQUEST)
+_PART_FOUND = responses(problem_types.UNKNOWN_DATASET, problem_types.NOT_FOUND, problem_types.BAD_REQUEST)
+_ID = "$response.body#/id"
+_NEXT = links(
+    ("get_dataset", "get_dataset_report", "get_dataset_report_picture", "delete_dataset"), dataset=_ID
+)
+_NEXT |= links(("get_dataset_thumbnail",), dataset=_ID, scene="0")
+_NEXT["create_train_job"] = {"operationId": "create_train_job", "requestBody": {"dataset": _ID}}
+
+router = APIRouter(prefix="/datasets", tags=["datasets"], responses=ALWAYS)
+Id = Annotated[str, Path(description="the dataset's id", max_length=64, examples=[DATASET_ID])]
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=schemas.Dataset,
+    responses={
+        201: {"links": _NEXT},
+        **responses(
+            problem_types.BAD_FORM, problem_types.NO_DATASET_ROOT, problem_types.READ_TIMEOUT,
+            problem_types.TOTAL_TIMEOUT, problem_types.BODY_TOO_LARGE, problem_types.IMAGE_TOO_LARGE,
+            problem_types.TOO_MANY_FRAMES, problem_types.TOO_MANY_ENTRIES,
+            problem_types.ARCHIVE_RATIO, problem_types.DATASET_TOO_LARGE,
+            problem_types.NAME_TOO_LONG, problem_types.TOO_MANY_PARTS,
+            problem_types.UNSUPPORTED_MEDIA_TYPE, problem_types.BAD_DATASET, problem_types.BAD_REQUEST,
+            problem_types.OVERLOADED, problem_types.DEADLINE, problem_types.STORAGE,
+        ),
+    },
+    openapi_extra={"requestBody": _BODY},
+)  # fmt: skip
+async def create_dataset(request: Request, state: StateDep) -> Response:
+    """Make a dataset of an archive or of pictures, and check them.
+
+    Send a form with `kind`, `name`, one or several `file`s, and options; `corruption` is JSON. Or send
+    JSON with the `path` of files that the server has. What cannot be read is refused and leaves nothing.
+    """
+    with arriving(state.folder) as workspace:
+        fields, sources = await _receive(request, state, workspace)
+        order = _order(fields)
+        async with _turn(request):
+            try:
+                make = partial(enter, state.datasets, state.folder, state.imports)
+                row = await run_sync(make, workspace, sources, order, state.settings.dataset_limits())
+            except (DataError, ConfigError) as error:
+                raise _refusal(error, sources[0].parent) from error
+    body = _describe(row).model_dump(mode="json")
+    return JSONResponse(body, 201, {"Location": f"/datasets/{row.id}"})
+
+
+@router.get("", responses=responses(problem_types.BAD_REQUEST))
+async def list_datasets(
+    state: StateDep,
+    page_size: PageSize = 50,
+    page_token: PageToken = None,
+) -> schemas.DatasetList:
+    """The datasets, the newest first."""
+    found, token = await run_sync(state.datasets.page, page_size, page_token)
+    return schemas.DatasetList(datasets=[_describe(row) for row in found], next_page_token=token)
+
+
+@router.get("/{dataset}", responses=_FOUND)
+async def get_dataset(state: StateDep, dataset: Id) -> schemas.Dataset:
+    """One dataset, with its figures and what the checks found."""
+    return _describe(await run_sync(state.datasets.get, dataset))
+
+
+@router.delete("/{dataset}", status_code=204, responses=_FOUND | responses(problem_types.CONFLICT))
+async def delete_dataset(state: StateDep, dataset: Id) -> None:
+    """Delete a dataset and its pictures, unless a job that has not ended trains on it."""
+    await run_sync(forget, state.datasets, state.folder, dataset)
+
+
+@router.get("/{dataset}/report", responses=_PART_FOUND)
+async def get_dataset_report(state: StateDep, dataset: Id) -> schemas.DatasetReport:
+    """What the checks before training found: a verdict, a figure and an advice each."""
+    row = await run_sync(state.datasets.get, dataset)
+    if not row.report:
+        raise _missing(dataset, "report")
+    return schemas.DatasetReport.model_validate(row.report)
+
+
+@router.get(
+    "/{dataset}/report.png",
+    response_class=Response,
+    responses={**picture("A PNG", PNG), **_PART_FOUND},
+)
+async def get_dataset_report_picture(state: StateDep, dataset: Id, accept: Accept = "*/*") -> Response:
+    """Crops of some scenes: the shots, and their difference where there are two."""
+    path = await run_sync(_folder, state, dataset) / REPORT
+    if not path.exists():
+        raise _missing(dataset, "report")
+    return FileResponse(path, media_type=sent_as(PNG, accept))
+
+
+@router.get(
+    "/{dataset}/thumbnails/{scene}.png",
+    response_class=Response,
+    responses={**picture("A PNG", PNG), **_PART_FOUND},
+)
+async def get_dataset_thumbnail(
+    state: StateDep,
+    dataset: Id,
+    scene: Annotated[int, Path(ge=0, description="number of the scene, from 0", examples=[0])],
+    shot: Annotated[int, Query(ge=0, description="number of its shot, from 0")] = 0,
+    accept: Accept = "*/*",
+) -> Response:
+    """A small picture of one shot."""
+    content = await run_sync(_thumbnail, state, dataset, scene, shot)
+    return Response(content, media_type=sent_as(PNG, accept))
+
+
+@asynccontextmanager
+async def _turn(request: Request) -> AsyncIterator[None]:
+    """Within the block no other import runs; one that has begun is not given up."""
+    try:
+        with fail_after(time_left(request)):
+            await _IMPORTS.acquire()
+    except TimeoutError as error:
+        raise DeadlineError from error
+    try:
+        yield
+    finally:
+        _IMPORTS.release()
+
+
+def _refusal(error: DataError | ConfigError, folder: FilePath) -> ProblemError:
+    detail = str(error).replace(f"{folder}/", "")
+    if isinstance(error, LimitError):
+        code, setting = DATASET_LIMITS[error.limit]
+        return ProblemError(413, code, f"{detail} ({setting})")
+    return ProblemError(422, "bad_dataset", detail)
+
+
+async def _receive(request: Request, state: State, workspace: FilePath) -> tuple[Json, Sequence[FilePath]]:
+    """The order's fields, and the files that it is about."""
+    content_type = request.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() == "application/json":
+        fields = await _json(request)
+        return fields, [_server_side(state, str(fields.pop("path")))]
+    folder = workspace / "files"
+    folder.mkdir()
+    upload = Upload(content_type, folder, state.settings)
+    try:
+        async for piece in request.stream():
+            await run_sync(upload.feed, piece)
+        upload.finish()
+    finally:
+        upload.close()
+    if not upload.files:
+        raise _wrong("file", "missing, expected an archive or pictures", None)
+    return _parsed(upload.fields), list(upload.files.values())
+
+
+async def _json(request: Request) -> Json:
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > schemas.MAX_JSON:
+            raise ProblemError(413, "body_too_large", f"the JSON has more than {schemas.MAX_JSON} bytes")
+    try:
+        return schemas.DatasetFolder.model_validate_json(body).model_dump()
+    except ValidationError as error:
+        raise _invalid(error) from error
+
+
+def _parsed(fields: dict[str, str]) -> Json:
+    """A form's fields, the JSON among them read."""
+    if "corruption" not in fields:
+        return dict(fields)
+    try:
+        return {**fields, "corruption": json.loads(fields["corruption"])}
+    except (ValueError, RecursionError) as error:
+        raise _wrong("corruption", f"not JSON ({error})", fields["corruption"]) from error
+
+
+def _order(fields: Json) -> Order:
+    try:
+        return Order(**schemas.DatasetRequest.model_validate(fields).model_dump())
+    except ValidationError as error:
+        raise _invalid(error) from error
+
+
+def _server_side(state: State, path: str) -> FilePath:
+    """A path within the setting's folder, links followed."""
+    root = state.settings.dataset_root
+    if root is None:
+        raise ProblemError(403, "no_dataset_root", "paths are not taken here: N2N_DATASET_ROOT is not set")
+    try:
+        found = (root / path).resolve(strict=True)
+    except (OSError, ValueError, RuntimeError):
+        found = None
+    if found is None or not found.is_relative_to(root.resolve()):
+        raise _wrong("path", "there is nothing of this path under N2N_DATASET_ROOT", path)
+    return found
+
+
+def _wrong(field: str, message: str, value: object) -> RequestValidationError:
+    return RequestValidationError([{"loc": ("body", field), "msg": message, "input": value}])
+
+
+def _invalid(error: ValidationError) -> RequestValidationError:
+    return RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()])
+
+
+def _missing(dataset: str, what: str) -> ProblemError:
+    return ProblemError(404, "not_found", f"dataset {dataset} has no such {what}")
+
+
+def _folder(state: State, dataset: str) -> FilePath:
+    return state.folder.dataset(state.datasets.get(dataset).id)
+
+
+def _thumbnail(state: State, dataset: str, scene: int, shot: int) -> bytes:
+    try:
+        return state.aside.run(thumbnail, _folder(state, dataset), scene, shot)
+    except IndexError as error:
+        raise ProblemError(404, "not_found", f"dataset {dataset}: {error}") from error
+
+
+def _describe(row: Dataset) -> schemas.Dataset:
+    return schemas.Dataset.model_validate(
+        {
+            **vars(row), "report": row.report or None, "options": row.manifest,
+            "counts": row.counts or None, "statistics": row.counts or None,
+            "created_at": datetime.fromtimestamp(row.created_at, UTC),
+            "updated_at": datetime.fromtimestamp(row.updated_at, UTC),
+        }
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""``POST /denoise`` and ``POST /denoise-batch``."""

@@ -1,0 +1,152 @@
+"""What the OpenAPI document says beyond what the web framework finds by itself."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from n2n_core.image import MEDIA_TYPES
+from service.api.examples import EXAMPLES
+from service.api.schemas import DatasetFolder
+from service.http.errors import MEDIA_TYPE, REQUEST_ID, title
+from service.http.negotiation import BINARY
+from service.http.problem import Problem
+from service.http.problem_types import HEADERS_TOO_LARGE, INTERNAL_ERROR, KINDS, Kind
+
+Json = dict[str, Any]
+Responses = dict[int | str, Json]
+
+FILE: Json = {"type": "string", "format": "binary"}
+IMAGES: Json = {media_type: {"schema": FILE} for media_type in (BINARY, *MEDIA_TYPES.values())}
+"""Any picture. Plain bytes come first: clients' generators take the first type, and know few others."""
+
+_COMPONENTS = "#/components/schemas/"
+_OWN_ID = {"$ref": "#/components/parameters/RequestId"}
+_ID = {"$ref": "#/components/headers/RequestId"}
+_RETRY = {"$ref": "#/components/headers/RetryAfter"}
+_PARTS: Json = {
+    "parameters": {
+        "RequestId": {
+            "name": REQUEST_ID,
+            "in": "header",
+            "description": "an id of your own for the request: 1 to 64 of `A-Z a-z 0-9 . _ -`;"
+            " any other is replaced",
+            "schema": {"type": "string", "title": "Request Id"},
+            "example": "scan-2026-11-26.0001",
+        }
+    },
+    "headers": {
+        "RequestId": {"description": "the request's id, as in the log", "schema": {"type": "string"}},
+        "RetryAfter": {
+            "description": "seconds after which to come again",
+            "schema": {"type": "integer", "minimum": 0},
+        },
+    },
+}
+
+
+def responses(*kinds: Kind) -> Responses:
+    """The description of these problems, an example each."""
+    return {
+        status: {
+            "description": title(status),
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"$ref": f"{_COMPONENTS}Problem"},
+                    "examples": {
+                        kind.code: {"$ref": f"#/components/examples/{_key(kind)}"}
+                        for kind in kinds
+                        if kind.status == status
+                    },
+                }
+            },
+        }
+        for status in sorted({kind.status for kind in kinds})
+    }
+
+
+def _key(kind: Kind) -> str:
+    return f"{kind.status}_{kind.code}"
+
+
+def _example(kind: Kind) -> Json:
+    problem = Problem(
+        title=title(kind.status), status=kind.status, detail=kind.detail, instance=kind.path,
+        code=kind.code, request_id="9d054123f5504869940a21599f7b9eef",
+    )  # fmt: skip
+    return {"value": problem.model_dump()}
+
+
+ALWAYS = responses(HEADERS_TOO_LARGE, INTERNAL_ERROR)
+"""What each operation may answer."""
+
+
+def picture(description: str, *media_types: str, **more: Any) -> Responses:
+    """The description of an answer that is a file; as plain bytes, too, if ``Accept`` says so."""
+    content = {media_type: {"schema": FILE} for media_type in (BINARY, *media_types)}
+    return {200: {"description": description, "content": content, **more}}
+
+
+def text(description: str, media_type: str, example: str) -> Responses:
+    """The description of an answer that is text."""
+    content = {media_type: {"schema": {"type": "string"}, "example": example}}
+    return {200: {"description": description, "content": content}}
+
+
+def links(operations: Iterable[str], **parameters: Any) -> Json:
+    """What can be done next, with values of the answer: ``dataset="$response.body#/id"``."""
+    return {name: {"operationId": name, "parameters": parameters} for name in operations}
+
+
+def form(name: str, properties: Json, required: Sequence[str], **more: Any) -> Json:
+    """A multipart body; its schema is called ``name``."""
+    fields = {field: _without_null(schema) for field, schema in properties.items()}
+    schema = {"type": "object", "title": name, "required": list(required), "properties": fields, **more}
+    return {"multipart/form-data": {"schema": schema}}
+
+
+def completed(document: Json) -> Json:
+    """The framework's document with all that it cannot know."""
+    components = document["components"]
+    schemas = components["schemas"]
+    for model in (Problem, DatasetFolder):
+        schema = model.model_json_schema(ref_template=f"{_COMPONENTS}{{model}}")
+        schemas |= {**schema.pop("$defs", {}), model.__name__: schema}
+    for name, example in EXAMPLES.items():
+        schemas[name]["example"] = example
+    components |= _PARTS | {"examples": {_key(kind): _example(kind) for kind in KINDS}}
+    for item in document["paths"].values():
+        for operation in item.values():
+            _complete(operation, schemas)
+    document["components"]["schemas"] = dict(sorted(schemas.items()))
+    return document
+
+
+def _complete(operation: Json, schemas: Json) -> None:
+    parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
+        parameter["schema"] = _without_null(parameter["schema"])
+    parameters.append(_OWN_ID)
+    bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+    for content in (content for body in bodies for content in body.get("content", {}).values()):
+        _name(content, schemas)
+    for status, response in operation["responses"].items():
+        headers = response.setdefault("headers", {})
+        headers[REQUEST_ID] = _ID
+        if status == "503":
+            headers["Retry-After"] = _RETRY
+    operation["responses"] = dict(sorted(operation["responses"].items()))
+
+
+def _without_null(schema: Json) -> Json:
+    """A parameter, or a field of a form, is there or not, but never null."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) != 1:
+        return schema
+    return {**kinds[0], **{key: value for key, value in schema.items() if key != "anyOf"}}
+
+
+def _name(content: Json, schemas: Json) -> None:
+    """Let a form's schema be a component, so that each generator calls it by its name."""
+    schema = content.get("schema", {})
+    if schema.get("type") == "object" and "title" in schema:
+        schemas[schema["title"]] = schema
+        content["schema"] = {"$ref": _COMPONENTS + schema["title"]}

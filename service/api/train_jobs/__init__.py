@@ -1,0 +1,1 @@
+"""``/train-jobs``: submission, control, outputs, event stream."""

@@ -1,0 +1,205 @@
+"""Trainings as jobs: asked for, watched, stopped, resumed, forgotten."""
+
+import hashlib
+import re
+from time import monotonic
+from typing import Annotated, Any
+
+from anyio import sleep
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Body, Header, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from service.api.denoise.single import while_wanted
+from service.api.dependencies import State, StateDep
+from service.api.idempotency import once
+from service.api.openapi import ALWAYS, links, responses
+from service.api.paging import PageSize, PageToken
+from service.api.train_jobs import outputs
+from service.api.train_jobs.outputs import JobId
+from service.api.train_jobs.schemas import TrainJob, TrainJobList, TrainJobRequest, describe
+from service.api.train_jobs.submission import submit
+from service.http.errors import retry_after
+from service.http.problem_types import (
+    BAD_JSON,
+    BAD_NAME,
+    BAD_RECIPE,
+    BAD_REQUEST,
+    BODY_TOO_LARGE,
+    CONFLICT,
+    DATASET_REFUSED,
+    KEY_IN_FLIGHT,
+    KEY_REUSED,
+    NO_SUCH_BASE,
+    NO_SUCH_DATASET,
+    OVERLOADED,
+    READ_TIMEOUT,
+    TOTAL_TIMEOUT,
+    UNKNOWN_JOB,
+)
+from service.jobs.store import Job
+from service.jobs.supervisor import delete_job
+from service.storage import job_states
+
+MAX_WAIT, POLL_SECONDS = 60, 0.5
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,9})", re.IGNORECASE)
+_JOB: dict[str, Any] = {"model": TrainJob}
+_FOUND = responses(UNKNOWN_JOB, BAD_REQUEST)
+_NEXT = links(
+    (
+        "get_train_job", "get_train_job_metrics", "get_train_job_events", "list_train_job_samples",
+        "get_train_job_log", "cancel_train_job", "resume_train_job", "delete_train_job",
+    ),
+    job="$response.body#/id",
+) | links(("get_train_job_plot",), job="$response.body#/id", name="loss", format="png")  # fmt: skip
+
+router = APIRouter(prefix="/train-jobs", tags=["train jobs"], responses=ALWAYS)
+router.include_router(outputs.router)
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="the same request with the same key, within a day, makes one job",
+        examples=["5c6f0d0e-first-try"],
+    ),
+]
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=TrainJob,
+    responses={
+        202: {"links": _NEXT},
+        **responses(
+            BAD_JSON, CONFLICT, KEY_IN_FLIGHT, READ_TIMEOUT, TOTAL_TIMEOUT, BODY_TOO_LARGE,
+            BAD_REQUEST, BAD_RECIPE, BAD_NAME,
+            DATASET_REFUSED, NO_SUCH_DATASET, NO_SUCH_BASE, KEY_REUSED, OVERLOADED,
+        ),
+    },
+)  # fmt: skip
+async def create_train_job(
+    http: Request,
+    state: StateDep,
+    request: Annotated[TrainJobRequest, Body()],
+    idempotency_key: Key = None,
+) -> Response:
+    """Train a model on a dataset; `{"dataset": "…"}` is enough. Poll `Location` to see how it goes."""
+
+    def make(job_id: str | None) -> tuple[int, Any]:
+        return 202, describe(submit(state, request, job_id)).model_dump(mode="json")
+
+    payload, owner = request.model_dump(), getattr(http.state, "owner", "")
+    status, body = await run_sync(once, state.keys, idempotency_key, "POST /train-jobs", payload, make, owner)
+    state.supervisor.wake()
+    return JSONResponse(body, status, {"Location": f"/train-jobs/{body['id']}"} | _retry(state))
+
+
+@router.get("", responses=responses(BAD_REQUEST))
+async def list_train_jobs(
+    state: StateDep,
+    page_size: PageSize = 50,
+    page_token: PageToken = None,
+    wanted: Annotated[
+        list[job_states.State] | None,
+        Query(alias="state", description="only jobs in this state; may be repeated"),
+    ] = None,
+) -> TrainJobList:
+    """The jobs, the newest first."""
+    found, token = await run_sync(state.jobs.page, wanted or (), page_size, page_token)
+    return TrainJobList(jobs=[describe(job) for job in found], next_page_token=token)
+
+
+@router.get("/{job}", response_model=TrainJob, responses={304: {"description": "Not Modified"}, **_FOUND})
+async def get_train_job(
+    request: Request,
+    state: StateDep,
+    job: JobId,
+    if_none_match: Annotated[str | None, Header(description="the `ETag` of the answer that you have")] = None,
+    prefer: Annotated[
+        str | None,
+        Header(description="`wait=30`: answer after so many seconds, or once it is done, or changes"),
+    ] = None,
+) -> Response:
+    """One job. Without `If-None-Match`, `Prefer: wait` waits until the job is done."""
+    asked = _WAIT.search(prefer or "")
+    seconds = min(int(asked[1]), MAX_WAIT) if asked else 0
+    found = await while_wanted(request, _await(state, job, seconds, if_none_match))
+    answer = _answer(state, found)
+    if asked:
+        answer.headers["Preference-Applied"] = f"wait={seconds}"
+    if _matches(if_none_match, answer.headers["ETag"]):
+        return Response(
+            status_code=304, headers={k: v for k, v in answer.headers.items() if k not in _OF_BODY}
+        )
+    return answer
+
+
+@router.post(
+    "/{job}/cancel",
+    status_code=202,
+    response_model=TrainJob,
+    responses={200: _JOB, **_FOUND, **responses(CONFLICT)},
+)
+async def cancel_train_job(state: StateDep, job: JobId) -> Response:
+    """Stop a job at its next checkpoint: 202 while it stops, 200 once it is cancelled."""
+    found = await run_sync(state.jobs.cancel, job)
+    state.supervisor.wake()
+    return _answer(state, found, 200 if found.done else 202)
+
+
+@router.post(
+    "/{job}/resume",
+    status_code=202,
+    response_model=TrainJob,
+    responses={202: {"links": _NEXT}, **_FOUND, **responses(CONFLICT)},
+)
+async def resume_train_job(state: StateDep, job: JobId) -> Response:
+    """Let a failed or cancelled job go on from its checkpoint."""
+    found = await run_sync(state.jobs.resume, job)
+    state.supervisor.wake()
+    answer = _answer(state, found, 202)
+    answer.headers["Location"] = f"/train-jobs/{job}"
+    return answer
+
+
+@router.delete("/{job}", status_code=204, responses=_FOUND | responses(CONFLICT))
+async def delete_train_job(state: StateDep, job: JobId) -> Response:
+    """Forget a job that has ended, with all that it made but its model."""
+    await run_sync(delete_job, state.jobs, state.folder, job)
+    return Response(status_code=204)
+
+
+_OF_BODY = {"content-length", "content-type"}
+
+
+def _answer(state: State, job: Job, status: int = 200) -> Response:
+    body = describe(job).model_dump_json().encode()
+    headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"', "Cache-Control": "no-cache"}
+    return Response(body, status, headers | ({} if job.done else _retry(state)), "application/json")
+
+
+def _retry(state: State) -> dict[str, str]:
+    """Between two heartbeats of the trainer there is nothing new."""
+    return retry_after(state.settings.train_heartbeat)
+
+
+def _matches(header: str | None, tag: str) -> bool:
+    """Whether ``If-None-Match`` names the tag (RFC 9110, section 13.1.2)."""
+    given = [name.strip().removeprefix("W/") for name in (header or "").split(",")]
+    return tag in given or given == ["*"]
+
+
+async def _await(state: State, job_id: str, seconds: float, known: str | None) -> Job:
+    """The job once it is done, or is not as ``known`` any more, or after ``seconds``."""
+    deadline = monotonic() + seconds
+    while True:
+        job = await run_sync(state.jobs.get, job_id)
+        changed = known is not None and not _matches(known, _answer(state, job).headers["ETag"])
+        left = deadline - monotonic()
+        if job.done or changed or left <= 0 or state.worker.scheduler.draining:
+            return job
+        await sleep(min(POLL_SECONDS, left))

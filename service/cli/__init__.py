@@ -1,0 +1,1 @@
+"""The ``n2n`` command: the core's commands, and those of the service."""

@@ -1,0 +1,66 @@
+"""``n2n keys add | list | remove``: who may use the service."""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from n2n_core.cli.command import Commands, add_command
+from service.access.scopes import MEANINGS, SCOPES
+
+if TYPE_CHECKING:
+    from service.access.keys import ApiKeys
+
+
+def add(commands: Commands) -> None:
+    """The command with its subcommands."""
+    help = "API keys of the service: make, list, remove"
+    command = commands.add_parser("keys", help=help, description=help)
+    subcommands = command.add_subparsers(title="subcommands", required=True, metavar="SUBCOMMAND")
+    meanings = "; ".join(f"{scope}: {meaning}" for scope, meaning in MEANINGS.items())
+    making = add_command(subcommands, "add", add_key, "make a key and print it, once")
+    making.add_argument("name", metavar="NAME", help="whose it is, for the list and the log")
+    making.add_argument(
+        "--scopes", required=True, type=lambda text: text.split(","), metavar=",".join(SCOPES), help=meanings
+    )
+    add_command(subcommands, "list", list_keys, "list the keys: name, scopes, when it was made")
+    removing = add_command(subcommands, "remove", remove_key, "let a key open nothing any more")
+    removing.add_argument("name", metavar="NAME", help="as it was made")
+
+
+def add_key(options: argparse.Namespace) -> None:
+    """Print the key alone to standard output, the rest to standard error."""
+    keys = _keys()
+    print(keys.add(options.name, options.scopes))
+    where = keys.database.engine.url.render_as_string(hide_password=True)
+    _say(f"made key {options.name!r} in {where}; it cannot be shown again")
+
+
+def list_keys(options: argparse.Namespace) -> None:
+    """A line a key."""
+    for key in _keys().list():
+        made = datetime.fromtimestamp(key.created_at, UTC).strftime("%Y-%m-%d %H:%M")
+        scopes = ",".join(scope for scope in SCOPES if scope in key.scopes)
+        print(f"{key.name:20} {scopes:20} {made} UTC")
+
+
+def remove_key(options: argparse.Namespace) -> None:
+    """Say so if it was the last one."""
+    keys = _keys()
+    keys.remove(options.name)
+    if not keys.list():
+        _say("that was the last key: services that run let nobody in; new ones on 127.0.0.1 need none")
+
+
+def _keys() -> "ApiKeys":
+    from service.access.keys import ApiKeys  # here, so that other commands start without a database
+    from service.settings.server import read_settings
+    from service.storage.database import Database
+
+    database = Database(read_settings().database_url)
+    database.migrate()
+    return ApiKeys(database)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -1,0 +1,1 @@
+"""HTTP below the API: protocol, middleware, errors, forms, uploads."""

@@ -1,0 +1,88 @@
+"""Who gets in: every request's API key and quota, before anything of its body is read."""
+
+from contextlib import ExitStack
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.access import scopes
+from service.access.keyring import Keyring
+from service.access.keys import Key
+from service.access.quota import QuotaError, Quotas
+from service.http.errors import ProblemError, problem, retry_after
+
+SCHEME = "Bearer"
+REALM = f'{SCHEME} realm="n2n"'
+
+
+class Gate:
+    """Asks each request for a key, if keys are asked for, and holds the key to its quota."""
+
+    def __init__(self, app: ASGIApp, keyring: Keyring, quotas: Quotas) -> None:
+        self.app, self.keyring, self.quotas = app, keyring, quotas
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let in, or refuse."""
+        needed = scopes.needed(scope["method"], scope["path"]) if scope["type"] == "http" else None
+        if needed is None:
+            await self.app(scope, receive, send)
+            return
+        await self.keyring.refresh()
+        if not self.keyring.required:
+            await self.app(scope, receive, send)
+            return
+        with ExitStack() as request:
+            try:
+                key = self._admit(scope, needed)
+                scope["state"]["key"] = key.name  # for the log
+                scope["state"]["owner"] = key.sha256  # a name may be given again
+                headers = request.enter_context(self.quotas.using(key.sha256))
+            except (ProblemError, QuotaError) as error:
+                await _refuse(scope, receive, send, error)
+                return
+            await self.app(scope, receive, _with(headers, send))
+
+    def _admit(self, scope: Scope, needed: scopes.Scope) -> Key:
+        """The request's key.
+
+        Raises:
+            ProblemError: it has none (RFC 6750, section 3), or one that may not do this.
+        """
+        given = Headers(scope=scope).get("authorization", "")
+        kind, _, secret = given.partition(" ")
+        if kind.lower() != SCHEME.lower():
+            detail = "this service asks for an API key, expected the header Authorization: Bearer KEY"
+            raise ProblemError(401, "key_missing", detail, headers={"WWW-Authenticate": REALM})
+        key = self.keyring.find(secret.strip())
+        if key is None:
+            detail = "the API key is not known here, expected one that n2n keys add has made"
+            challenge = f'{REALM}, error="invalid_token"'
+            raise ProblemError(401, "key_unknown", detail, headers={"WWW-Authenticate": challenge})
+        if needed not in key.scopes:
+            has = ", ".join(sorted(key.scopes))
+            detail = f"the key {key.name!r} has no scope {needed!r}, which this needs; it has: {has}"
+            challenge = f'{REALM}, error="insufficient_scope", scope="{needed}"'
+            raise ProblemError(403, "scope_missing", detail, headers={"WWW-Authenticate": challenge})
+        return key
+
+
+def _with(headers: dict[str, str], send: Send) -> Send:
+    """A ``send`` that adds these headers."""
+    if not headers:
+        return send
+
+    async def send_more(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(headers)
+        await send(message)
+
+    return send_more
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, error: ProblemError | QuotaError) -> None:
+    if isinstance(error, QuotaError):
+        headers = error.headers | retry_after(error.seconds)
+        error = ProblemError(429, error.code, error.detail, headers=headers)
+    refusal = problem(Request(scope), error.status, error.code, error.detail, headers=error.headers)
+    await refusal(scope, receive, send)

@@ -1,0 +1,152 @@
+"""What is read of requests' bodies: so many bytes, at such a pace."""
+
+import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.http.errors import ProblemError, problem, retry_after
+from service.settings.server import Settings
+
+
+class BodyLimit:
+    """Bounds each body by ``max_bytes``, all that are under way together, and the time to wait for them.
+
+    A body is refused by its announced length, at once, or as soon as it exceeds a bound.
+
+    Args:
+        own: POST bodies to these paths, which go to the disk or are small: each has its own bound, by
+            the setting of that name, and does not count among those that are read into memory.
+    """
+
+    def __init__(
+        self, app: ASGIApp, settings: Settings, own: Mapping[str, tuple[str, int]] = MappingProxyType({})
+    ) -> None:
+        self.app, self.settings, self.own = app, settings, own
+        self.reading = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let at most so much through."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        text = Headers(scope=scope).get("content-length", "0")
+        announced = int(text) if text.isdecimal() else 0
+        own = self.own.get(scope["path"]) if scope["method"] == "POST" else None
+        body = _Apart(self, *own) if own else _Body(self, announced)
+        pace = _Pace(self.settings)
+        scope.setdefault("state", {})["deadline"] = pace.deadline
+        try:
+            body.check(announced)
+        except ProblemError as error:
+            body.release()
+            refusal = problem(Request(scope), error.status, error.code, error.detail, headers=error.headers)
+            await refusal(scope, receive, send)
+            return
+
+        async def receive_counted() -> Message:
+            if body.read:
+                return await receive()
+            message = await pace.next(receive)
+            body.add(len(message.get("body", b"")))
+            if not message.get("more_body", False):
+                body.release()
+            return message
+
+        try:
+            await self.app(scope, receive_counted, send)
+        finally:
+            body.release()
+
+
+def time_left(request: Request) -> float:
+    """Seconds until the request's time is over; reading has taken its share."""
+    deadline: float = request.state.deadline
+    return deadline - asyncio.get_running_loop().time()
+
+
+class _Pace:
+    """How long to wait for a client that sends: what it sends buys time, at most ``read_timeout``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.patience = settings.read_timeout
+        self._clock = asyncio.get_running_loop().time
+        self.deadline = self._clock() + settings.total_timeout
+
+    async def next(self, receive: Receive) -> Message:
+        """The next piece of the body; only waiting for it takes from the patience."""
+        began = self._clock()
+        try:
+            async with asyncio.timeout(min(self.patience, self.deadline - began)):
+                message = await receive()
+        except TimeoutError as error:
+            raise self._refusal() from error
+        gained = len(message.get("body", b"")) / self.settings.min_rate
+        spent = self._clock() - began
+        self.patience = min(self.patience - spent + gained, self.settings.read_timeout)
+        return message
+
+    def _refusal(self) -> ProblemError:
+        settings, close = self.settings, {"Connection": "close"}
+        if self._clock() >= self.deadline:
+            detail = f"the body was not here after {settings.total_timeout:g} seconds (N2N_TOTAL_TIMEOUT)"
+            return ProblemError(408, "total_timeout", detail, headers=close)
+        pace = f"at least {settings.min_rate} bytes a second (N2N_MIN_RATE)"
+        detail = (
+            f"the body came too slowly, expected {pace} after {settings.read_timeout:g} (N2N_READ_TIMEOUT)"
+        )
+        return ProblemError(408, "read_timeout", detail, headers=close)
+
+
+class _Body:
+    """One request's share of what is being read."""
+
+    def __init__(
+        self, limit: BodyLimit, announced: int, setting: str = "N2N_MAX_BYTES", max_bytes: int | None = None
+    ) -> None:
+        self.limit, self.setting, self.received, self.held = limit, setting, 0, 0
+        self.read = False
+        self.max_bytes = limit.settings.max_bytes if max_bytes is None else max_bytes
+        self._hold(min(announced, self.max_bytes))
+
+    def add(self, count: int) -> None:
+        """Count what has come."""
+        self.received += count
+        self._hold(self.received)
+        self.check(self.received)
+
+    def check(self, size: int) -> None:
+        """Raise ``ProblemError`` if this body, or all together, are too large."""
+        if size > self.max_bytes:
+            got = f"{size} bytes" if size > self.received else f"more than {self.max_bytes} bytes"
+            detail = f"the body has {got}, expected at most {self.max_bytes} ({self.setting})"
+            raise ProblemError(413, "body_too_large", detail)
+        limit, most = self.limit, self.limit.settings.max_reading_bytes
+        if limit.reading > max(most, self.held):
+            detail = f"bodies of {limit.reading} bytes are being read, expected at most {most}"
+            raise ProblemError(503, "overloaded", f"{detail} (N2N_MAX_READING_BYTES)", headers=retry_after(1))
+
+    def release(self) -> None:
+        """Nothing more is read."""
+        self.read = True
+        self.limit.reading -= self.held
+        self.held = 0
+
+    def _hold(self, size: int) -> None:
+        if size > self.held:
+            self.limit.reading += size - self.held
+            self.held = size
+
+
+class _Apart(_Body):
+    """A body that takes little memory: bounded by itself alone."""
+
+    def __init__(self, limit: BodyLimit, setting: str, max_bytes: int) -> None:
+        super().__init__(limit, 0, setting, max_bytes)
+
+    def _hold(self, size: int) -> None:
+        pass

@@ -1,0 +1,247 @@
+"""Errors to HTTP: every one as RFC 9457 problem details, translated here and nowhere else."""
+
+import errno
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from http import HTTPStatus
+from itertools import islice
+from math import ceil
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match
+
+from n2n_core.errors import (
+    ImageError,
+    ImageTooLargeError,
+    N2NError,
+    ShapeError,
+    StorageError,
+    TooManyPagesError,
+    UnknownModelError,
+)
+from service.exceptions import (
+    ConflictError,
+    DeadlineError,
+    KeyInFlightError,
+    KeyReusedError,
+    RefusedError,
+    UnknownDatasetError,
+    UnknownJobError,
+)
+from service.http.problem import FieldError, Problem
+
+MEDIA_TYPE = "application/problem+json"
+REQUEST_ID = "X-Request-ID"
+NO_SNIFFING = {"X-Content-Type-Options": "nosniff"}
+"""An answer is of the type that it says; of all answers, the server's last resort for errors included."""
+MAX_DETAIL, MAX_ERRORS = 2000, 100
+"""Characters, and errors, that a problem tells of what was sent."""
+CLIENT_CLOSED_REQUEST = 499  # nginx's: there is nobody left to answer
+# RFC 9110's names, where Python's differ between its releases.
+TITLES = {
+    413: "Content Too Large",
+    422: "Unprocessable Content",
+    CLIENT_CLOSED_REQUEST: "Client Closed Request",
+}
+
+# The first class that fits an error decides; anything else is a fault of ours.
+CORE_ERRORS: dict[type[N2NError], tuple[int, str]] = {
+    UnknownModelError: (404, "unknown_model"),
+    ImageTooLargeError: (413, "image_too_large"),
+    TooManyPagesError: (413, "too_many_frames"),
+    ImageError: (422, "bad_image"),
+    ShapeError: (422, "bad_image"),
+    UnknownJobError: (404, "unknown_job"),
+    UnknownDatasetError: (404, "unknown_dataset"),
+    ConflictError: (409, "conflict"),
+    KeyInFlightError: (409, "key_in_flight"),
+    KeyReusedError: (422, "key_reused"),
+    StorageError: (507, "storage"),
+}
+
+DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+SQLITE_FAULTS = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
+"""What is no fault of ours: the disk is full, or must not be written."""
+
+Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
+
+log = logging.getLogger("n2n.service")
+
+
+class ProblemError(HTTPException):
+    """A problem that only the HTTP layer can have; of this class, the framework hands it on as it is."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        errors: Iterable[FieldError] = (),
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, detail, headers)
+        self.status, self.code, self.errors = status, code, list(errors)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Answer every exception with problem details."""
+    for kind, handler in _handlers().items():
+        app.add_exception_handler(kind, handler)
+
+
+async def answer(request: Request, error: Exception) -> JSONResponse:
+    """The problem that ``error`` is, as a response."""
+    handlers = _handlers()
+    return await next(handlers[kind] for kind in type(error).__mro__ if kind in handlers)(request, error)
+
+
+def _handlers() -> dict[type[Exception], Handler]:
+    return {
+        ProblemError: _own,
+        N2NError: _core,
+        RefusedError: _refused,
+        DeadlineError: _deadline,
+        RequestValidationError: _validation,
+        HTTPException: _http,
+        ClientDisconnect: _disconnect,
+        OSError: _system,
+        OperationalError: _database,
+        Exception: _unexpected,
+    }
+
+
+def problem(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    errors: Iterable[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """A problem as a response, which counts."""
+    request.app.state.n2n.telemetry.problem(code)
+    request_id = getattr(request.state, "request_id", "")
+    body = describe(status, code, detail, request.url.path, request_id, errors)
+    told = {REQUEST_ID: request_id, **NO_SNIFFING, **(headers or {})}
+    return JSONResponse(body.model_dump(), status, told, MEDIA_TYPE)
+
+
+def describe(
+    status: int, code: str, detail: str, path: str, request_id: str, errors: Iterable[FieldError] = ()
+) -> Problem:
+    """The problem's fields, as they can be sent."""
+    return Problem(
+        title=title(status),
+        status=status,
+        detail=_told(detail),
+        instance=quote(path, safe="/@"),
+        code=code,
+        request_id=request_id,
+        errors=[
+            FieldError(pointer=_told(error.pointer), detail=_told(error.detail))
+            for error in islice(errors, MAX_ERRORS)
+        ],
+    )
+
+
+def _told(text: str) -> str:
+    """As it can be sent: not too long, and Unicode, where a file's name was not."""
+    short = text if len(text) <= MAX_DETAIL else f"{text[:MAX_DETAIL]}..."
+    return short.encode(errors="backslashreplace").decode()
+
+
+async def _own(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ProblemError)
+    return problem(request, error.status, error.code, error.detail, error.errors, error.headers)
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RefusedError)
+    headers = retry_after(error.retry_after)
+    return problem(request, 503, error.reason, error.detail, headers=headers)
+
+
+async def _deadline(request: Request, error: Exception) -> JSONResponse:
+    settings = "timeout, N2N_TIMEOUT, N2N_TOTAL_TIMEOUT"
+    detail = f"the answer was not ready in the time that the request may take ({settings})"
+    return problem(request, 503, "deadline", detail, headers=retry_after(1))
+
+
+def retry_after(seconds: float) -> dict[str, str]:
+    """The header that tells when to come back."""
+    return {"Retry-After": str(ceil(seconds))}
+
+
+async def _core(request: Request, error: Exception) -> JSONResponse:
+    for kind, (status, code) in CORE_ERRORS.items():
+        if isinstance(error, kind):
+            return problem(request, status, code, str(error))
+    return await _unexpected(request, error)
+
+
+async def _validation(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        FieldError(pointer="/".join(map(str, fault["loc"])), detail=f"{fault['input']!r}: {fault['msg']}")
+        for fault in error.errors()
+    ]
+    detail = "; ".join(f"{fault.pointer} is {fault.detail}" for fault in errors)
+    return problem(request, 422, "bad_request", detail, errors)
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = HTTPStatus(error.status_code).name.lower()
+    detail = f"{request.method} {request.url.path}: {error.detail}"
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_allowed(request))
+    return problem(request, error.status_code, code, detail, headers=headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods of all routes of the path; the framework names those of the first one alone."""
+    routes, scope = request.app.routes, request.scope
+    found = [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+    return [*found, "HEAD"] if "GET" in found else found  # as our middleware has it
+
+
+async def _disconnect(request: Request, error: Exception) -> JSONResponse:
+    return problem(request, CLIENT_CLOSED_REQUEST, "client_closed_request", "the client hung up")
+
+
+async def _system(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, OSError)
+    if error.errno not in DISK_FAULTS:
+        return await _unexpected(request, error)
+    return problem(request, 507, "storage", f"what was sent cannot be written ({error.strerror})")
+
+
+async def _database(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, OperationalError)
+    code = getattr(error.orig, "sqlite_errorcode", 0)
+    if code & 0xFF not in SQLITE_FAULTS:  # the rest of it tells more of the same
+        return await _unexpected(request, error)
+    return problem(request, 507, "storage", f"the database cannot be written ({error.orig})")
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    request_id = getattr(request.state, "request_id", "")
+    log.error("%s failed", request_id, exc_info=error, extra={"request_id": request_id})
+    return problem(request, 500, "internal_error", "the server failed; its log has the reason")
+
+
+def title(status: int) -> str:
+    """The status in words."""
+    return TITLES.get(status) or HTTPStatus(status).phrase

@@ -1,0 +1,253 @@
+"""One client's connection: HTTP/1.1 by uvicorn and httptools, with the bounds that they leave open."""
+
+import asyncio
+import logging
+from collections import deque
+from typing import Any
+from uuid import uuid4
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from service.http.errors import MEDIA_TYPE, REQUEST_ID, describe
+from service.settings.server import Settings
+
+PIPELINED = 32
+"""Requests that may wait behind one that is being answered; no client of today sends any."""
+
+LINGER = 2.0
+"""Seconds for which a refused client may go on sending: a reset at once would take the answer from it."""
+
+MOST_REFUSED = 100
+"""Connections beyond the limit that are told why; further ones are closed without a word."""
+
+FRAMING = (b"content-length", b"transfer-encoding")
+
+log = logging.getLogger("n2n.access")
+
+
+class Connection(HttpToolsProtocol):
+    """Reads requests, and sends answers, while the client keeps within the settings.
+
+    - There are ``max_connections`` at once. One more is refused before anything of it is read: it would
+      cost a descriptor and buffers for as long as its client likes.
+    - A request's head has ``max_header_bytes`` and ``read_timeout`` seconds, from its first byte; so many
+      bytes has what is neither head nor body: the extensions of chunks, and trailers, which are dropped.
+    - A body that nobody is going to read is taken for ``LINGER`` seconds, then the connection is closed.
+    - At most ``PIPELINED`` requests wait for each other.
+    - The client takes ``min_rate`` bytes a second of its answer.
+    - To go on with another protocol is declined, as RFC 9110 (section 7.8) allows; the request is answered.
+      httptools itself stops reading there, and loses the body.
+
+    The body's pace is the app's affair (``body_limit``): it has something to clean up.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        app: Any = config.app
+        self.settings: Settings = app.state.n2n.settings
+        self.telemetry = app.state.n2n.telemetry
+        self.pipeline: deque[Any]
+        self._head = self._unaccounted = 0  # bytes of this head; and since the last head, or piece of a body
+        self._in_body = self._repeated = self._discarding = False
+        self._refusal: tuple[int, str, str] | None = None  # of what the parser was stopped for
+        self._waiting: asyncio.TimerHandle | None = None
+        self._sending: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request."""
+        super().connection_made(transport)
+        most = self.settings.max_connections
+        if len(self.connections) > most + MOST_REFUSED:
+            transport.abort()
+        elif len(self.connections) > most:
+            self._refuse(503, "overloaded", f"more than {most} clients are connected (N2N_MAX_CONNECTIONS)")
+        else:
+            self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop all clocks."""
+        self._stop_waiting()
+        self._stop_sending()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on."""
+        self._unset_keepalive_if_required()
+        if self._discarding:
+            return
+        if not self._in_body and self._waiting is None:
+            self._wait()
+        self._unaccounted += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._decline(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            self._refuse(*self._refusal or (400, "bad_request", f"the request is not HTTP/1.1: {error}"))
+        else:
+            if self._unaccounted > self.settings.max_header_bytes:
+                self._refuse(*self._too_large())
+
+    def on_message_begin(self) -> None:
+        """A request's first byte."""
+        if self._repeated:
+            return
+        self._head = 0
+        self._stop_waiting()
+        self._wait()
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the target."""
+        if not self._repeated:
+            self._count(url)
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head, or behind the body."""
+        if not self._repeated:
+            self._count(name, value)
+            if not self._in_body:
+                super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is here."""
+        if self._repeated:
+            return
+        self._in_body, self._unaccounted, self._head = True, 0, 0
+        self._stop_waiting()
+        super().on_headers_complete()
+        if len(self.pipeline) > PIPELINED:
+            self._refusal = 400, "bad_request", f"more than {PIPELINED} requests wait for their answers"
+            raise ValueError
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._unaccounted = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is here."""
+        if not self.parser.should_upgrade():  # else what is here is the head alone
+            self._in_body = False
+            super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The answer is written; the request need not be here yet."""
+        super().on_response_complete()
+        if self._in_body and self.cycle.response_complete:
+            self.loop.call_later(LINGER, self._close_unread, self.cycle)
+
+    def pause_writing(self) -> None:
+        """More of an answer waits than the client takes at once."""
+        super().pause_writing()
+        self._watch_sending()
+
+    def resume_writing(self) -> None:
+        """The client has taken what there was."""
+        self._stop_sending()
+        super().resume_writing()
+
+    def _count(self, *pieces: bytes) -> None:
+        self._head += sum(map(len, pieces)) + 4  # ": " and the line's end
+        if self._head > self.settings.max_header_bytes:
+            self._refusal = self._too_large()
+            raise ValueError
+
+    def _too_large(self) -> tuple[int, str, str]:
+        most = self.settings.max_header_bytes
+        detail = f"the request's head has more than {most} bytes (N2N_MAX_HEADER_BYTES)"
+        return 431, "headers_too_large", detail
+
+    def _decline(self, rest: bytes) -> None:
+        """Read on in HTTP/1.1: with a new parser, which learns from a head how long the body is."""
+        framing = [b"%s: %s\r\n" % field for field in self.headers if field[0] in FRAMING]
+        self.parser = httptools.HttpRequestParser(self)
+        self._repeated = True
+        try:
+            self.parser.feed_data(b"".join([b"POST / HTTP/1.1\r\n", *framing, b"\r\n"]))
+        finally:
+            self._repeated = False
+        if rest:
+            self.data_received(rest)
+
+    def _wait(self) -> None:
+        self._waiting = self.loop.call_later(self.settings.read_timeout, self._end_waiting)
+
+    def _stop_waiting(self) -> None:
+        if self._waiting:
+            self._waiting.cancel()
+            self._waiting = None
+
+    def _end_waiting(self) -> None:
+        self._waiting = None
+        if self.cycle and not self.cycle.response_complete:
+            self._wait()  # the request before is being answered
+        elif self._unaccounted:
+            detail = f"the request's head was not here after {self.settings.read_timeout:g} seconds"
+            self._refuse(408, "read_timeout", f"{detail} (N2N_READ_TIMEOUT)")
+        else:
+            self.transport.close()
+
+    def _close_unread(self, cycle: object) -> None:
+        if self._in_body and self.cycle is cycle:
+            self.transport.close()
+
+    def _watch_sending(self) -> None:
+        waiting = self.transport.get_write_buffer_size()
+        self._sending = self.loop.call_later(self.settings.read_timeout, self._check_sending, waiting)
+
+    def _stop_sending(self) -> None:
+        if self._sending:
+            self._sending.cancel()
+            self._sending = None
+
+    def _check_sending(self, before: int) -> None:
+        expected = min(before, self.settings.min_rate * self.settings.read_timeout)
+        if before - self.transport.get_write_buffer_size() < expected:
+            self.transport.abort()
+        else:
+            self._watch_sending()
+
+    def _refuse(self, status: int, code: str, detail: str) -> None:
+        """Answer a request that never reaches the app, and close; not into another one's answer."""
+        cycle = self.cycle
+        self._stop_waiting()
+        self._discarding = True
+        if cycle and not cycle.response_complete:
+            if cycle.response_started or self.pipeline:
+                self.transport.close()
+                return
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self._write_problem(status, code, detail)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(LINGER, self.transport.close)
+
+    def _write_problem(self, status: int, code: str, detail: str) -> None:
+        request_id = uuid4().hex
+        body = describe(status, code, detail, "", request_id).model_dump_json().encode()
+        fields = {
+            "Content-Type": MEDIA_TYPE,
+            "Content-Length": str(len(body)),
+            REQUEST_ID: request_id,
+            "Connection": "close",
+            **({"Retry-After": "1"} if status == 503 else {}),
+        }
+        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        self.transport.write(STATUS_LINE[status] + f"{head}\r\n".encode() + body)
+        self.telemetry.problem(code)
+        client = self.client[0] if self.client else ""
+        log.info(
+            "refused", extra={"request_id": request_id, "status": status, "code": code, "client": client}
+        )

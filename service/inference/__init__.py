@@ -1,0 +1,1 @@
+"""Models in memory, the scheduler of tiles, and the processes of the devices."""

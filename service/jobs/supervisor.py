@@ -1,0 +1,172 @@
+"""The supervisor: starts trainers for queued jobs, notices those that died, stops those that should.
+
+Any number of supervisors may run on one database: a job is claimed by one of them. None is needed
+by a trainer that runs.
+"""
+
+import logging
+import signal
+import socket
+import threading
+from typing import Self
+
+from service.jobs import exit_codes
+from service.jobs.launcher import Handle, Launcher, Processes
+from service.jobs.store import Failure, Job, JobStore
+from service.settings.jobs import JobSettings
+from service.storage.data_folder import DataFolder, delete_folder, log_tail
+from service.storage.database import Database
+
+TICK_SECONDS = 0.5
+STOP_SECONDS, KILL_SECONDS = 30.0, 40.0
+
+log = logging.getLogger("n2n.jobs")
+
+
+class Supervisor:
+    """A thread that keeps ``train_concurrency`` trainers at work on this host.
+
+    Args:
+        launcher: places the trainers.
+        stop_seconds: after a request to cancel, until SIGTERM; ``kill_seconds``, until SIGKILL.
+    """
+
+    def __init__(
+        self,
+        settings: JobSettings,
+        store: JobStore,
+        launcher: Launcher | None = None,
+        *,
+        tick_seconds: float = TICK_SECONDS,
+        stop_seconds: float = STOP_SECONDS,
+        kill_seconds: float = KILL_SECONDS,
+    ) -> None:
+        self.settings, self.store, self.host = settings, store, socket.gethostname()
+        self.folder = DataFolder(settings.data)
+        self.launcher = launcher or Processes(settings)
+        self.tick_seconds, self.stop_seconds, self.kill_seconds = tick_seconds, stop_seconds, kill_seconds
+        self.handles: dict[tuple[str, int], tuple[Job, Handle]] = {}  # by the job's id and fence
+        self._wake, self._closing = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+
+    def start(self) -> Self:
+        """Tidy the data folder, take over what died, and begin."""
+        self.folder.make()
+        self._thread.start()
+        return self
+
+    def wake(self) -> None:
+        """Look at once, because a job was queued or cancelled."""
+        self._wake.set()
+
+    def close(self, *, stop_trainers: bool = False) -> None:
+        """End the thread. Trainers go on by themselves, or, if asked to, stop at a checkpoint:
+        they are queued again, and lose no attempt."""
+        self._closing.set()
+        self.wake()
+        self._thread.join()
+        if stop_trainers:
+            for _, handle in self.handles.values():
+                handle.stop()
+
+    def tick(self) -> None:
+        """One round of everything, in the order that frees places first."""
+        self._bury_children()
+        self._vouch()
+        self._bury_expired()
+        self._press()
+        while job := self.store.claim(self.host, self.settings.train_concurrency, self.settings.train_lease):
+            self._launch(job)
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._wake.clear()
+            try:
+                self.tick()
+            except Exception as error:  # a full disk, a database that restarts: nothing ends this thread
+                log.error("supervising goes on, after: %s", error, exc_info=True)
+            self._wake.wait(self.tick_seconds)
+
+    def _launch(self, job: Job) -> None:
+        try:
+            self.handles[job.id, job.fence] = job, self.launcher.launch(job.id, job.fence)
+        except OSError as error:
+            code = exit_codes.reason(error)
+            failure = Failure(code or "not_started", f"the trainer could not be started: {error}")
+            self._lost(job, failure, permanent=code is not None)
+        else:
+            log.info("job %s: attempt %d of %d starts", job.id, job.attempt, job.max_attempts)
+
+    def _bury_children(self) -> None:
+        """Record the ends of own children that did not do so themselves; what fails is tried again."""
+        for job, handle in list(self.handles.values()):
+            status = handle.poll()
+            if status is None:
+                continue
+            tail = log_tail(self.folder.job(job.id))
+            code = exit_codes.CODES.get(status, "crashed")
+            self._lost(job, Failure(code, _describe(status), tail), permanent=status in exit_codes.CODES)
+            del self.handles[job.id, job.fence]
+
+    def _vouch(self) -> None:
+        """Renew the leases of this host's trainers that cannot, as other programs have the cores."""
+        lease = self.settings.train_lease
+        for job in self.store.fading(self.host, lease / 2):
+            if self._handle(job).is_starved() and self.store.renew(job, lease):
+                log.info("job %s: the trainer gets no core; its lease is renewed", job.id)
+
+    def _bury_expired(self) -> None:
+        """Take over jobs whose trainers gave no sign of life, wherever they were."""
+        for job in self.store.expired():
+            tail = log_tail(self.folder.job(job.id))
+            failure = Failure("lease_expired", "the trainer gave no sign of life", tail)
+            lost = self._lost(job, failure, expired=True)
+            if lost and (own := self.handles.get((job.id, job.fence))):
+                own[1].stop(force=True)  # a stranger's is left to the next attempt, which kills it
+
+    def _press(self) -> None:
+        """Stop the trainers that were asked to, and have not: politely, then by force."""
+        for job in self.store.overdue(self.host, self.stop_seconds):
+            self._handle(job).stop()
+        for job in self.store.overdue(self.host, self.kill_seconds):
+            self._handle(job).stop(force=True)
+
+    def _lost(self, job: Job, failure: Failure, *, permanent: bool = False, expired: bool = False) -> bool:
+        after = self.store.lost(
+            job,
+            failure,
+            permanent=permanent,
+            expired=expired,
+            has_checkpoint=self.folder.has_checkpoint(job.id),
+        )
+        if after:
+            log.warning("job %s: %s; it is %s now", job.id, failure.detail, after.state)
+        return after is not None
+
+    def _handle(self, job: Job) -> Handle:
+        own = self.handles.get((job.id, job.fence))
+        return own[1] if own else self.launcher.adopt(job.id)
+
+
+def delete_job(store: JobStore, folder: DataFolder, job_id: str) -> None:
+    """Delete a job that has ended, with its folder.
+
+    Raises:
+        ConflictError: it has not ended.
+    """
+    store.delete(job_id, also=lambda: delete_folder(folder.job(job_id)))
+
+
+def open_store(settings: JobSettings) -> JobStore:
+    """The store of these settings, its tables up to date."""
+    database = Database(settings.database_url)
+    database.migrate()
+    return JobStore(database)
+
+
+def _describe(status: int) -> str:
+    if status < 0:
+        name = signal.Signals(-status).name
+        hint = ", as the system does when memory runs out" if status == -signal.SIGKILL else ""
+        return f"the trainer was killed by {name}{hint}"
+    return f"the trainer ended with status {status}"

@@ -1,0 +1,1 @@
+"""Settings, read from N2N_* environment variables."""

@@ -1,0 +1,55 @@
+"""The part of the settings that jobs need; it loads nothing heavy, so that a trainer beats early."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from n2n_core.device import MAX_THREADS
+from service.processes.limits import default_memory, default_threads
+
+PREFIX = "N2N_"
+BEATS = 3
+"""Heartbeats in a lease: one or two may be late."""
+
+
+class JobSettings(BaseSettings):
+    """Where jobs are kept, and what trainers may take."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    data: Annotated[Path, Field(description="folder of jobs, datasets and trained models")] = Path("n2n-data")
+    database: Annotated[
+        str | None,
+        Field(description="URL of the database: sqlite:///FILE or postgresql://USER@HOST/NAME", repr=False),
+    ] = None
+    train_concurrency: Annotated[
+        int, Field(ge=0, description="jobs that train at once on this host; 0 leaves them to others")
+    ] = 1
+    train_threads: Annotated[int, Field(ge=1, le=MAX_THREADS, description="CPU threads of a trainer")] = (
+        default_threads()
+    )
+    train_memory: Annotated[
+        int, Field(ge=2**28, description="bytes of memory that a trainer may have, or an import")
+    ] = default_memory()
+    train_heartbeat: Annotated[
+        float, Field(gt=0, description="seconds between a trainer's signs of life")
+    ] = 5
+    train_lease: Annotated[
+        float,
+        Field(description="seconds without one until it is taken for dead, at least 3 heartbeats"),
+    ] = 30
+
+    @field_validator("train_lease")
+    @classmethod
+    def _outlasts_heartbeats(cls, lease: float, info: ValidationInfo) -> float:
+        least = BEATS * info.data.get("train_heartbeat", 0)
+        if not least <= lease < float("inf"):
+            raise ValueError(f"expected at least {BEATS} heartbeats, {least} seconds")
+        return lease
+
+    @property
+    def database_url(self) -> str:
+        """The database, by default a file in the data folder."""
+        return self.database or f"sqlite:///{self.data.absolute() / 'n2n.db'}"

@@ -1,0 +1,108 @@
+"""The datasets' rows; their files are made and read elsewhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from service.exceptions import ConflictError, UnknownDatasetError
+from service.storage.database import Database
+from service.storage.ids import uuid7
+from service.storage.job_states import ENDED
+from service.storage.schema import datasets, jobs, now
+
+STATES = ("receiving", "checking", "ready", "refused")
+"""Jobs train on those that are ready."""
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A row of ``datasets``. ``report`` is that of the checks before training."""
+
+    id: str
+    name: str
+    kind: str
+    state: str
+    created_at: float
+    updated_at: float
+    bytes: int
+    counts: Json
+    manifest: Json
+    report: Json
+
+
+class DatasetStore:
+    """All that is done to datasets' rows. Thread-safe."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def create(self, name: str, kind: str, *, dataset_id: str | None = None, **values: Any) -> Dataset:
+        """A new dataset, being received unless ``values``, its other columns, say otherwise. With the
+        id of one that exists, that one.
+        """
+        dataset_id = dataset_id or uuid7()
+        row = {
+            "id": dataset_id, "name": name, "kind": kind, "state": "receiving", "bytes": 0,
+            "created_at": now(), "updated_at": now(), "counts": {}, "manifest": {}, "report": {},
+        } | values  # fmt: skip
+        with self.database.write() as connection:
+            known = select(datasets.c.id).where(datasets.c.id == dataset_id)
+            if connection.execute(known).one_or_none() is None:
+                connection.execute(insert(datasets).values(row))
+            return _get(connection, dataset_id)
+
+    def get(self, dataset_id: str) -> Dataset:
+        """The dataset of this id, or ``UnknownDatasetError``."""
+        with self.database.read() as connection:
+            return _get(connection, dataset_id)
+
+    def page(self, size: int = 50, after: str | None = None) -> tuple[list[Dataset], str | None]:
+        """Datasets, the newest first, and what to pass as ``after`` for the next page, None on the last."""
+        query = select(datasets).order_by(datasets.c.id.desc()).limit(size + 1)
+        if after is not None:
+            query = query.where(datasets.c.id < after)
+        with self.database.read() as connection:
+            found = [Dataset(**row._mapping) for row in connection.execute(query)]
+        return found[:size], found[size - 1].id if len(found) > size else None
+
+    def update(self, dataset_id: str, *, expected: Sequence[str] = STATES, **values: Any) -> Dataset:
+        """Change columns of a dataset whose state is one of ``expected``, or raise ``ConflictError``."""
+        mine = datasets.c.id == dataset_id, datasets.c.state.in_(expected)
+        with self.database.write() as connection:
+            changed = update(datasets).where(*mine).values(updated_at=now(), **values)
+            done = connection.execute(changed).rowcount
+            dataset = _get(connection, dataset_id)
+            if not done:
+                wanted = " or ".join(expected)
+                raise ConflictError(f"dataset {dataset_id} is {dataset.state}, expected {wanted}")
+            return dataset
+
+    def in_use(self, dataset_id: str) -> bool:
+        """Whether a job that has not ended is to train on it."""
+        with self.database.read() as connection:
+            return _users(connection, dataset_id) > 0
+
+    def delete(self, dataset_id: str) -> None:
+        """Forget a dataset, unless an unfinished job uses it (``ConflictError``); files are the caller's."""
+        with self.database.write() as connection:
+            _get(connection, dataset_id, lock=True)
+            if users := _users(connection, dataset_id):
+                raise ConflictError(f"dataset {dataset_id} is used by {users} job(s) that have not ended")
+            connection.execute(delete(datasets).where(datasets.c.id == dataset_id))
+
+
+def _get(connection: Connection, dataset_id: str, lock: bool = False) -> Dataset:
+    query = select(datasets).where(datasets.c.id == dataset_id)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        raise UnknownDatasetError(dataset_id)
+    return Dataset(**row._mapping)
+
+
+def _users(connection: Connection, dataset_id: str) -> int:
+    uses = (jobs.c.dataset_id == dataset_id) | (jobs.c.validation_dataset_id == dataset_id)
+    return connection.execute(select(func.count()).where(uses, jobs.c.state.not_in(ENDED))).scalar_one()

@@ -1,0 +1,170 @@
+"""What is published is served: from the catalogue and the weights folder, by name and by version."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import httpx
+import pytest
+
+from n2n_core.errors import ConfigError
+from n2n_core.models import weights
+from service.api.dependencies import State
+from service.app import create_app
+from service.inference import device_process, loaded_models
+from service.settings.server import Settings
+from service.storage.database import Database
+from service.storage.model_catalogue import Catalogue, Version
+from tests.pictures import drawn, file
+from tests.service import problems
+from tests.service.serving import serving
+from tests.service.small import saved
+
+pytestmark = pytest.mark.anyio
+PNG = file(drawn("RGB", 40, 28))
+
+
+async def denoise(client: httpx.AsyncClient, model: str | None = None) -> httpx.Response:
+    params = {"model": model} if model else {}
+    return await client.post("/denoise", content=PNG, params=params, headers={"content-type": "image/png"})
+
+
+def used(response: httpx.Response) -> tuple[str, str]:
+    assert response.status_code == 200, response.text
+    return response.headers["n2n-model"], response.headers["n2n-weights-sha256"]
+
+
+def elsewhere(state: State) -> Catalogue:
+    """The catalogue as another process, a trainer, has it."""
+    return Catalogue(Database(state.settings.database_url), state.folder)
+
+
+async def test_a_new_model_is_served_at_its_first_request_whenever_the_last_look_was(tmp_path: Path) -> None:
+    async with serving() as (client, state):
+        problems.check(await denoise(client, "mine"), 404, "unknown_model", "'mine'", "scratch, torch")
+        version = elsewhere(state).upload(saved(tmp_path, 1), "mine")
+        assert used(await denoise(client, "mine")) == ("mine", version.sha256)
+
+
+async def test_versions_are_served_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loaded_models, "CHECK_SECONDS", 0.0)
+    async with serving() as (client, state):
+        catalogue = elsewhere(state)
+        first, second = [catalogue.upload(saved(tmp_path, seed), "mine") for seed in (1, 2)]
+        assert used(await denoise(client, "mine")) == ("mine", second.sha256)
+        assert used(await denoise(client, "mine@1")) == ("mine@1", first.sha256)
+        assert used(await denoise(client, "mine@2")) == ("mine", second.sha256)
+        catalogue.promote("mine@1")
+        assert used(await denoise(client, "mine")) == ("mine", first.sha256)
+        assert used(await denoise(client, "mine@2")) == ("mine@2", second.sha256)
+        catalogue.delete("mine@2")
+        problems.check(await denoise(client, "mine@2"), 404, "unknown_model", "'mine@2'")
+        catalogue.delete("mine")
+        for name in ("mine", "mine@1", "torch@x", "torch@", "@1"):
+            problems.check(await denoise(client, name), 404, "unknown_model")
+        assert used(await denoise(client, "default")) == used(await denoise(client))
+
+
+async def test_a_change_is_followed_within_the_time_of_a_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loaded_models, "CHECK_SECONDS", 3600.0)
+    async with serving() as (client, state):
+        catalogue = elsewhere(state)
+        first, second = [catalogue.upload(saved(tmp_path, seed), "mine", promote=False) for seed in (1, 2)]
+        assert used(await denoise(client, "mine"))[1] == first.sha256
+        catalogue.promote("mine@2")
+        assert used(await denoise(client, "mine"))[1] == first.sha256  # the last look is good still
+        monkeypatch.setattr(loaded_models, "CHECK_SECONDS", 0.0)
+        assert used(await denoise(client, "mine"))[1] == second.sha256
+
+
+async def test_weights_are_loaded_once_whatever_they_are_called(tmp_path: Path) -> None:
+    path = saved(tmp_path, 1)
+    async with serving() as (client, state):
+        for name in ("one", "two"):
+            elsewhere(state).upload(path, name)
+            await denoise(client, name)
+        one, two = (state.registry.models[name] for name in ("one", "two"))
+        assert one.denoisers == two.denoisers
+        elsewhere(state).upload(saved(tmp_path, 2), "one")
+        assert (await state.registry.find("one@1")).denoisers == two.denoisers
+
+
+async def test_memory_keeps_the_versions_used_last(tmp_path: Path) -> None:
+    async with serving() as (_, state):
+        for seed in range(loaded_models.PINNED + 3):
+            state.catalogue.upload(saved(tmp_path, seed), "mine")
+        for number in range(1, loaded_models.PINNED + 3):
+            await state.registry.find(f"mine@{number}")
+        held = [model.entry.id for model in state.registry._pinned.values()]
+        assert held == [f"mine@{number}" for number in range(3, loaded_models.PINNED + 3)]
+
+
+async def test_promoting_amid_requests_loses_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loaded_models, "CHECK_SECONDS", 0.0)
+    async with serving() as (client, state):
+        catalogue = elsewhere(state)
+        versions = [catalogue.upload(saved(tmp_path, seed), "mine") for seed in (1, 2)]
+        answers: list[asyncio.Task[httpx.Response]] = []
+        for round in range(6):
+            answers += [asyncio.ensure_future(denoise(client, "mine")) for _ in range(5)]
+            await asyncio.to_thread(catalogue.promote, f"mine@{round % 2 + 1}")
+        found = {used(await answer)[1] for answer in answers}
+        assert found <= {version.sha256 for version in versions}
+
+
+async def test_one_that_cannot_be_loaded_spoils_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving() as (client, state):
+        version = state.catalogue.upload(saved(tmp_path, 1), "mine")
+        state.catalogue.path(version).write_bytes(b"damaged")
+        assert (await denoise(client, "mine")).status_code == 500
+        assert used(await denoise(client, "torch"))[0] == "torch"
+        assert "mine@1 is not served" in caplog.text
+
+
+async def test_a_database_that_is_gone_stops_no_request(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, data: Path
+) -> None:
+    monkeypatch.setattr(loaded_models, "CHECK_SECONDS", 0.0)
+    async with serving() as (client, state):
+        state.jobs.database.close()
+        hidden = [path.rename(path.with_name(f"{path.name}.gone")) for path in data.glob("n2n.db*")]
+        assert hidden
+        assert used(await denoise(client, "torch"))[0] == "torch"
+        assert "the models stay as they are" in caplog.text
+
+
+async def test_a_device_that_dies_at_every_start_stops_no_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving() as (client, state):
+        with monkeypatch.context() as patch:
+            patch.setattr(device_process, "SERVER", "service.no_device_server")
+            for device in state.registry.devices:
+                device.close()
+            version = elsewhere(state).upload(saved(tmp_path, 1), "mine")
+            await asyncio.to_thread(state.registry.update)
+            assert "the models stay as they are" in caplog.text
+        assert used(await denoise(client, "mine")) == ("mine", version.sha256)
+
+
+async def test_a_trained_model_can_be_the_default(tmp_path: Path) -> None:
+    async with serving() as (_, state):
+        version: Version = state.catalogue.upload(saved(tmp_path, 1), "mine")
+    async with serving(default_model="mine") as (client, _):
+        assert used(await denoise(client)) == ("mine", version.sha256)
+    with pytest.raises(ConfigError, match="'best', expected one of: mine, scratch, torch"):
+        create_app(Settings(device="cpu", default_model="best"))
+
+
+async def test_a_folder_without_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "weights"
+    shutil.copytree(weights.SHIPPED, folder)
+    async with serving(weights=folder) as (client, _):
+        await denoise(client)
+        entry = weights.publish(saved(tmp_path, 1), "new", "", "", folder)
+        assert used(await denoise(client, "new")) == ("new", entry.sha256)
+        assert (await client.get("/models/new")).json()["source"] == "shipped"
