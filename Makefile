@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: help serve test test-slow lint format openapi web-vendor audit fuzz bench bench-serving soak clean
+.PHONY: help serve test test-slow coverage lint format openapi web-vendor audit fuzz bench bench-serving soak clean
 
 help:
 	@echo "make serve      serve on http://$(HOST):$(PORT) (set HOST, PORT to change)"
 	@echo "make test       lint, then all tests but the slow ones"
 	@echo "make test-slow  the slow tests"
+	@echo "make coverage   the tests of make test, and which lines and branches they reach"
 	@echo "make lint       ruff and strict mypy"
 	@echo "make format     rewrite the sources in ruff's format"
 	@echo "make audit      are any of the installed packages known to be vulnerable?"
@@ -44,6 +45,9 @@ test: lint
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow
+
+coverage: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile --cov --cov-report=term --cov-report=html
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -87,5 +91,5 @@ soak: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.faults
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

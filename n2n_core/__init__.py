@@ -3,4 +3,4 @@
 The library behind the service. It knows no HTTP.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

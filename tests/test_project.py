@@ -4,6 +4,7 @@ import json
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -194,10 +195,67 @@ def test_every_direct_dependency_is_pinned() -> None:
 
 
 def test_ci_runs_the_tests_and_the_audit_and_nothing_else() -> None:
-    script = (ROOT / ".ci" / "run").read_text().splitlines()
-    lines = [line for line in script if line and not line.startswith("#")]
-    assert lines == ["set -euo pipefail", 'cd "$(dirname "$0")/.."', "make test", "exec make audit"]
+    script = (ROOT / ".ci" / "run").read_text()
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    assert re.findall(r"^ *(?:exec )?make (\S+)", script, re.MULTILINE) == ["test", "test", "audit"]
+    started = re.findall(r"^ *(?:exec )?(\w+)", script, re.MULTILINE)
+    assert set(started) <= {"set", "cd", "make", "for", "if", "elif", "echo", "fi", "done"}
+
+
+def test_the_script_of_ci_tests_every_python_that_is_there(tmp_path: Path) -> None:
+    """A stand-in for ``make`` notes how it is called; the versions' stand-ins say who they are."""
+    folder = tmp_path / "repository"
+    (folder / ".ci").mkdir(parents=True)
+    shutil.copy(ROOT / ".ci" / "run", folder / ".ci" / "run")
+    programs = {
+        "bin/make": 'echo "$@" >> made',
+        "bin/python3.11": '[ "$1" != --version ] || echo Python 3.11.9',
+        "bin/python3.12": '[ "$1" != --version ] || echo Python 3.12.4',
+        ".venv/bin/python": "echo Python 3.11.9",
+    }
+    for name, text in programs.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run([folder / ".ci" / "run"], env=os.environ | {"PATH": path}, check=True)
+    expected = ["test", "test PYTHON=python3.12 VENV=.venv-3.12", "audit"]
+    assert (folder / "made").read_text().splitlines() == expected
+
+
+MAP = (ROOT / "CONTRIBUTING.md").read_text().partition("## Where things are")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("top", ["n2n_core", "service"])
+def test_the_map_of_the_sources_names_every_package(top: str) -> None:
+    rows = [
+        re.findall(r"`([\w/]+)/`", line.split("|")[1]) for line in MAP.splitlines() if line.startswith("| `")
+    ]
+    named = {
+        name if name.startswith(row[0].split("/")[0]) else f"{row[0].split('/')[0]}/{name}"
+        for row in rows
+        for name in row
+    }
+    packages = {f"{top}/{path.parent.name}" for path in (ROOT / top).glob("*/__init__.py")}
+    assert packages <= named
+    assert all((ROOT / name).is_dir() for name in named)
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == n2n_core.__version__
+
+
+@pytest.mark.parametrize("package", ["n2n_core", "n2n_client", "service"])
+def test_packages_tell_type_checkers_that_they_are_typed(package: str) -> None:
+    assert (ROOT / package / "py.typed").exists()
+
+
+def test_the_hooks_before_a_commit_run_what_make_test_runs() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    entries = {hook["entry"].split()[0].rpartition("/")[2] for hook in hooks}
+    lint = (ROOT / "Makefile").read_text().partition("\nlint:")[2].partition("\n\n")[0]
+    assert set(re.findall(r"\$\(BIN\)/(\w+)", lint)) <= entries
 
 
 FINE: dict[str, Any] = {"name": "a", "version": "1", "vulns": []}
