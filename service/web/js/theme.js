@@ -1,4 +1,4 @@
-// Light, dark, or as the system has it; js/early-theme.js sets it before the first paint.
+// Light, dark, or as the system has it; js/early_theme.js sets it before the first paint.
 
 import { element, icon } from "./dom.js";
 

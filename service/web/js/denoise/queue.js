@@ -2,7 +2,7 @@
 
 import { Problem, Unreachable, wait } from "../api.js";
 import { reachable } from "../connection.js";
-import { Item } from "./item.js";
+import { Item } from "./queue_item.js";
 import { DEFAULTS, resultKey } from "./settings.js";
 
 const AT_ONCE = 2; // one is sent while another is denoised

@@ -1,11 +1,11 @@
 // The comparison with its controls, and word of what is going on.
 
 import { announce, element, icon } from "../dom.js";
-import { seconds } from "../words.js";
+import { seconds } from "../format.js";
 import { Compare } from "./compare.js";
-import { explained, mayPass } from "./faults.js";
+import { explained, mayPass } from "./error_messages.js";
 import { listen, press } from "./gestures.js";
-import { Drawable } from "./pictures.js";
+import { Drawable } from "./drawable.js";
 import { queue } from "./queue.js";
 import { welcome } from "./welcome.js";
 

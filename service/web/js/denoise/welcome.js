@@ -2,7 +2,7 @@
 
 import { element, icon } from "../dom.js";
 import { pickFiles } from "../files.js";
-import { KINDS } from "./intake.js";
+import { KINDS } from "./file_drop.js";
 import { queue } from "./queue.js";
 
 const SAMPLES = [

@@ -1,7 +1,7 @@
 // A model as a card: what it is for, how good it is, where it comes from, and what can be done with it.
 
 import { element, icon } from "../dom.js";
-import { bytes, grouped } from "../words.js";
+import { bytes, grouped } from "../format.js";
 import { figures } from "./figures.js";
 import { versions } from "./versions.js";
 

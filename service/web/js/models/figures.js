@@ -1,7 +1,7 @@
 // How good a model is, on pictures that its training never saw.
 
 import { element } from "../dom.js";
-import { advice, gain, noisyPsnr, psnr, signed } from "../gain.js";
+import { advice, gain, noisyPsnr, psnr, signed } from "../psnr.js";
 
 /** What is gained over the noisy pictures, and the PSNR before and after, as far as they are known. */
 export function figures(metrics) {

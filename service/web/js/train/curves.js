@@ -2,7 +2,7 @@
 
 import { element } from "../dom.js";
 import { chart } from "./chart.js";
-import { decibels, loss } from "./words.js";
+import { decibels, loss } from "./job_states.js";
 
 const NOISY = { color: "--curve-noisy", dashed: true };
 

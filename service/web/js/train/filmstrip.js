@@ -3,8 +3,8 @@
 import { element } from "../dom.js";
 import { json } from "../api.js";
 import { canvas, cells } from "./sheet.js";
-import { decibels } from "./words.js";
-import { psnr } from "../gain.js";
+import { decibels } from "./job_states.js";
+import { psnr } from "../psnr.js";
 
 const COLUMNS = ["Noisy", "Denoised"]; // then the reference
 

@@ -1,10 +1,10 @@
 // Pictures in, denoised pictures out.
 
 import { element, icon } from "../dom.js";
-import { facts } from "../denoise/facts.js";
-import { acceptEverywhere } from "../denoise/intake.js";
-import { list } from "../denoise/list.js";
-import { panel } from "../denoise/panel.js";
+import { facts } from "../denoise/picture_info.js";
+import { acceptEverywhere } from "../denoise/file_drop.js";
+import { list } from "../denoise/queue_list.js";
+import { panel } from "../denoise/settings_form.js";
 import { queue } from "../denoise/queue.js";
 import { save, saveAll } from "../denoise/save.js";
 import { Stage } from "../denoise/stage.js";

@@ -5,11 +5,11 @@ import { reachable } from "../connection.js";
 import { element } from "../dom.js";
 
 const PAGES = {
-  list: (root, _, signal) => import("../train/runs.js").then(({ runs }) => runs(root, signal)),
-  new: (root, { query }, signal) => import("../train/start.js").then(({ start }) => start(root, query, signal)),
-  compare: (root, { path }, signal) => import("../train/compare.js").then(({ compare }) =>
+  list: (root, _, signal) => import("../train/job_list.js").then(({ runs }) => runs(root, signal)),
+  new: (root, { query }, signal) => import("../train/new_job.js").then(({ start }) => start(root, query, signal)),
+  compare: (root, { path }, signal) => import("../train/job_comparison.js").then(({ compare }) =>
     compare(root, (path[1] ?? "").split(",").filter(Boolean).slice(0, 6), signal)),
-  run: (root, { path }, signal) => import("../train/run.js").then(({ run }) => run(root, path[0], signal)),
+  run: (root, { path }, signal) => import("../train/job_page.js").then(({ run }) => run(root, path[0], signal)),
 };
 
 /** `#/train`, `#/train/new`, `#/train/compare/ID,ID`, `#/train/ID`. */

@@ -2,9 +2,9 @@
 
 import { announce, element } from "../dom.js";
 import { json } from "../api.js";
-import { report } from "./checks.js";
-import { pictures } from "./pictures.js";
-import { recipe } from "./recipe.js";
+import { report } from "./dataset_report.js";
+import { pictures } from "./dataset_form.js";
+import { recipe } from "./recipe_form.js";
 
 /** The form in `root`; `query`: `dataset`, one to begin with. */
 export async function start(root, query, signal) {

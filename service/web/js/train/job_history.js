@@ -1,7 +1,7 @@
 // What is known of a training's course: its log's events, in order and without repetitions.
 
-import { noisyPsnr, psnr } from "../gain.js";
-import { decibels, duration, loss } from "./words.js";
+import { noisyPsnr, psnr } from "../psnr.js";
+import { decibels, duration, loss } from "./job_states.js";
 
 const LINES = 200; // that are kept to be read
 

@@ -3,9 +3,9 @@
 import { element } from "../dom.js";
 import { json } from "../api.js";
 import { chart } from "./chart.js";
-import { bestPsnr, gain } from "../gain.js";
-import { History } from "./history.js";
-import { STATES, decibels, duration, loss } from "./words.js";
+import { bestPsnr, gain } from "../psnr.js";
+import { History } from "./job_history.js";
+import { STATES, decibels, duration, loss } from "./job_states.js";
 
 /** The comparison of the jobs `ids` in `root`. */
 export async function compare(root, ids, signal) {

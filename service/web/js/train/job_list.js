@@ -2,9 +2,9 @@
 
 import { element, icon } from "../dom.js";
 import { Unreachable, json, wait } from "../api.js";
-import { bestPsnr, gain, signed } from "../gain.js";
+import { bestPsnr, gain, signed } from "../psnr.js";
 import { progressOf } from "./progress.js";
-import { STATES, ago, decibels, duration } from "./words.js";
+import { STATES, ago, decibels, duration } from "./job_states.js";
 
 const AGAIN = 3000; // milliseconds until the list is asked for again
 const MOST = 6; // that can be compared at once: there are so many colours

@@ -1,9 +1,9 @@
 // What the checks before training found, as pictures with verdicts.
 
 import { element, icon } from "../dom.js";
-import { KINDS } from "./kinds.js";
+import { KINDS } from "./dataset_kinds.js";
 import { canvas, cells } from "./sheet.js";
-import { counted } from "../words.js";
+import { counted } from "../format.js";
 
 const TITLES = {
   shape: "Size of the pictures",

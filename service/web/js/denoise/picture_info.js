@@ -1,7 +1,7 @@
 // What is known about the picture on view: a line of figures whose places are kept free.
 
 import { element } from "../dom.js";
-import { bytes, grouped, rounded, seconds } from "../words.js";
+import { bytes, grouped, rounded, seconds } from "../format.js";
 
 const NOISE = "Standard deviation of the noise, estimated from the picture alone, in the file's own values from black (0) to white";
 const WHITE = { 8: 255, 16: 65535, 32: 1 }; // by bits a channel

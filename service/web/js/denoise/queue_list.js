@@ -2,10 +2,10 @@
 
 import { element, icon } from "../dom.js";
 import { pickFiles } from "../files.js";
-import { bytes, counted, seconds } from "../words.js";
-import { noiseOf } from "./facts.js";
-import { explained } from "./faults.js";
-import { KINDS } from "./intake.js";
+import { bytes, counted, seconds } from "../format.js";
+import { noiseOf } from "./picture_info.js";
+import { explained } from "./error_messages.js";
+import { KINDS } from "./file_drop.js";
 import { queue } from "./queue.js";
 
 /** The list with its heading; `take(files)` adds some, `saveEach()` downloads all that are done. */

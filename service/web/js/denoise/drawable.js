@@ -1,7 +1,7 @@
 // Pictures to look at: decoded, in sizes that can be drawn quickly.
 
 import { decode16 } from "./png16.js";
-import { stretched } from "./stretch.js";
+import { stretched } from "./contrast_stretch.js";
 
 /** A picture that can be drawn: `levels[i]` is 1 / 2^i of its size, so that small views are not undersampled. */
 export class Drawable {

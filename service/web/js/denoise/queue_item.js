@@ -1,10 +1,10 @@
 // One picture of the queue: its file, what it looks like, and what came of it.
 
-import { asPng, denoised } from "./order.js";
-import { Drawable, thumbnail } from "./pictures.js";
+import { asPng, denoised } from "./api_denoise.js";
+import { Drawable, thumbnail } from "./drawable.js";
 import { decode16 } from "./png16.js";
 import { answerKey, resultKey } from "./settings.js";
-import { needsStretch, rangeOf } from "./stretch.js";
+import { needsStretch, rangeOf } from "./contrast_stretch.js";
 
 export const THUMBNAIL = 96; // pixels; shown at half of it
 let count = 0;

@@ -2,15 +2,15 @@
 
 import { announce, element, icon } from "../dom.js";
 import { events, json } from "../api.js";
-import { actions } from "./actions.js";
+import { actions } from "./job_actions.js";
 import { curves } from "./curves.js";
 import { filmstrip } from "./filmstrip.js";
-import { advice, bestPsnr, gain, psnr, signed } from "../gain.js";
-import { History } from "./history.js";
-import { details } from "./details.js";
+import { advice, bestPsnr, gain, psnr, signed } from "../psnr.js";
+import { History } from "./job_history.js";
+import { details } from "./job_details.js";
 import { progressOf } from "./progress.js";
-import { grouped } from "../words.js";
-import { STATES, ago, decibels, duration, failure, length, loss } from "./words.js";
+import { grouped } from "../format.js";
+import { STATES, ago, decibels, duration, failure, length, loss } from "./job_states.js";
 
 /** The page of the job in `root`, until the signal. */
 export async function run(root, id, signal) {

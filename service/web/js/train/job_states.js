@@ -1,6 +1,6 @@
 // Figures and states in words that people use.
 
-import { counted } from "../words.js";
+import { counted } from "../format.js";
 
 /** Seconds as "45 s", "3 min" or "1 h 20 min". */
 export function duration(seconds) {

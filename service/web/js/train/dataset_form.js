@@ -3,10 +3,10 @@
 import { element, icon } from "../dom.js";
 import { json, request } from "../api.js";
 import { confirmed } from "../dialog.js";
-import { dropped, nameOf, parts, picked, useless } from "./files.js";
-import { KINDS, NOISES } from "./kinds.js";
-import { bytes as size, counted } from "../words.js";
-import { ago } from "./words.js";
+import { dropped, nameOf, parts, picked, useless } from "./dataset_files.js";
+import { KINDS, NOISES } from "./dataset_kinds.js";
+import { bytes as size, counted } from "../format.js";
+import { ago } from "./job_states.js";
 
 /**
  * The choice of pictures; `onDataset` gets each dataset that is chosen or made, null when there is none any more.
