@@ -134,7 +134,7 @@ def test_a_dark_sky_is_seen_and_saved_as_it_is(
     assert max(small.evaluate(script)[::4]) > 150
     assert download(page)[1] == answer(service_url, content)
     expect(page.locator(".facts")).to_contain_text(
-        "Noise, of 1" if name.startswith("float") else "Noise, of 65,535"
+        "Noise (0\N{EN DASH}1)" if name.startswith("float") else "Noise (0\N{EN DASH}65,535)"
     )
     button.click()
     expect(button).to_have_attribute("aria-pressed", "false")

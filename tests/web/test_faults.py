@@ -100,7 +100,7 @@ def test_the_page_waits_for_a_service_that_goes_away(small: Path, tab: Page) -> 
         choose(tab, payload("meanwhile.png"), payload("too.png"))
         expect(tab.locator("#connection")).to_be_visible()
         expect(tab.locator("#connection")).to_contain_text("Nothing is lost")
-        expect(row(tab, "meanwhile.png")).to_contain_text("the service does not answer")
+        expect(row(tab, "meanwhile.png")).to_contain_text("the service is not responding")
     with service(small, int(url.rpartition(":")[2]), settings(small)):
         for name in ("before.png", "meanwhile.png", "too.png"):
             wait_until(tab, name)
@@ -117,10 +117,10 @@ def ask_for_a_key(folder: Path, tab: Page, url: str) -> None:
             break
         tab.wait_for_timeout(100)
     choose(tab, payload("locked.png"))
-    dialog = tab.get_by_role("dialog", name="This service asks for a key")
+    dialog = tab.get_by_role("dialog", name="This service needs an API key")
     dialog.get_by_label("API key").fill("n2n_wrong")
     dialog.get_by_role("button", name="Continue").click()
-    expect(dialog).to_contain_text("The service does not know that key.")
+    expect(dialog).to_contain_text("The service does not recognise that key.")
     dialog.get_by_label("API key").fill(secret)
     dialog.get_by_role("button", name="Continue").click()
     wait_until(tab, "locked.png")

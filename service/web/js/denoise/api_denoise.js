@@ -1,39 +1,42 @@
-// One picture, one answer: what is sent to `POST /denoise`, and what is read of what comes.
+// `POST /denoise`: builds the request, and reads the answer.
 
 import { Problem, request } from "../api.js";
 
 /**
- * Ask for a denoised picture, with its report.
+ * Ask the service for a denoised picture and its report.
  *
- * @param file the picture, as it is
- * @param wanted {model, ensemble, strength, format}; `format` "" is the picture's own
- * @param watch {signal, onUpload}
- * @returns {blob, report, uncertainty, model}: the bytes as the service sent them; `report` is null for a file of
- *   several pages, `uncertainty` (a grey PNG) without the self-ensemble
+ * @param file the picture, sent as it is
+ * @param settings {model, ensemble, strength, format}; `format` "" is the picture's own
+ * @param options {signal, onUpload}, see `request`
+ * @returns {blob, report, uncertainty, model}: `blob` has the bytes that the service sent; `report` is null for a file of
+ *   several pages; `uncertainty` is a grey PNG, or null without the self-ensemble
  */
-export async function denoised(file, wanted, watch) {
+export async function denoised(file, settings, options) {
   try {
-    const response = await ask(file, { ...wanted, report: true }, watch);
+    const response = await send(file, { ...settings, report: true }, options);
     const parts = await response.formData();
     const report = JSON.parse(parts.get("report"));
     return { blob: parts.get("image"), report, uncertainty: parts.get("uncertainty"), model: report.model };
   } catch (error) {
-    if (!isOfPages(error)) throw error;
-    const response = await ask(file, wanted, watch);
+    if (!hasSeveralPages(error)) throw error;
+    const response = await send(file, settings, options);
     return { blob: await response.blob(), report: null, uncertainty: null, model: response.headers.get("N2N-Model") };
   }
 }
 
-/** The picture as it is, as a PNG: for what browsers cannot read. `model` runs and is not seen, so take a small one. */
-export async function asPng(file, model, watch) {
-  const response = await ask(file, { model, strength: 0, format: "png" }, watch);
+/**
+ * Ask the service for the picture itself as a PNG, to show a file that the browser cannot read.
+ *
+ * @param model runs, although its result is not used (strength 0): choose a fast one; null is the service's default
+ */
+export async function asPng(file, model, options) {
+  const response = await send(file, { model, strength: 0, format: "png" }, options);
   return response.blob();
 }
 
-function ask(file, { model, ensemble, strength, format, report }, { signal, onUpload } = {}) {
-  const form = new FormData();
-  form.append("file", file, file.name || "picture");
-  const query = {
+/** Return the query of `POST /denoise`; null stands for the service's own default. */
+export function queryOf({ model, ensemble = false, strength = 1, format = "", report = false }) {
+  return {
     model,
     format: format || null,
     strength: strength === 1 ? null : strength,
@@ -41,10 +44,15 @@ function ask(file, { model, ensemble, strength, format, report }, { signal, onUp
     report: report ? "multipart" : null,
     uncertainty: (report && ensemble) || null,
   };
-  return request("/denoise", { method: "POST", query, body: form, signal, onUpload });
 }
 
-/** Reports are for single pictures; a TIFF of several is denoised page by page without. */
-function isOfPages(error) {
+function send(file, settings, { signal, onUpload } = {}) {
+  const form = new FormData();
+  form.append("file", file, file.name || "picture");
+  return request("/denoise", { method: "POST", query: queryOf(settings), body: form, signal, onUpload });
+}
+
+/** Reports are for files of one page; a TIFF of several is denoised page by page, without a report. */
+function hasSeveralPages(error) {
   return error instanceof Problem && error.code === "bad_image" && /has \d+ pages/.test(error.message);
 }

@@ -1,10 +1,10 @@
-// Dark pictures of 16 bits made visible: what lies between a black and a white point, on all the greys of a screen.
+// Makes dark 16-bit pictures visible: spreads the values between a black and a white point over the greys of a screen.
 
 const LEVELS = 65536;
-const [BLACK, WHITE] = [0.005, 0.995]; // shares of the values that are below: broken pixels and stars have no say
-const LITTLE = 0.25; // of the whole range: pictures that fill less are dark or flat without
+const [BLACK, WHITE] = [0.005, 0.995]; // shares of the values below the points, so that broken pixels and stars do not count
+const NARROW = 0.25; // share of the whole range: pictures with a smaller range look dark or flat
 
-/** The points between which a picture (of `decode16`) is shown: {black, white}, black < white. */
+/** Return the points {black, white}, black < white, between which a picture (of `decode16`) is shown. */
 export function rangeOf(picture) {
   const counts = new Uint32Array(LEVELS);
   let all = 0;
@@ -12,16 +12,16 @@ export function rangeOf(picture) {
     counts[value] += 1;
     all += 1;
   });
-  const black = below(counts, BLACK * all);
-  return { black, white: Math.max(black + 1, below(counts, WHITE * all)) };
+  const black = Math.min(percentile(counts, BLACK * all), LEVELS - 2);
+  return { black, white: Math.max(black + 1, percentile(counts, WHITE * all)) };
 }
 
-/** Whether a picture of this range shows little as it is. */
+/** Return whether a picture with this range is too dark or flat to be shown as it is. */
 export function needsStretch({ black, white }) {
-  return white - black < LITTLE * LEVELS;
+  return white - black < NARROW * LEVELS;
 }
 
-/** Its pixels on a screen: `ImageData` of 8 bits, of the values between the points at their full depth. */
+/** Return the picture's pixels for a screen: 8-bit RGBA, computed from the full 16-bit values. */
 export function stretched({ width, height, channels, values }, { black, white }) {
   const table = Uint8ClampedArray.from({ length: LEVELS }, (_, value) => (value - black) / (white - black) * 255);
   const pixels = new Uint8ClampedArray(4 * width * height);
@@ -33,10 +33,10 @@ export function stretched({ width, height, channels, values }, { black, white })
     pixels[to + 2] = table[values[from + blue]];
     pixels[to + 3] = hasAlpha ? values[from + channels - 1] >> 8 : 255;
   }
-  return new ImageData(pixels, width, height);
+  return pixels;
 }
 
-/** `act(value)` for each colour of each pixel that can be seen. */
+/** Call `act(value)` for each colour value of each pixel that is not fully transparent. */
 function forEachColour({ channels, values }, act) {
   const hasAlpha = channels % 2 === 0;
   const colours = hasAlpha ? channels - 1 : channels;
@@ -46,8 +46,8 @@ function forEachColour({ channels, values }, act) {
   }
 }
 
-/** The least level that has more than so many values up to it. */
-function below(counts, rank) {
+/** Return the smallest level such that more than `rank` values are at or below it; the highest if there are none. */
+function percentile(counts, rank) {
   let sum = 0;
   for (let level = 0; level < LEVELS; level += 1) {
     sum += counts[level];

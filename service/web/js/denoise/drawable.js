@@ -1,9 +1,9 @@
-// Pictures to look at: decoded, in sizes that can be drawn quickly.
+// Decoded pictures, in sizes that can be drawn quickly.
 
 import { decode16 } from "./png16.js";
 import { stretched } from "./contrast_stretch.js";
 
-/** A picture that can be drawn: `levels[i]` is 1 / 2^i of its size, so that small views are not undersampled. */
+/** A picture that can be drawn. `levels[i]` has 1 / 2^i of its size, so that small views do not alias. */
 export class Drawable {
   constructor(bitmap) {
     this.levels = [bitmap];
@@ -11,23 +11,27 @@ export class Drawable {
     this.height = bitmap.height;
   }
 
-  /** @throws if the browser cannot read such files */
+  /**
+   * Decode a file.
+   * @throws if the browser cannot read it
+   */
   static async of(blob) {
     return new Drawable(await createImageBitmap(blob));
   }
 
-  /** The same with the values between two points, at a PNG's full depth; what is none of 16 bits is left as it is. */
+  /** Decode a 16-bit PNG, and show the values between two points (see `rangeOf`). Other files are shown as they are. */
   static async stretched(blob, range) {
     const picture = await decode16(blob).catch(() => null);
     return picture ? Drawable.between(picture, range) : Drawable.of(blob);
   }
 
-  /** Of what `decode16` gave. */
+  /** Show the values between two points of a picture that `decode16` returned. */
   static async between(picture, range) {
-    return new Drawable(await createImageBitmap(stretched(picture, range)));
+    const pixels = new ImageData(stretched(picture, range), picture.width, picture.height);
+    return new Drawable(await createImageBitmap(pixels));
   }
 
-  /** The smallest level that has a pixel for each that is shown at `scale`, and its share of the whole's size. */
+  /** Return the smallest level that has at least one pixel for each screen pixel at `scale`. */
   at(scale) {
     let level = 0;
     while (scale * 2 ** (level + 1) <= 1 && Math.min(this.width, this.height) >> (level + 1) > 0) level += 1;
@@ -40,7 +44,7 @@ export class Drawable {
   }
 }
 
-/** A canvas of `side` pixels with the middle of the picture. */
+/** Draw the middle of the picture, as a square, on a new canvas of `side` pixels. */
 export function thumbnail(drawable, side) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = side;
@@ -56,6 +60,6 @@ function halved(source) {
   const canvas = new OffscreenCanvas(Math.max(1, source.width >> 1), Math.max(1, source.height >> 1));
   const context = canvas.getContext("2d");
   context.globalCompositeOperation = "copy";
-  context.drawImage(source, 0, 0, canvas.width, canvas.height); // at a half, smoothing is the mean of four pixels
+  context.drawImage(source, 0, 0, canvas.width, canvas.height); // at half the size, smoothing is the mean of four pixels
   return canvas;
 }

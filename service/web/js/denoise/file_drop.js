@@ -1,12 +1,12 @@
-// How pictures come in: dropped anywhere on the page, or pasted.
+// Pictures that are dropped anywhere on the page, or pasted.
 
 import { element } from "../dom.js";
 
 export const KINDS = "image/png,image/jpeg,image/webp,image/bmp,image/tiff,.png,.jpg,.jpeg,.webp,.bmp,.tif,.tiff";
 
-/** Listen to the whole page until the signal: `take(files)` for each gift. */
-export function acceptEverywhere(take, signal) {
-  let depth = 0; // a drag enters children before it leaves their parents
+/** Call `take(files)` for each drop on the page and each paste, until the signal. */
+export function acceptFiles(take, signal) {
+  let depth = 0; // a drag enters an element before it leaves that element's parent
   const cover = element("div", { class: "drop-cover", "aria-hidden": "true" }, element("p", {}, "Drop to denoise"));
   const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
   const end = () => {

@@ -1,4 +1,4 @@
-// One picture of the queue: its file, what it looks like, and what came of it.
+// One picture of the queue: its file, its preview and its results.
 
 import { asPng, denoised } from "./api_denoise.js";
 import { Drawable, thumbnail } from "./drawable.js";
@@ -6,16 +6,18 @@ import { decode16 } from "./png16.js";
 import { answerKey, resultKey } from "./settings.js";
 import { needsStretch, rangeOf } from "./contrast_stretch.js";
 
-export const THUMBNAIL = 96; // pixels; shown at half of it
+const THUMBNAIL = 96; // pixels; shown at half the size, for screens of high density
 let count = 0;
 
 /**
- * `state`: "waiting", "reading", "sending" (`share` of it is sent), "working", "done", "failed" (`error`), "cancelled".
- * `shown` is a file of the original that the browser can read; `result` the network's, at full strength. Of what has more
- * than 8 bits, `range` has the points between which it is shown while `stretch` is true.
+ * One picture.
+ *
+ * `state` is "waiting", "reading", "sending" (`share` of it is sent), "working", "done", "failed" (`error`) or "cancelled".
+ * `shown` is the original as a file that the browser can read. `result` is the network's result at full strength.
+ * For 16-bit pictures, `range` has the points between which the picture is shown while `stretch` is true.
  */
 export class Item {
-  /** @param suited the model that it is denoised by while the choice is `auto`; null is the service's own choice */
+  /** @param suited the model to use while the setting is `auto`; null lets the service choose */
   constructor(file, suited = null) {
     Object.assign(this, { id: ++count, file, suited, name: file.name || "pasted picture", state: "waiting", share: 0, note: "",
       error: null, began: 0, shown: null, readable: true, range: null, stretch: false, thumbnail: null, width: 0, height: 0, result: null });
@@ -27,23 +29,23 @@ export class Item {
     return this.state === "reading" || this.state === "sending" || this.state === "working";
   }
 
-  /** What these settings are for this picture. */
+  /** Return the settings for this picture: `suited` replaces `auto`. */
   own(settings) {
     return this.suited && settings.model === "auto" ? { ...settings, model: this.suited } : settings;
   }
 
-  /** Whether there is a result of these settings. */
+  /** Return whether the result belongs to these settings. */
   fits(settings) {
     return this.result?.key === resultKey(this.own(settings));
   }
 
-  /** The service's own answer at these settings, if it is here. */
+  /** Return the service's answer for these settings; null if it was not fetched yet. */
   answer(settings) {
     return this.answers.get(answerKey(this.own(settings))) ?? null;
   }
 
-  /** See what the picture looks like; if the browser cannot read it, the service shows it. */
-  async look(helper, signal) {
+  /** Make the preview. If the browser cannot read the file, the service converts it, with the model `helper`. */
+  async preview(helper, signal) {
     let drawable;
     try {
       [drawable, this.shown] = [await Drawable.of(this.file), this.file];
@@ -51,14 +53,14 @@ export class Item {
       this.readable = false;
       this.shown = await asPng(this.file, helper, { signal }).catch((error) => {
         signal.throwIfAborted();
-        if (error.code === "bad_image" && /pages/.test(error.message)) return null; // denoised all the same
+        if (error.code === "bad_image" && /pages/.test(error.message)) return null; // it cannot be shown, but it can be denoised
         throw error;
       });
       if (!this.shown) return;
       drawable = await Drawable.of(this.shown);
     }
     [this.width, this.height] = [drawable.width, drawable.height];
-    const deep = await decode16(this.shown).catch(() => null); // the browser could read it: it decides
+    const deep = await decode16(this.shown).catch(() => null); // the browser could read it, so it is not broken
     if (deep) {
       this.range = rangeOf(deep);
       this.stretch = needsStretch(this.range);
@@ -71,38 +73,39 @@ export class Item {
     drawable.close();
   }
 
-  /** The original or its result, as they are to be seen. */
+  /** Decode the original or its result for the screen. */
   drawable(blob) {
     return this.stretch ? Drawable.stretched(blob, this.range) : Drawable.of(blob);
   }
 
-  /** Denoise it at full strength, in a format that can be looked at if there is one. */
-  async run(wanted, watch) {
-    const settings = this.own(wanted);
+  /** Denoise the picture at full strength, in a format that the browser can show if there is one. */
+  async run(chosen, options) {
+    const settings = this.own(chosen);
     const format = this.viewFormat(settings);
-    const answer = await denoised(this.file, { ...settings, format, strength: 1 }, watch);
+    const answer = await denoised(this.file, { ...settings, format, strength: 1 }, options);
     this.result = { ...answer, key: resultKey(settings) };
     if (format === settings.format) this.answers.set(answerKey({ ...settings, strength: 1 }), answer);
     if (answer.report) [this.width, this.height] = [answer.report.width, answer.report.height];
   }
 
-  /** The service's own answer at these settings, asked for if it is not here. */
-  async fetchAnswer(wanted, watch) {
-    const known = this.answer(wanted);
+  /** Return the service's answer for these settings; fetch it if needed. */
+  async fetchAnswer(chosen, options) {
+    const known = this.answer(chosen);
     if (known) return known;
-    const settings = this.own(wanted);
-    const answer = await denoised(this.file, settings, watch);
+    const settings = this.own(chosen);
+    const answer = await denoised(this.file, settings, options);
     this.answers.set(answerKey(settings), answer);
     return answer;
   }
 
+  /** Return the format to ask for, so that the browser can show the result at its full depth. */
   viewFormat({ format }) {
     const losesDepth = this.range !== null && format !== "";
     const cannotBeSeen = format === "tiff" || losesDepth || (format === "" && !this.readable && this.shown);
     return cannotBeSeen ? "png" : format;
   }
 
-  /** Forget what was asked for differently; pictures on view stay until there are new ones. */
+  /** Go back to "waiting" and drop the answers. The last result stays visible until there is a new one. */
   restart() {
     this.answers.clear();
     Object.assign(this, { state: "waiting", error: null, share: 0, note: "" });

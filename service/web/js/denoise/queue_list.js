@@ -1,15 +1,15 @@
-// The queue as a list.
+// The list of the pictures in the queue.
 
 import { element, icon } from "../dom.js";
 import { pickFiles } from "../files.js";
 import { bytes, counted, seconds } from "../format.js";
-import { noiseOf } from "./picture_info.js";
 import { explained } from "./error_messages.js";
 import { KINDS } from "./file_drop.js";
+import { millisecondsOf, noiseOf } from "./picture_info.js";
 import { queue } from "./queue.js";
 
-/** The list with its heading; `take(files)` adds some, `saveEach()` downloads all that are done. */
-export function list(take, saveEach, signal) {
+/** Create the list; `take(files)` adds pictures, `saveEach()` downloads all denoised ones. */
+export function queueList(take, saveEach, signal) {
   const rows = new Map();
   const heading = element("h2", { id: "queue-title" }, "Pictures");
   const all = element("button", { type: "button", class: "button", on: { click: saveEach } }, icon("download"), "Download all");
@@ -76,7 +76,7 @@ class Row {
 
 function statusOf(item) {
   switch (item.state) {
-    case "waiting": return item.note ? `Waits: ${item.note}` : "Waits";
+    case "waiting": return item.note ? `Waiting: ${item.note}` : "Waiting";
     case "reading": return "Reading …";
     case "sending": return `Sending, ${Math.round(item.share * 100)} %`;
     case "working": return "Denoising …";
@@ -89,6 +89,5 @@ function statusOf(item) {
 function doneOf(item) {
   const report = (item.answer(queue.settings) ?? item.result).report;
   if (!report) return `Denoised, ${bytes(item.result.blob.size)}`;
-  const time = Object.values(report.milliseconds).reduce((sum, value) => sum + value, 0);
-  return `Noise ${noiseOf(report)}, ${seconds(time)}`;
+  return `Noise ${noiseOf(report)}, ${seconds(millisecondsOf(report))}`;
 }

@@ -1,15 +1,15 @@
-// The choices: model, strength, self-ensemble, format.
+// The form: model, strength, self-ensemble and format.
 
 import { json } from "../api.js";
 import { element } from "../dom.js";
 import { queue } from "./queue.js";
 
-const AUTO = "Looks at the picture, and takes the shipped model that suits its noise.";
-const FORMATS = [["", "As the picture is"], ["png", "PNG"], ["jpeg", "JPEG"], ["webp", "WebP, lossless"], ["tiff", "TIFF"]];
+const AUTO = "Measures the picture's noise, and chooses the shipped model that suits it.";
+const FORMATS = [["", "Same as the picture"], ["png", "PNG"], ["jpeg", "JPEG"], ["webp", "WebP, lossless"], ["tiff", "TIFF"]];
 const SHALLOW = new Set(["jpeg", "webp"]);
 
-/** The form; `wanted` is a model that the address names, or null. */
-export function panel(wanted, signal) {
+/** Create the form; `wanted` is a model that the address names, or null. */
+export function settingsForm(wanted, signal) {
   const model = element("select", { id: "model", "aria-describedby": "model-hint", on: { change: () => choose(model.value) } },
     element("option", { value: "auto" }, "auto"));
   const hint = element("p", { id: "model-hint", class: "hint model-hint" }, AUTO);
@@ -21,10 +21,10 @@ export function panel(wanted, signal) {
     on: { change: () => queue.change({ ensemble: ensemble.checked }) } });
   const format = element("select", { id: "format", on: { change: () => queue.change({ format: format.value }) } },
     FORMATS.map(([value, label]) => element("option", { value }, label)));
-  const depth = element("p", { class: "hint", hidden: true }, "Keeps 8 bits a channel: deeper pictures are rounded.");
+  const depth = element("p", { class: "hint", hidden: true }, "Stores 8 bits per channel: deeper pictures are rounded.");
 
   const choose = (name) => {
-    if (!tasks.has(name)) { // named by the address, and perhaps gone
+    if (!tasks.has(name)) { // the address names it, but it may have been deleted
       tasks.set(name, "");
       model.append(element("option", { value: name }, name));
     }
@@ -38,7 +38,7 @@ export function panel(wanted, signal) {
     depth.hidden = !SHALLOW.has(settings.format);
     hint.textContent = tasks.get(settings.model) ?? "";
   };
-  const list = async () => {
+  const loadModels = async () => {
     const { models } = await json("/models", { signal });
     for (const each of models) {
       tasks.set(each.id, each.task || `Version ${each.version}, ${each.source}.`);
@@ -51,15 +51,15 @@ export function panel(wanted, signal) {
   queue.addEventListener("settings", show, { signal });
   choose(wanted ?? queue.settings.model);
   show();
-  list().catch(() => {}); // `auto` works without; what is wrong is told when a picture is sent
-  return element("form", { class: "panel", "aria-label": "How to denoise", on: { submit: (event) => event.preventDefault() } },
+  loadModels().catch(() => {}); // `auto` works without the list; an error shows when a picture is sent
+  return element("form", { class: "panel", "aria-label": "Denoising settings", on: { submit: (event) => event.preventDefault() } },
     element("div", { class: "field" }, element("label", { for: "model" }, "Model"), model, hint),
     element("div", { class: "field" },
       element("div", { class: "label-row" }, element("label", { for: "strength" }, "Strength"), percent), strength,
-      element("p", { id: "strength-hint", class: "hint" }, "Less keeps some of the grain.")),
+      element("p", { id: "strength-hint", class: "hint" }, "Lower values keep some of the grain.")),
     element("label", { class: "switch" }, ensemble,
       element("span", {}, "Self-ensemble",
         element("span", { id: "ensemble-hint", class: "hint block" },
-          "The mean of eight flips and turns: a little better, at eight times the work."))),
+          "Averages eight flips and rotations: slightly better, but takes eight times as long."))),
     element("div", { class: "field" }, element("label", { for: "format" }, "Save as"), format, depth));
 }

@@ -1,18 +1,18 @@
-// What can be done with a training: stop, go on, use, download, delete.
+// The buttons of a training: stop, resume, use, download, delete.
 
 import { json, request } from "../api.js";
 import { confirmed } from "../dialog.js";
 import { element, icon } from "../dom.js";
-import { offer } from "../files.js";
+import { download } from "../files.js";
 
 /**
- * The buttons of a run's page.
+ * Create the buttons.
  *
- * @param current gives the job as it is, and its model if that is there: {job, model}
- * @param changed gets the job when one of them changed it
- * @returns {nodes}; `nodes()` makes those that the job's state allows
+ * @param current returns {job, model, dataset}; `model` and `dataset` may be null
+ * @param changed called with the job after a button changed it
+ * @returns {nodes}; `nodes()` returns the buttons that the job's state allows
  */
-export function actions(current, changed, signal) {
+export function jobActions(current, changed, signal) {
   const problem = element("p", { class: "notice bad action-problem", role: "alert", hidden: true });
 
   async function act(event, path, method = "POST") {
@@ -31,9 +31,9 @@ export function actions(current, changed, signal) {
   }
 
   async function remove(event) {
-    const { currentTarget } = event; // gone after the question
+    const { currentTarget } = event; // the event loses it while the dialog is open
     const { id } = current().job;
-    const text = "Its curves, samples and checkpoint are deleted. A model that came of it stays.";
+    const text = "Its curves, samples and checkpoint are deleted. Its model is kept.";
     if (!await confirmed("Delete this training?", text, "Delete")) return;
     if (await act({ currentTarget }, `/train-jobs/${id}`, "DELETE")) location.hash = "#/train";
   }
@@ -46,7 +46,7 @@ export function actions(current, changed, signal) {
         element("button", { type: "button", class: `button ${tone}`, on: { click } }, icon(symbol), label);
       return [
         !done && state !== "cancelling" && button("Stop", "stop", "", (event) => act(event, `${path}/cancel`)),
-        resumable && button("Go on", "play", "primary", (event) => act(event, `${path}/resume`)),
+        resumable && button("Resume", "play", "primary", (event) => act(event, `${path}/resume`)),
         model && element("a", { class: "button primary", href: `#/denoise?model=${encodeURIComponent(model.id)}` },
           icon("picture"), "Use this model"),
         model && dataset && element("a", { class: "button", href: `#/train/new?dataset=${dataset.id}&base=${encodeURIComponent(model.id)}` },
@@ -61,7 +61,7 @@ export function actions(current, changed, signal) {
 
   async function save(event, from, name) {
     const answer = await act(event, from, "GET");
-    if (answer) offer(await answer.blob(), name);
+    if (answer) download(await answer.blob(), name);
     const button = event.target.closest("button");
     if (button) button.disabled = false;
   }

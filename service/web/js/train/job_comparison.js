@@ -1,16 +1,18 @@
-// Several trainings side by side: their curves in one chart, and what their recipes differ in.
+// Several trainings side by side: their curves in one chart, their results, and the settings that differ.
 
-import { element } from "../dom.js";
 import { json } from "../api.js";
-import { chart } from "./chart.js";
+import { element } from "../dom.js";
+import { decibels, duration, loss } from "../format.js";
 import { bestPsnr, gain } from "../psnr.js";
-import { History } from "./job_history.js";
-import { STATES, decibels, duration, loss } from "./job_states.js";
+import { chart } from "./chart.js";
+import { joined } from "./chart_scale.js";
+import { JobHistory } from "./job_history.js";
+import { STATES } from "./job_states.js";
 
-/** The comparison of the jobs `ids` in `root`. */
-export async function compare(root, ids, signal) {
+/** Show the comparison of the jobs `ids` in `root`. */
+export async function jobComparison(root, ids, signal) {
   const runs = await Promise.all(ids.map((id) => loaded(id, signal)));
-  const names = distinct(runs);
+  const names = distinct(runs.map(({ job }) => job.name));
   const charts = await Promise.all([
     chart({ title: "PSNR on held-out pictures", x: "epoch", format: decibels,
       series: runs.map((_, i) => ({ label: names[i], color: `--curve-${i + 1}`, points: true })) }),
@@ -25,34 +27,26 @@ export async function compare(root, ids, signal) {
     element("div", { class: "charts" }, charts.map((one) => one.node)),
     table(runs, names));
   const quality = joined(runs.map(({ history }) => history.psnrs()), "denoised");
-  charts[0].update(quality, `At best: ${best}.`);
-  charts[1].update(joined(runs.map(({ history }) => history.losses()), "training"), `Of ${names.join(", ")}.`);
+  charts[0].update(quality, `Best: ${best}.`);
+  charts[1].update(joined(runs.map(({ history }) => history.losses()), "training"), `Trainings: ${names.join(", ")}.`);
 }
 
 async function loaded(id, signal) {
   const path = `/train-jobs/${encodeURIComponent(id)}`;
-  const [job, { history: told }] = await Promise.all([json(path, { signal }), json(`${path}/metrics`, { signal })]);
+  const [job, { history: found }] = await Promise.all([json(path, { signal }), json(`${path}/metrics`, { signal })]);
   const dataset = job.dataset && await json(`/datasets/${job.dataset}`, { signal }).catch(() => null);
-  const history = new History();
-  for (const event of told) history.add(event);
+  const history = new JobHistory();
+  for (const event of found) history.add(event);
   return { job, dataset, history };
 }
 
-/** The runs' names; those that several have, with a number. */
-function distinct(runs) {
-  const names = runs.map(({ job }) => job.name);
+/** Add a number to names that occur several times: "a (1)", "a (2)". */
+export function distinct(names) {
   return names.map((name, i) => (names.indexOf(name) === names.lastIndexOf(name) ? name :
     `${name} (${names.slice(0, i + 1).filter((other) => other === name).length})`));
 }
 
-/** Columns with one x axis for all. */
-function joined(each, key) {
-  const found = each.map((columns) => new Map(columns.x.map((x, i) => [x, columns[key][i]])));
-  const x = [...new Set(found.flatMap((one) => [...one.keys()]))].sort((a, b) => a - b);
-  return [x, ...found.map((one) => x.map((value) => one.get(value) ?? null))];
-}
-
-/** Results, and the settings that are not the same for all. */
+/** Create the table of the results and of the settings that differ. */
 function table(runs, names) {
   const results = [
     ["State", ({ job }) => STATES[job.state].label],
@@ -60,7 +54,7 @@ function table(runs, names) {
     ["Gain", ({ job }) => decibels(gain(job.metrics))],
     ["Time", ({ history }) => duration(history.newest("epochs")?.seconds ?? null)],
     ["Pictures", ({ job, dataset }) => dataset?.name ?? (job.dataset ? "unknown" : "deleted")],
-    ["Starts from", ({ job }) => (job.base_sha256 ? `weights ${job.base_sha256.slice(0, 8)}` : "the beginning")],
+    ["Starts from", ({ job }) => (job.base_sha256 ? `weights ${job.base_sha256.slice(0, 8)}` : "random weights")],
   ];
   const keys = [...new Set(runs.flatMap(({ job }) => Object.keys(job.spec)))];
   const settings = keys.map((key) => [key.replaceAll("_", " "), ({ job }) => shown(job.spec[key])]);

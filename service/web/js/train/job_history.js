@@ -1,14 +1,14 @@
-// What is known of a training's course: its log's events, in order and without repetitions.
+// The history of a training: the events of its log, in order and without repetitions.
 
+import { decibels, duration, loss } from "../format.js";
 import { noisyPsnr, psnr } from "../psnr.js";
-import { decibels, duration, loss } from "./job_states.js";
 
-const LINES = 200; // that are kept to be read
+const LINES = 200; // of the log that are kept
 
-/** Takes events as they come; those of a step that was done twice, by a resumed run, replace the earlier ones. */
-export class History {
+/** Collects events. A resumed training repeats some steps: the newer event of a step or an epoch replaces the older. */
+export class JobHistory {
   constructor() {
-    this.start = null; // the newest
+    this.start = null; // the newest event of this kind
     this.end = null;
     this.steps = new Map(); // by step
     this.epochs = new Map(); // by epoch
@@ -20,26 +20,26 @@ export class History {
     else if (event.event === "step") this.steps.set(event.step, event);
     else if (event.event === "epoch") this.epochs.set(event.epoch, event);
     else if (event.event === "end") this.end = event;
-    this.lines.push(told(event));
+    this.lines.push(lineOf(event));
     if (this.lines.length > LINES) this.lines.shift();
   }
 
-  /** All events come once more, from the first. */
-  again() {
+  /** Forget the lines, as all events are about to come again, from the first. */
+  restart() {
     this.lines = [];
   }
 
-  /** The newest of the kind `steps` or `epochs`; undefined if there is none. */
+  /** Return the newest event of `steps` or `epochs`; undefined if there is none. */
   newest(kind) {
     return inOrder(this[kind]).at(-1);
   }
 
-  /** The noise's variance, below which the loss cannot fall; null where it is not known or does not apply. */
+  /** Variance of the noise, below which the loss cannot fall; null if it is not known or does not apply. */
   get floor() {
     return this.start?.loss === "mse" ? this.start.noise_floor ?? null : null;
   }
 
-  /** Training loss, validation loss and noise floor by steps, as columns. */
+  /** Return training loss, validation loss and noise floor by steps, as columns. */
   losses() {
     const steps = inOrder(this.steps);
     const validated = inOrder(this.epochs).filter((epoch) => epoch.validation_loss !== undefined);
@@ -54,7 +54,7 @@ export class History {
     };
   }
 
-  /** Validation PSNR by epochs, of the outputs and of the noisy pictures, as columns; null where it is not known. */
+  /** Return the PSNR of the outputs and of the noisy pictures by epochs, as columns; null where it is not known. */
   psnrs() {
     const epochs = inOrder(this.epochs).sort((a, b) => a.epoch - b.epoch);
     return {
@@ -64,13 +64,13 @@ export class History {
     };
   }
 
-  /** The learning rate by steps. */
+  /** Return the learning rate by steps, as columns. */
   rates() {
     const steps = inOrder(this.steps);
     return { x: steps.map((event) => event.step), rate: steps.map((event) => event.lr) };
   }
 
-  /** Whether PSNR is estimated from noisy pictures, as there are no clean ones. */
+  /** Whether the PSNR is estimated from noisy pictures, because there are no clean ones. */
   get estimated() {
     const epoch = this.newest("epochs");
     return epoch !== undefined && epoch.psnr === undefined && epoch.psnr_estimate !== undefined;
@@ -81,28 +81,28 @@ function inOrder(events) {
   return [...events.values()].sort((a, b) => a.step - b.step);
 }
 
-/** An event as a line to read. */
-function told(event) {
+/** Return an event as a line of text. */
+function lineOf(event) {
   const clock = new Date(event.time * 1000).toLocaleTimeString("en-GB");
-  return `${clock}  ${sentence(event)}`;
+  return `${clock}  ${described(event)}`;
 }
 
-function sentence(event) {
+function described(event) {
   switch (event.event) {
     case "start":
-      return event.step ? `goes on after step ${event.step}, on ${event.device}` : `begins, on ${event.device}`;
+      return event.step ? `resumed after step ${event.step}, on ${event.device}` : `started, on ${event.device}`;
     case "step":
       return `step ${event.step}: loss ${loss(event.loss)}, learning rate ${event.lr.toPrecision(2)}, ` +
-        `${Math.round(event.images_per_second)} crops a second`;
+        `${Math.round(event.images_per_second)} crops per second`;
     case "epoch": {
       const figure = psnr(event);
-      const told = figure === null ? `validation loss ${loss(event.validation_loss)}` : `PSNR ${decibels(figure)}`;
-      return `epoch ${event.epoch}: ${told}${event.best_epoch === event.epoch ? ", the best so far" : ""}`;
+      const result = figure === null ? `validation loss ${loss(event.validation_loss)}` : `PSNR ${decibels(figure)}`;
+      return `epoch ${event.epoch}: ${result}${event.best_epoch === event.epoch ? ", the best so far" : ""}`;
     }
     case "stopped":
       return `stopped after step ${event.step}, which is saved`;
     case "end":
-      return `ends after ${duration(event.seconds)}: ${ENDS[event.reason] ?? event.reason}`;
+      return `finished after ${duration(event.seconds)}: ${ENDS[event.reason] ?? event.reason}`;
     default:
       return event.event;
   }
@@ -110,6 +110,6 @@ function sentence(event) {
 
 const ENDS = {
   epochs: "all epochs are done",
-  max_seconds: "its time is over",
-  patience: "it got no better any more",
+  max_seconds: "the time limit is reached",
+  patience: "no improvement any more",
 };

@@ -1,40 +1,41 @@
-// All trainings: where each stands, what came of it; two or more can be compared.
+// The list of the trainings with their state and result; several can be compared.
 
-import { element, icon } from "../dom.js";
 import { Unreachable, json, wait } from "../api.js";
-import { bestPsnr, gain, signed } from "../psnr.js";
+import { element, icon } from "../dom.js";
+import { ago, decibels, duration, signed } from "../format.js";
+import { bestPsnr, gain } from "../psnr.js";
+import { STATES } from "./job_states.js";
 import { progressOf } from "./progress.js";
-import { STATES, ago, decibels, duration } from "./job_states.js";
 
-const AGAIN = 3000; // milliseconds until the list is asked for again
-const MOST = 6; // that can be compared at once: there are so many colours
+const INTERVAL = 3000; // milliseconds between updates
+const MOST = 6; // trainings in a comparison: as many as there are colours of curves
 
-/** The list in `root`, until the signal; where there is none yet, what a training needs. */
-export async function runs(root, signal) {
+/** Show the list in `root`, and update it until the signal. Without trainings, explain what one needs. */
+export async function jobList(root, signal) {
   const chosen = new Set();
   const list = element("ul", { class: "runs" });
   const compare = element("a", { class: "button", role: "link" }, "Compare");
-  const more = element("button", { type: "button", class: "button", hidden: true }, "Show earlier ones");
+  const more = element("button", { type: "button", class: "button", hidden: true }, "Show older trainings");
   const empty = element("section", { class: "card empty", hidden: true },
     element("h2", {}, "No trainings yet"),
-    element("p", {}, "Two noisy shots of each scene are enough to teach a model your own noise; nobody needs clean pictures. " +
-      "Drop the shots, have a look at what the checks say, and press one button."),
+    element("p", {}, "Two noisy shots of each scene are enough to teach a model your noise. Clean pictures are not needed. " +
+      "Drop the shots, read what the checks found, and press one button."),
     element("a", { class: "button primary", href: "#/train/new" }, icon("add"), "New training"));
   const titles = element("div", { class: "run-titles muted small", "aria-hidden": "true" },
-    ["Model", "State", "Best PSNR", "Begun"].map((title) => element("span", {}, title)));
+    ["Model", "State", "Best PSNR", "Created"].map((title) => element("span", {}, title)));
   const buttons = element("div", { class: "page-actions", hidden: true }, compare,
     element("a", { class: "button primary", href: "#/train/new" }, icon("add"), "New training"));
   root.append(element("header", { class: "page-head" }, element("h1", {}, "Trainings"), buttons), empty, titles, list, more);
   let pages = 1;
   more.addEventListener("click", () => { pages += 1; refresh().catch(() => {}); });
-  offer();
+  showCompare();
   for (;;) {
     try {
       await refresh();
     } catch (error) {
-      if (!(error instanceof Unreachable)) throw error; // the banner tells; it goes on when the service is back
+      if (!(error instanceof Unreachable)) throw error; // the banner shows it; the list continues when the service is back
     }
-    await wait(AGAIN, signal);
+    await wait(INTERVAL, signal);
   }
 
   async function refresh() {
@@ -54,7 +55,7 @@ export async function runs(root, signal) {
     empty.hidden = jobs.length > 0;
     buttons.hidden = titles.hidden = !jobs.length;
     more.hidden = !token;
-    offer();
+    showCompare();
   }
 
   function row(job) {
@@ -62,7 +63,7 @@ export async function runs(root, signal) {
     const { label, tone } = STATES[state];
     const better = gain(metrics);
     const toggle = element("input", { type: "checkbox", id: `compare-${id}`, checked: chosen.has(id), "aria-label": `Compare ${name}`,
-      on: { change: () => { if (toggle.checked) chosen.add(id); else chosen.delete(id); offer(); } } });
+      on: { change: () => { if (toggle.checked) chosen.add(id); else chosen.delete(id); showCompare(); } } });
     return element("li", { class: "run" }, element("label", { class: "run-choice" }, toggle),
       element("a", { class: "run-link", id: `run-${id}`, href: `#/train/${id}` },
         element("span", { class: "run-name" }, name, element("span", { class: "muted small" }, spec.model)),
@@ -72,7 +73,8 @@ export async function runs(root, signal) {
         element("span", { class: "run-age muted small" }, ago(made))));
   }
 
-  function offer() {
+  /** Update the link to the comparison. */
+  function showCompare() {
     const enough = chosen.size > 1 && chosen.size <= MOST;
     compare.textContent = chosen.size ? `Compare ${chosen.size}` : "Compare";
     compare.setAttribute("aria-disabled", String(!enough));
@@ -85,6 +87,6 @@ export async function runs(root, signal) {
 function live(job) {
   if (job.state !== "running") return null;
   const { share, left } = progressOf(job);
-  return element("span", { class: "run-live" }, element("progress", { max: 1, value: share, "aria-label": "Training done" }),
+  return element("span", { class: "run-live" }, element("progress", { max: 1, value: share, "aria-label": "Training progress" }),
     left !== null && element("span", { class: "muted small" }, `${duration(left)} left`));
 }
