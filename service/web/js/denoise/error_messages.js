@@ -5,7 +5,8 @@ import { sentence } from "../format.js";
 const UNREADABLE = ["This file cannot be read as a picture",
   "Supported formats: PNG, JPEG, WebP, TIFF and BMP. Convert other files, such as FITS or camera raw files, to 16-bit TIFF."];
 const PERMANENT = new Set(["bad_image", "unsupported_media_type", "body_too_large", "name_too_long", "too_many_frames"]);
-const KNOWN = {
+/** Title and advice, by the `code` of the problem. */
+export const MESSAGES = {
   bad_image: UNREADABLE,
   unsupported_media_type: UNREADABLE,
   image_too_large: ["The picture is too large", "Make it smaller, or turn off the self-ensemble."],
@@ -28,7 +29,7 @@ const KNOWN = {
 
 /** Return {title, advice, detail} of an error; `advice` and `detail` are sentences, `detail` may be empty. */
 export function explained(error) {
-  const [title, advice] = KNOWN[error.code] ?? [error.title ?? "This did not work", "Try again."];
+  const [title, advice] = MESSAGES[error.code] ?? [error.title ?? "This did not work", "Try again."];
   const detail = error.message && error.message !== title ? sentence(error.message) : "";
   return { title, advice, detail };
 }

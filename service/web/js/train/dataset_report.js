@@ -5,6 +5,7 @@ import { counted, sentence } from "../format.js";
 import { KINDS } from "./dataset_kinds.js";
 import { canvas, cells } from "./sheet.js";
 
+/** By the API's `name` of a check. */
 const TITLES = {
   shape: "Picture size",
   range: "Value range",
@@ -18,7 +19,8 @@ const TITLES = {
   brightness: "Noise by brightness",
   files: "Other files",
 };
-const VERDICTS = {
+/** By the API's `verdict`. */
+export const VERDICTS = {
   fine: { word: "Good", tone: "good", symbol: "check" },
   warning: { word: "Check this", tone: "warn", symbol: "warning" },
   refuse: { word: "Cannot be used", tone: "bad", symbol: "close" },
