@@ -108,6 +108,13 @@ test("long and foreign paths are kept, whatever their length", async () => {
   assert.deepEqual(await untarred(tar(files)), paths.map((path, i) => [path, `${i}`]));
 });
 
+test("only paths that a plain header cannot hold have a record", async () => {
+  const size = (path) => tar([{ path, file: new File([], "x") }]).size;
+  assert.equal(size("a".repeat(100)), 512 + 1024);
+  assert.equal(size("a".repeat(101)), 512 + 512 + 512 + 1024);
+  assert.equal(size("é"), 512 + 512 + 512 + 1024);
+});
+
 test("a TAR archive may be empty", async () => {
   assert.deepEqual(await untarred(tar([])), []);
 });

@@ -50,6 +50,12 @@ test("each filter is undone", async () => {
   for (const [name, row] of Object.entries(rows)) assert.deepEqual(await values(png(2, 2, [first, row])), [10, 20, 30, 60], name);
 });
 
+test("the mean is rounded down, and at a tie the left byte goes before the one above and the corner", async () => {
+  assert.deepEqual(await values(png(1, 2, [[0, 0, 11], [3, 0, 20]])), [11, 25]);
+  // Left 10, above 25, corner 20: 10 + 25 - 20 = 15 is as near to the left as to the corner.
+  assert.deepEqual(await values(png(2, 2, [[0, 0, 20, 0, 25], [4, 0, 246, 0, 50]])), [20, 25, 10, 60]);
+});
+
 test("bytes of a filter wrap around at 256", async () => {
   assert.deepEqual(await values(png(2, 1, [[1, 1, 200, 1, 100]])), [0x01c8, 0x022c]);
 });

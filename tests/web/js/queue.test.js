@@ -76,6 +76,9 @@ test("a failure is told, and stops no other picture", async () => {
   await settled();
   assert.deepEqual(statesOf(queue), ["failed", "done"]);
   assert.equal(a.error.code, "bad_image");
+  queue.change({ strength: 0.5 });
+  await settled();
+  assert.equal(a.state, "failed", "the strength has nothing to do with it");
   queue.again(a);
   await settled();
   assert.deepEqual([a.state, a.error], ["sending", null]);
