@@ -29,11 +29,13 @@ test("ticks are round values within the range", () => {
   near(ticks(19.2, 30.8, 5), [20, 25, 30]);
   near(ticks(0.11, 0.39, 5), [0.2, 0.3]);
   near(ticks(-1.1, 1.1, 5), [-1, -0.5, 0, 0.5, 1].map((value) => value || 0));
+  near(ticks(2, 38, 5), [10, 20, 30]);
   near(ticks(12_000, 13_000, 5), [12_000, 12_200, 12_400, 12_600, 12_800, 13_000]);
 });
 
 test("ticks of far values are powers of ten, and 3 between them if there is room", () => {
   near(ticks(0.002, 0.9, 5), [0.003, 0.01, 0.03, 0.1, 0.3]);
+  near(ticks(1.5, 31.5, 5), [3, 10, 30]);
   near(ticks(1e-6, 1, 5), [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1]);
 });
 

@@ -56,7 +56,7 @@ export class JobHistory {
 
   /** Return the PSNR of the outputs and of the noisy pictures by epochs, as columns; null where it is not known. */
   psnrs() {
-    const epochs = inOrder(this.epochs).sort((a, b) => a.epoch - b.epoch);
+    const epochs = inOrder(this.epochs);
     return {
       x: epochs.map((event) => event.epoch),
       denoised: epochs.map(psnr),

@@ -12,7 +12,7 @@ export function progressOf(job, history = null) {
   const left = newest ? newest.eta_seconds : job.progress.eta_seconds;
   const byStep = total ? Math.min(step / total, 1) : 0;
   const budget = job.spec.max_seconds; // the training ends at the last step or at the time limit, whichever comes first
-  const byTime = budget && left !== null && left !== undefined ? Math.max(0, 1 - left / budget) : 0;
+  const byTime = budget && left !== null && left !== undefined ? 1 - left / budget : 0;
   return {
     share: job.state === "succeeded" ? 1 : Math.max(byStep, byTime),
     step,
