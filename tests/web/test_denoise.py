@@ -1,4 +1,4 @@
-"""Pictures in, denoised pictures out: the bytes are the service's own."""
+"""Pictures in, denoised pictures out: downloads are the bytes that the service sends."""
 
 import re
 import zipfile

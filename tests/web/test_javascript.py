@@ -1,4 +1,4 @@
-"""The page's logic without a browser: Node's own test runner on ``tests/web/js``."""
+"""The page's logic without a browser: runs ``tests/web/js`` with Node's own test runner."""
 
 import json
 import re
@@ -15,7 +15,7 @@ OLDEST = 20
 
 
 def skip_reason() -> str:
-    """Why Node cannot run the tests; empty if it can."""
+    """Return why Node cannot run the tests; empty if it can."""
     if NODE is None:
         return "needs node, which is not installed"
     version = subprocess.run([NODE, "--version"], capture_output=True, text=True, check=True).stdout.strip()

@@ -1,4 +1,4 @@
-"""The models as cards, and what can be done with them."""
+"""The view of the models: their cards and buttons."""
 
 import re
 from pathlib import Path

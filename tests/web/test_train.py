@@ -1,4 +1,4 @@
-"""Train: from pictures that are dropped to a model that is used, as a person sees it."""
+"""A new training: from dropped pictures to a model that is used, as a visitor sees it."""
 
 import re
 import shutil

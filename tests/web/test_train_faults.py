@@ -1,4 +1,4 @@
-"""A training that is watched while the service goes away and comes back."""
+"""The page of a training while the service stops and starts again."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A training's own page: live, stopped and gone on with, looked at later, compared, deleted."""
+"""The page of a training: live, stopped, resumed, looked at later, compared, deleted."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.web.training import ENDLESS, await_job, grows, points, submit
 
 @pytest.fixture
 def endless(service_url: str, dataset: str) -> Iterator[str]:
-    """A job that trains until the test is over."""
+    """Id of a job that trains until the test is over."""
     job = submit(service_url, dataset, name="endless", epochs=ENDLESS)
     yield job
     httpx.post(f"{service_url}/train-jobs/{job}/cancel")
@@ -23,7 +23,7 @@ def endless(service_url: str, dataset: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def finished(service_url: str, dataset: str) -> list[str]:
-    """Two jobs that have succeeded, with different recipes."""
+    """Ids of two jobs that have succeeded, with different recipes."""
     jobs = [submit(service_url, dataset, name=f"done-{seed}", seed=seed, lr=0.002 / seed) for seed in (1, 2)]
     assert [await_job(service_url, job)["state"] for job in jobs] == ["succeeded"] * 2
     return jobs
