@@ -50,7 +50,7 @@ function summary({ report: { verdict } }, bad) {
 function figures({ counts, statistics }) {
   const sizes = counts.sizes.length === 1 ? `${counts.sizes[0][1]} × ${counts.sizes[0][0]} pixels` : `${counts.sizes.length} sizes`;
   return `${counted(counts.scenes, "scene")}, ${counted(counts.pictures, "picture")} of ${sizes}; ` +
-    `noise ${(statistics.sigma * 255).toFixed(1)} on a scale of 0–255.`;
+    `noise ${(statistics.sigma * 255).toFixed(1)} (0–255).`;
 }
 
 function row({ name, verdict, message, advice }) {
