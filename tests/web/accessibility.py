@@ -1,4 +1,4 @@
-"""What axe-core finds on a page, in both themes."""
+"""Accessibility checks with axe-core, in both themes."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 def violations(page: Page) -> list[str]:
-    """A line for each element that breaks a rule of WCAG AA, in the light theme and in the dark one."""
+    """Return a line for each element that breaks a rule of WCAG AA, in the light and in the dark theme."""
     page.evaluate(AXE.read_text())
     return [f"{theme}: {line}" for theme in ("light", "dark") for line in _in_theme(page, theme)]
 

@@ -1,4 +1,4 @@
-"""A service of its own, and the machine's own Chromium that looks at it."""
+"""A service in its own process, and the Chromium that is installed on the machine."""
 
 import os
 import re
@@ -26,7 +26,7 @@ SETTINGS = {"N2N_DEVICE": "cpu", "N2N_TRAIN_HEARTBEAT": "0.2", "N2N_TRAIN_LEASE"
 def service(
     folder: Path, port: int = 0, settings: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The service in a process of its own, with its data in ``folder``: its address, and the process."""
+    """Run the service in its own process, with its data in ``folder``; yield its address and the process."""
     variables = {**os.environ, **SETTINGS, "N2N_DATA": str(folder / "data"), **settings}
     command, log = [str(N2N), "serve", "--port", str(port)], folder / "log"
     with log.open("wb") as output, subprocess.Popen(command, env=variables, stderr=output) as process:
@@ -43,14 +43,14 @@ def service(
 
 @pytest.fixture(scope="session")
 def service_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The service that all tests share."""
+    """Address of the service that all tests share."""
     with service(tmp_path_factory.mktemp("service")) as (url, _):
         yield url
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium; for a module, as its event loop would be in the way of other tests."""
+    """Chromium, for one module: its event loop would disturb tests of other modules."""
     if chromium.find() is None:
         pytest.skip(chromium.MISSING)
     with chromium.running() as browser:
@@ -65,13 +65,13 @@ def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def dataset(service_url: str, shots: Path) -> str:
-    """The same, uploaded."""
+    """Id of the dataset made of ``shots``."""
     return upload(service_url, shots)
 
 
 @pytest.fixture
 def context(browser: Browser, service_url: str) -> Iterator[BrowserContext]:
-    """A fresh profile; at the end no page of it has asked another site, or complained in its console."""
+    """A fresh browser profile. Fails the test if a page sends requests to other sites or logs errors."""
     context = browser.new_context(base_url=service_url, viewport={"width": 1280, "height": 800})
     context.set_default_timeout(PATIENCE)
     with watched(context):
@@ -81,15 +81,15 @@ def context(browser: Browser, service_url: str) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
-    """A page that is not opened yet: ``page.goto("/")``."""
+    """An empty page: call ``page.goto("/")``."""
     return context.new_page()
 
 
 @contextmanager
 def watched(context: BrowserContext) -> Iterator[None]:
-    """Requests to other sites, errors in the console and violations of the policy fail the test.
+    """Fail on requests to other sites, errors in the console and violations of the security policy.
 
-    What the browser itself says of a refused or lost request is none: pages tell that their own way.
+    The browser's own messages about failed requests are ignored, because pages report these themselves.
     """
     complaints: list[str] = []
     foreign: list[str] = []

@@ -1,4 +1,4 @@
-"""Screenshots, to be looked at."""
+"""Screenshots for people to look at."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ PICTURES = Path(__file__).parents[2] / "artifacts" / "web"
 
 
 def picture(page: Page, name: str) -> None:
-    """Screenshots in both themes and at a phone's width, to be looked at."""
+    """Take screenshots in both themes and at a phone's width."""
     size = page.viewport_size
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.evaluate("scrollTo(0, 0)")  # the header is where the page is

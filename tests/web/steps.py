@@ -1,4 +1,4 @@
-"""What people do on the page."""
+"""Steps that visitors take on the page."""
 
 import json
 from pathlib import Path
@@ -13,18 +13,18 @@ NOISY = file(drawn("RGB", 96, 64))
 
 
 def payload(name: str = "a.png", content: bytes = NOISY, type: str = "image/png") -> FilePayload:
-    """A file to choose."""
+    """Return a file to choose."""
     return {"name": name, "mimeType": type, "buffer": content}
 
 
 def open_view(page: Page, model: str = "scratch") -> None:
-    """The view of pictures, with a quick model."""
+    """Open the view that denoises pictures, with a fast model."""
     page.goto(f"/#/denoise?model={model}")
     expect(page.get_by_role("combobox", name="Model")).to_have_value(model)
 
 
 def choose(page: Page, *files: FilePayload) -> None:
-    """Pick files in the browser's dialog."""
+    """Choose files in the browser's dialog."""
     button = page.get_by_role("button", name="Add", exact=True)
     with page.expect_file_chooser() as chooser:
         button.click()
@@ -32,24 +32,24 @@ def choose(page: Page, *files: FilePayload) -> None:
 
 
 def row(page: Page, name: str) -> Locator:
-    """A picture's line in the queue."""
+    """Return a picture's row in the queue."""
     return page.locator(".row", has_text=name)
 
 
 def wait_until(page: Page, name: str, state: str = "done") -> None:
-    """Wait for a picture's state."""
+    """Wait until a picture has this state."""
     expect(row(page, name)).to_have_attribute("data-state", state)
 
 
 def download(page: Page, button: str = "Download") -> tuple[str, bytes]:
-    """What is saved: the file's name, and its bytes."""
+    """Click the button, and return the downloaded file's name and bytes."""
     with page.expect_download() as saved:
         page.get_by_role("button", name=button, exact=True).click()
     return saved.value.suggested_filename, Path(saved.value.path()).read_bytes()
 
 
 def answer(url: str, content: bytes, **parameters: Any) -> bytes:
-    """The service's own answer to the same question."""
+    """Return the service's answer to the same request."""
     response = httpx.post(
         f"{url}/denoise", params={"model": "scratch", **parameters}, files={"file": content}, timeout=60
     )
@@ -58,7 +58,7 @@ def answer(url: str, content: bytes, **parameters: Any) -> bytes:
 
 
 def middle(page: Page, canvas: str) -> list[list[int]]:
-    """A canvas' pixels in a line across its middle, as red, green, blue and opacity."""
+    """Return the pixels of a canvas' middle row, as red, green, blue and opacity."""
     script = """(name) => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
       const canvas = document.querySelector(name);
       const copy = new OffscreenCanvas(canvas.width, 1).getContext("2d", { willReadFrequently: true });

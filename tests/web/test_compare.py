@@ -1,4 +1,4 @@
-"""The line between before and after, and the glass: by mouse, touch and keys."""
+"""The line between before and after, zoom and pan: by mouse, touch and keys."""
 
 import re
 from itertools import pairwise
@@ -14,7 +14,7 @@ WIDTH, HEIGHT = 300, 200
 
 @pytest.fixture
 def shown(page: Page) -> Page:
-    """The page with a denoised picture."""
+    """A page with a denoised picture."""
     open_view(page)
     choose(page, payload("a.png", file(drawn("RGB", WIDTH, HEIGHT))))
     wait_until(page, "a.png")
@@ -31,7 +31,7 @@ def percent(page: Page) -> float:
 
 
 def left_edge(page: Page, canvas: str) -> int:
-    """Where the picture begins on that side: the first column that is drawn."""
+    """Return the first column of the canvas that is drawn."""
     return next(place for place, pixel in enumerate(middle(page, canvas)) if pixel[3])
 
 

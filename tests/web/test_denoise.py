@@ -1,4 +1,4 @@
-"""Pictures in, denoised pictures out: the bytes are the service's own."""
+"""Pictures in, denoised pictures out: downloads are the bytes that the service sends."""
 
 import re
 import zipfile
@@ -58,7 +58,7 @@ def test_a_tiff_of_several_pages_is_denoised_and_not_shown(page: Page, service_u
     open_view(page)
     choose(page, payload("stack.tif", buffer.getvalue(), "image/tiff"))
     wait_until(page, "stack.tif")
-    expect(page.get_by_text("All its pages are in the download.")).to_be_visible()
+    expect(page.get_by_text("The download has all of them.")).to_be_visible()
     assert download(page)[1] == answer(service_url, buffer.getvalue())
 
 
@@ -139,7 +139,7 @@ def test_a_broken_file_is_told_in_plain_words_and_spoils_no_other(page: Page) ->
     wait_until(page, "broken.png", "failed")
     message = page.locator(".stage-message")
     expect(message).to_contain_text("This file cannot be read as a picture")
-    expect(message).to_contain_text("PNG, JPEG, WebP, TIFF and BMP can be denoised.")
+    expect(message).to_contain_text("Supported formats: PNG, JPEG, WebP, TIFF and BMP.")
     expect(message.get_by_role("button", name="Try again")).to_have_count(0)
     expect(page.locator("#spoken")).to_contain_text("broken.png")
     message.get_by_role("button", name="Remove").click()

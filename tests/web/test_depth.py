@@ -1,4 +1,4 @@
-"""Pictures of more than 8 bits: read at their full depth, and stretched on the screen alone."""
+"""Pictures of more than 8 bits: read at their full depth, and stretched on the screen only."""
 
 import struct
 import zlib
@@ -20,7 +20,7 @@ FILTERS = range(5)
 
 
 def deep(channels: int, height: int = 24, width: int = 20) -> NDArray[np.uint16]:
-    """``(H, W, C)`` with neighbours alike and the lower bytes in use; transparent in its first row."""
+    """Return smooth pixels ``(H, W, C)`` that use both bytes; with alpha, the first row is transparent."""
     rng = np.random.default_rng(channels)
     smooth = np.add.outer(np.arange(height) * 1500, np.arange(width) * 1100)[..., None]
     pixels = (smooth + rng.integers(0, 3000, (height, width, channels))).astype(np.uint16)
@@ -30,7 +30,7 @@ def deep(channels: int, height: int = 24, width: int = 20) -> NDArray[np.uint16]
 
 
 def filtered(pixels: NDArray[np.uint16]) -> bytes:
-    """A PNG whose rows have the five filters in turn, in chunks of 100 bytes."""
+    """Write a PNG whose rows use the five filters in turn, in chunks of 100 bytes."""
     height, width, channels = pixels.shape
     step = 2 * channels
     rows = pixels.astype(">u2").reshape(height, -1).view(np.uint8).astype(int)
@@ -50,7 +50,7 @@ def filtered(pixels: NDArray[np.uint16]) -> bytes:
 
 
 def libpng(pixels: NDArray[np.uint16], **options: Any) -> bytes:
-    """The file as libpng writes it."""
+    """Write the file with libpng."""
     image = pyvips.Image.new_from_array(pixels)
     kind = "grey16" if pixels.shape[2] < 3 else "rgb16"
     content: bytes = image.copy(interpretation=kind).pngsave_buffer(bitdepth=16, **options)
@@ -58,7 +58,7 @@ def libpng(pixels: NDArray[np.uint16], **options: Any) -> bytes:
 
 
 def decoded(page: Page, content: bytes) -> dict[str, Any] | None:
-    """What the page's own reader makes of a file."""
+    """Decode a file with the page's own reader."""
     script = """async (bytes) => {
       const { decode16 } = await import("/web/js/denoise/png16.js");
       const found = await decode16(new Blob([Uint8Array.from(bytes)]));
@@ -90,7 +90,7 @@ def test_the_reader_leaves_other_files_to_the_browser(page: Page) -> None:
 
 
 def stars(height: int = 60, width: int = 80) -> NDArray[np.uint16]:
-    """A sky at 900 of 65535, which rises by 300 from left to right, and a few stars."""
+    """Return a sky of 900 to 1200 of 65535, from left to right, with a few stars."""
     sky = 900 + np.arange(width) * 300 / width + np.random.default_rng(0).normal(0, 10, (height, width))
     sky[10:12, 10:12] = 60000
     return sky.astype(np.uint16)
@@ -103,7 +103,7 @@ def tiff(pixels: NDArray[Any]) -> bytes:
 
 
 def greys(page: Page, canvas: str) -> list[int]:
-    """The picture's part of a line across the middle."""
+    """Return the drawn pixels of the middle row."""
     return [red for red, _, _, opacity in middle(page, canvas) if opacity]
 
 
@@ -134,7 +134,7 @@ def test_a_dark_sky_is_seen_and_saved_as_it_is(
     assert max(small.evaluate(script)[::4]) > 150
     assert download(page)[1] == answer(service_url, content)
     expect(page.locator(".facts")).to_contain_text(
-        "Noise, of 1" if name.startswith("float") else "Noise, of 65,535"
+        "Noise (0\N{EN DASH}1)" if name.startswith("float") else "Noise (0\N{EN DASH}65,535)"
     )
     button.click()
     expect(button).to_have_attribute("aria-pressed", "false")

@@ -1,4 +1,4 @@
-"""What goes wrong around the page: cancelled work, a service that goes away, keys, two tabs."""
+"""Faults around the page: cancelled work, a service that stops, API keys, two tabs."""
 
 import re
 import signal
@@ -24,7 +24,7 @@ HUGE = file(drawn("L", 1600, 1200))
 
 
 def dropped(url: str) -> float:
-    """Pictures whose work was given up as nobody waits for it."""
+    """Return how many pictures the service dropped because their clients hung up."""
     found = re.findall(
         r'^n2n_dropped_total\{.*reason="cancelled".*\} (\S+)$',
         httpx.get(f"{url}/metrics").text,
@@ -66,7 +66,7 @@ def test_two_tabs_work_side_by_side(context: BrowserContext) -> None:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for a service with one quick model."""
+    """A folder for a service with one fast model."""
     folder = tmp_path_factory.mktemp("small")
     weights.publish(weights.find("scratch").path, "scratch", "", None, folder / "weights")
     return folder
@@ -82,7 +82,7 @@ def settings(folder: Path) -> dict[str, str]:
 
 @pytest.fixture
 def tab(browser: Browser) -> Iterator[Page]:
-    """A page of a service that may go away."""
+    """A page of a service that the test may stop."""
     context = browser.new_context()
     context.set_default_timeout(PATIENCE)
     with watched(context):
@@ -100,7 +100,7 @@ def test_the_page_waits_for_a_service_that_goes_away(small: Path, tab: Page) -> 
         choose(tab, payload("meanwhile.png"), payload("too.png"))
         expect(tab.locator("#connection")).to_be_visible()
         expect(tab.locator("#connection")).to_contain_text("Nothing is lost")
-        expect(row(tab, "meanwhile.png")).to_contain_text("the service does not answer")
+        expect(row(tab, "meanwhile.png")).to_contain_text("the service is not responding")
     with service(small, int(url.rpartition(":")[2]), settings(small)):
         for name in ("before.png", "meanwhile.png", "too.png"):
             wait_until(tab, name)
@@ -109,7 +109,7 @@ def test_the_page_waits_for_a_service_that_goes_away(small: Path, tab: Page) -> 
 
 
 def ask_for_a_key(folder: Path, tab: Page, url: str) -> None:
-    """The service gets a key while the page is open: it asks for it, and goes on."""
+    """Add a key to the service while the page is open: the page asks for it and continues."""
     keys = ApiKeys(Database(f"sqlite:///{folder / 'data' / 'n2n.db'}"))
     secret = keys.add("ada", ["denoise"])
     for _ in range(100):
@@ -117,10 +117,10 @@ def ask_for_a_key(folder: Path, tab: Page, url: str) -> None:
             break
         tab.wait_for_timeout(100)
     choose(tab, payload("locked.png"))
-    dialog = tab.get_by_role("dialog", name="This service asks for a key")
+    dialog = tab.get_by_role("dialog", name="This service needs an API key")
     dialog.get_by_label("API key").fill("n2n_wrong")
     dialog.get_by_role("button", name="Continue").click()
-    expect(dialog).to_contain_text("The service does not know that key.")
+    expect(dialog).to_contain_text("The service does not recognise that key.")
     dialog.get_by_label("API key").fill(secret)
     dialog.get_by_role("button", name="Continue").click()
     wait_until(tab, "locked.png")
@@ -131,7 +131,7 @@ def ask_for_a_key(folder: Path, tab: Page, url: str) -> None:
 
 @contextmanager
 def busy(url: str) -> Iterator[None]:
-    """Somebody's large picture fills the service's line within the block."""
+    """Fill the service's queue with another client's large picture within the block."""
     address = httpx.URL(url)
     request = httpx.Request("POST", f"{url}/denoise?self_ensemble=true", files={"file": HUGE})
     head = f"POST {request.url.raw_path.decode()} HTTP/1.1\r\n"

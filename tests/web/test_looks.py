@@ -1,4 +1,4 @@
-"""What is seen: WCAG AA in both themes, a phone's width, nothing that jumps, little to load; screenshots."""
+"""The page's looks: WCAG AA in both themes, a phone's width, layout shifts, bytes loaded, screenshots."""
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -11,7 +11,7 @@ from tests.web.steps import choose, open_view, payload, wait_until
 
 
 def shots(page: Page, name: str) -> None:
-    """A screenshot in each theme, to be looked at."""
+    """Take a screenshot in each theme."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")

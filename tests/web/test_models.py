@@ -1,4 +1,4 @@
-"""The models as cards, and what can be done with them."""
+"""The view of the models: their cards and buttons."""
 
 import re
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_a_model_comes_is_used_changed_and_deleted(page: Page, service_url: str)
     expect(card).to_contain_text("version 1")
     assert httpx.get(f"{service_url}/models/my-model").json()["version"] == 1
 
-    card.get_by_role("link", name="Denoise with it").click()
+    card.get_by_role("link", name="Use this model").click()
     expect(page.get_by_role("combobox", name="Model")).to_have_value("my-model")
     choose(page, payload())
     wait_until(page, "a.png")

@@ -1,4 +1,4 @@
-"""Train: from pictures that are dropped to a model that is used, as a person sees it."""
+"""A new training: from dropped pictures to a model that is used, as a visitor sees it."""
 
 import re
 import shutil
@@ -30,7 +30,7 @@ def test_pairs_become_a_model_that_is_used(page: Page, shots: Path) -> None:
     page.get_by_text("Epochs", exact=True).click()
     page.get_by_label("How long").fill("3")
     page.get_by_text("More settings").click()
-    page.get_by_label("Crops a step").fill("8")
+    page.get_by_label("Batch size").fill("8")
     picture(page, "new")
     assert violations(page) == []
     page.get_by_role("button", name="Start training").click()
@@ -63,7 +63,7 @@ def test_the_page_offers_what_the_service_trains(page: Page, dataset: str) -> No
     expect(page.get_by_role("button", name="Start training")).to_be_visible()
     offered = page.locator("input[name=model]").evaluate_all("inputs => inputs.map(input => input.value)")
     assert set(offered) == set(architectures.MODELS)
-    expect(page.get_by_label("Or take pictures that are here already")).to_have_value(dataset)
+    expect(page.get_by_label("Or use pictures that were uploaded before")).to_have_value(dataset)
 
 
 def test_a_name_that_cannot_be_is_told_with_one_that_can(page: Page, dataset: str) -> None:
@@ -71,7 +71,7 @@ def test_a_name_that_cannot_be_is_told_with_one_that_can(page: Page, dataset: st
     name = page.get_by_label("Name of the model")
     name.fill("My Stars")
     problem = page.get_by_text("“My Stars” cannot be a name")
-    expect(problem).to_contain_text("small letters a\N{EN DASH}z, digits, dots and dashes are allowed")
+    expect(problem).to_contain_text("lowercase letters a\N{EN DASH}z, digits, dots, dashes and underscores")
     expect(problem).to_contain_text("Try “my-stars”.")
     page.get_by_role("button", name="Start training").click()
     expect(name).to_be_focused()
@@ -115,7 +115,7 @@ def test_floats_get_their_white_and_pictures_are_removed(
     page.get_by_label("Value of white").fill("60")  # its place has opened
     page.set_input_files("#folder", tmp_path / "counts")
     expect(page.get_by_text("4 scenes, 8 pictures")).to_be_visible()
-    dataset = page.get_by_label("Or take pictures that are here already").input_value()
+    dataset = page.get_by_label("Or use pictures that were uploaded before").input_value()
     page.get_by_role("button", name="Remove", exact=True).click()
     dialog = page.get_by_role("dialog", name="Remove these pictures from the service?")
     expect(dialog).to_contain_text("counts: ")
@@ -136,7 +136,7 @@ def test_copies_are_refused_with_the_reason(page: Page, tmp_path: Path) -> None:
     folder = write_pairs(tmp_path / "copies", copies=True)
     page.goto("/#/train/new")
     page.set_input_files("#folder", folder)
-    expect(page.get_by_text("These pictures cannot be trained on.")).to_be_visible()
+    expect(page.get_by_text("These pictures cannot be used for training.")).to_be_visible()
     check = page.get_by_role("listitem").filter(has_text="Two different shots")
     expect(check).to_contain_text("Cannot be used")
     expect(check).to_contain_text("What to do: Give two different shots of each scene")
@@ -161,8 +161,8 @@ def test_clean_pictures_and_an_archive(page: Page, tmp_path: Path, service_url: 
             out.writestr(f"{number}.png", file(drawn(width=48, height=48, seed=number)))
     page.goto("/#/train/new")
     page.get_by_label("Clean pictures").check()
-    page.get_by_label("Noise that is added").select_option(label="Gaussian, of one level")
-    page.get_by_label("Standard deviation, of 255").fill("51")
+    page.get_by_label("Noise to add").select_option(label="Gaussian, one level")
+    page.get_by_label("Standard deviation").fill("51")
     page.set_input_files("#files", archive)
     expect(page.get_by_text("4 scenes, 4 pictures of 48")).to_be_visible()
     found = httpx.get(f"{service_url}/datasets?page_size=1").json()["datasets"][0]
@@ -179,5 +179,5 @@ def test_an_upload_is_stopped(page: Page, context: BrowserContext, tmp_path: Pat
     page.set_input_files("#files", tmp_path / "large.zip")
     expect(page.get_by_text("Sending 1 file, 10 MB")).to_be_visible()
     page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text("Not sent: you stopped it.")).to_be_visible()
+    expect(page.get_by_text("The upload was stopped.")).to_be_visible()
     assert httpx.get(f"{service_url}/datasets").json() == before

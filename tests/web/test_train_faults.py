@@ -1,4 +1,4 @@
-"""A training that is watched while the service goes away and comes back."""
+"""The page of a training while the service stops and starts again."""
 
 from pathlib import Path
 
@@ -20,11 +20,11 @@ def test_a_run_is_watched_on_after_the_service_came_back(browser: Browser, tmp_p
             page = context.new_page()
             page.goto(f"/#/train/{job}")
             seen = grows(page, QUALITY, 2)
-    expect(page.get_by_text("The service does not answer")).to_be_visible()
+    expect(page.get_by_text("The service is not responding")).to_be_visible()
     with service(tmp_path, port=int(url.rpartition(":")[2])):
-        expect(page.get_by_text("The service does not answer")).to_be_hidden()
+        expect(page.get_by_text("The service is not responding")).to_be_hidden()
         grows(page, QUALITY, seen + 2)
         httpx.post(f"{url}/train-jobs/{job}/cancel")
         assert await_job(url, job)["state"] == "cancelled"
-        expect(page.get_by_role("button", name="Go on")).to_be_visible()
+        expect(page.get_by_role("button", name="Resume")).to_be_visible()
         context.close()

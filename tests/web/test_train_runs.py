@@ -1,4 +1,4 @@
-"""A training's own page: live, stopped and gone on with, looked at later, compared, deleted."""
+"""The page of a training: live, stopped, resumed, looked at later, compared, deleted."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.web.training import ENDLESS, await_job, grows, points, submit
 
 @pytest.fixture
 def endless(service_url: str, dataset: str) -> Iterator[str]:
-    """A job that trains until the test is over."""
+    """Id of a job that trains until the test is over."""
     job = submit(service_url, dataset, name="endless", epochs=ENDLESS)
     yield job
     httpx.post(f"{service_url}/train-jobs/{job}/cancel")
@@ -23,7 +23,7 @@ def endless(service_url: str, dataset: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def finished(service_url: str, dataset: str) -> list[str]:
-    """Two jobs that have succeeded, with different recipes."""
+    """Ids of two jobs that have succeeded, with different recipes."""
     jobs = [submit(service_url, dataset, name=f"done-{seed}", seed=seed, lr=0.002 / seed) for seed in (1, 2)]
     assert [await_job(service_url, job)["state"] for job in jobs] == ["succeeded"] * 2
     return jobs
@@ -44,16 +44,16 @@ def test_a_run_is_live_in_two_tabs_and_is_stopped_and_resumed(
     grows(page, "PSNR on held-out pictures", count)
     other.get_by_role("button", name="Stop").click()
     for tab in (page, other):
-        expect(tab.get_by_role("button", name="Go on")).to_be_visible()
+        expect(tab.get_by_role("button", name="Resume")).to_be_visible()
     stopped = points(page, "PSNR on held-out pictures")
     page.locator("summary", has_text="Log").click()
     expect(page.get_by_label("Events")).to_contain_text("stopped after step")
     picture(page, "stopped")
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Resume").click()
     grows(page, "PSNR on held-out pictures", stopped)
     frames = page.get_by_role("list", name="Samples by epoch").get_by_role("button")
     expect(frames.first).to_have_text(re.compile(r"^Epoch 1[0-9.]+ dB$"))
-    expect(page.get_by_label("Events")).to_contain_text("goes on after step")
+    expect(page.get_by_label("Events")).to_contain_text("resumed after step")
     picture(page, "run")
     assert violations(page) == []
 
@@ -84,7 +84,7 @@ def test_a_training_is_looked_at_later(page: Page, service_url: str, dataset: st
     expect(page.get_by_label("Start from")).to_have_value("looked-at")
     page.get_by_text("Epochs", exact=True).click()
     page.get_by_label("How long").fill("1")
-    page.get_by_role("button", name="Start training").or_(page.get_by_role("button", name="in spite")).click()
+    page.get_by_role("button", name="Start training").or_(page.get_by_role("button", name="despite")).click()
     expect(page.get_by_text("The model is served.")).to_be_visible()
     assert httpx.get(f"{service_url}/models/looked-at").json()["version"] == 2
     httpx.delete(f"{service_url}/models/looked-at").raise_for_status()

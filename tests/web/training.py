@@ -1,4 +1,4 @@
-"""Trainings for the page's tests: pictures, jobs, and what charts show of them."""
+"""Trainings for the page's tests: pictures, jobs, and the values of charts."""
 
 import time
 from pathlib import Path
@@ -13,11 +13,11 @@ from tests.scenes import noisy, smooth
 
 ENDLESS = 100_000
 PATIENCE = 60_000
-"""Milliseconds: trainers start in seconds, and later on busy machines."""
+"""Milliseconds. Trainers start within seconds, later on busy machines."""
 
 
 def write_pairs(folder: Path, count: int = 20, copies: bool = False) -> Path:
-    """Two folders of shots, 32 pixels a side; ``copies`` instead of second shots."""
+    """Write two folders of shots of 32 x 32 pixels; with ``copies``, the second shots equal the first."""
     first, second = (to_bytes(shot) for shot in noisy(smooth(count, 32, 32), 2))
     for name, shots in (("first", first), ("second", first if copies else second)):
         (folder / name).mkdir(parents=True)
@@ -27,7 +27,7 @@ def write_pairs(folder: Path, count: int = 20, copies: bool = False) -> Path:
 
 
 def upload(url: str, folder: Path) -> str:
-    """The id of the dataset that the service makes of ``write_pairs``' pictures."""
+    """Upload the pictures of ``write_pairs``, and return the dataset's id."""
     files = [
         ("file", (f"{path.stem}_{path.parent.name}.png", path.read_bytes()))
         for path in sorted(folder.rglob("*.png"))
@@ -40,7 +40,7 @@ def upload(url: str, folder: Path) -> str:
 
 
 def submit(url: str, dataset: str, **recipe: Any) -> str:
-    """A job's id; a short one unless told otherwise."""
+    """Submit a job, by default a short one, and return its id."""
     order = {"dataset": dataset, "model": "scratch", "epochs": 3, "batch_size": 8, "force": True, **recipe}
     answer = httpx.post(f"{url}/train-jobs", json=order)
     assert answer.status_code == 202, answer.text
@@ -49,7 +49,7 @@ def submit(url: str, dataset: str, **recipe: Any) -> str:
 
 
 def await_job(url: str, job: str) -> dict[str, Any]:
-    """The job once it is done."""
+    """Wait until the job is done, and return it."""
     for _ in range(10):
         answer: dict[str, Any] = httpx.get(
             f"{url}/train-jobs/{job}", headers={"Prefer": "wait=30"}, timeout=60
@@ -60,7 +60,7 @@ def await_job(url: str, job: str) -> dict[str, Any]:
 
 
 def points(page: Page, chart: str) -> int:
-    """How many values a chart has, by its table."""
+    """Return how many values a chart has, from its table."""
     table = page.get_by_role("region", name=chart).locator(".chart-table")
     if table.get_attribute("open") is None:
         table.locator("summary").click()

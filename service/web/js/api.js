@@ -1,9 +1,10 @@
-// The one place that talks to the service.
+// HTTP requests to the service. No other module sends any, except for static files.
 
-import { askForKey, currentKey } from "./key.js";
 import { lost, regained } from "./connection.js";
+import { readEvents } from "./event_stream.js";
+import { askForKey, currentKey } from "./key.js";
 
-/** The service refused: RFC 9457, in the words that it used. `status`, `code`, `errors`, `retryAfter` (s) for programs. */
+/** An error that the service answered with (RFC 9457). Programs use `status`, `code`, `errors` and `retryAfter` (seconds). */
 export class Problem extends Error {
   constructor({ title, detail, status, code, errors = [] }, retryAfter = null) {
     super(detail || title);
@@ -20,15 +21,16 @@ export class Unreachable extends Error {
 }
 
 /**
- * Ask the service, and give its `Response`.
+ * Send a request, and return the `Response`. If the service needs an API key, ask the visitor for it and try again.
  *
- * @param path such as "/models"; only ours
+ * @param path such as "/models"
  * @param options.method GET if there is no body, else POST
- * @param options.query an object; null and undefined are left out
- * @param options.json sent as JSON; or options.body: a Blob, a string or FormData
+ * @param options.query an object; null and undefined values are left out
+ * @param options.json sent as JSON
+ * @param options.body a Blob, a string or FormData, instead of `json`
  * @param options.headers
- * @param options.signal cancels: the connection is closed, and the service drops the work
- * @param options.onUpload called with the share (0 to 1) of the body that is sent
+ * @param options.signal cancels the request: the connection is closed, and the service stops the work
+ * @param options.onUpload called with the share (0 to 1) of the body that was sent
  * @throws Problem, Unreachable, or the signal's reason
  */
 export async function request(path, options = {}) {
@@ -40,15 +42,15 @@ export async function request(path, options = {}) {
   return request(path, options);
 }
 
-/** The same, and reads the answer as JSON. */
+/** Send a request, and return the body, read as JSON. See `request`. */
 export async function json(path, options = {}) {
   return (await request(path, options)).json();
 }
 
 /**
- * Server-sent events of `path` until the service has no more: `onEvent({name, id, data})`, `data` read from JSON.
+ * Call `onEvent({name, id, data})` for each server-sent event of `path`, until the service answers 204. `data` is read as JSON.
  *
- * By fetch, as EventSource sends no key. A lost connection is taken up again after the last event that came.
+ * EventSource cannot send an API key, so this uses fetch. After a lost connection it continues behind the last event.
  */
 export async function events(path, onEvent, signal) {
   let last = null;
@@ -57,7 +59,7 @@ export async function events(path, onEvent, signal) {
       const headers = { Accept: "text/event-stream", ...(last === null ? {} : { "Last-Event-ID": last }) };
       const response = await request(path, { headers, signal });
       if (response.status === 204) return;
-      for await (const event of parsed(response.body)) {
+      for await (const event of readEvents(response.body)) {
         pause = 500;
         last = event.id ?? last;
         onEvent({ ...event, data: JSON.parse(event.data) });
@@ -70,7 +72,7 @@ export async function events(path, onEvent, signal) {
   }
 }
 
-/** Wait so many milliseconds, or until the signal. */
+/** Wait for a number of milliseconds; the signal ends the wait with its reason. */
 export function wait(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
@@ -79,27 +81,31 @@ export function wait(milliseconds, signal) {
   });
 }
 
-async function send(path, { method, query, json, body, headers = {}, signal, onUpload }) {
+async function send(path, { method, query = {}, json: content, body, headers = {}, signal, onUpload }) {
   signal?.throwIfAborted();
-  const given = Object.entries(query ?? {}).filter(([, value]) => value !== null && value !== undefined);
-  const url = given.length ? `${path}?${new URLSearchParams(given)}` : path;
   const key = currentKey();
   const all = { ...(key ? { Authorization: `Bearer ${key}` } : {}), ...headers };
-  if (json !== undefined) [body, all["Content-Type"]] = [JSON.stringify(json), "application/json"];
+  if (content !== undefined) [body, all["Content-Type"]] = [JSON.stringify(content), "application/json"];
   method ??= body === undefined ? "GET" : "POST";
+  const url = withQuery(path, query);
   try {
     const response = await (onUpload ? upload(url, method, body, all, signal, onUpload)
       : fetch(url, { method, body, headers: all, signal }));
     regained();
     return response;
-  } catch (error) {
+  } catch {
     signal?.throwIfAborted();
     lost();
     throw new Unreachable();
   }
 }
 
-/** As fetch, which does not tell how much of a body is sent. */
+function withQuery(path, query) {
+  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined);
+  return given.length ? `${path}?${new URLSearchParams(given)}` : path;
+}
+
+/** Like fetch, which cannot report how much of the body was sent. */
 function upload(url, method, body, headers, signal, onUpload) {
   return new Promise((resolve, reject) => {
     const sender = new XMLHttpRequest();
@@ -121,27 +127,8 @@ function upload(url, method, body, headers, signal, onUpload) {
 }
 
 async function problemOf(response) {
-  const retry = Number.parseInt(response.headers.get("Retry-After"), 10);
+  const retryAfter = Number.parseInt(response.headers.get("Retry-After"), 10);
   const fallback = { title: response.statusText || `Status ${response.status}`, status: response.status };
-  const told = await response.json().catch(() => ({}));
-  return new Problem({ ...fallback, ...told }, Number.isNaN(retry) ? null : retry);
-}
-
-/** The events of a stream, as https://html.spec.whatwg.org/multipage/server-sent-events.html reads them. */
-async function* parsed(stream) {
-  let text = "";
-  for await (const piece of stream.pipeThrough(new TextDecoderStream())) {
-    text += piece.replaceAll("\r\n", "\n");
-    for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
-      const event = { name: "message", id: null, data: "" };
-      for (const line of text.slice(0, end).split("\n")) {
-        const [, field, value] = /^([^:]*):? ?(.*)$/.exec(line);
-        if (field === "data") event.data += (event.data && "\n") + value;
-        else if (field === "event") event.name = value;
-        else if (field === "id") event.id = value;
-      }
-      text = text.slice(end + 2);
-      if (event.data) yield event;
-    }
-  }
+  const content = await response.json().catch(() => ({})); // a proxy may answer with HTML
+  return new Problem({ ...fallback, ...content }, Number.isNaN(retryAfter) ? null : retryAfter);
 }

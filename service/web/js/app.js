@@ -1,10 +1,10 @@
-// The shell: which view is shown, and what is around it.
+// The shell: shows the view that the address names.
 
 import { element } from "./dom.js";
+import { routeOf } from "./route.js";
 import { themeSwitch } from "./theme.js";
 
-// A view's module exports `show(root, parameters)`, async, which returns a function that tears it down.
-// `parameters`: `path`, what follows the view's name, split at slashes; `query`, a URLSearchParams.
+// A view's module exports `show(root, parameters)`, async, which returns a function that closes the view.
 const VIEWS = {
   denoise: { title: "Denoise", load: () => import("./views/denoise.js") },
   train: { title: "Train", load: () => import("./views/train.js") },
@@ -12,40 +12,44 @@ const VIEWS = {
 };
 
 const main = document.getElementById("view");
-let turn = 0; // the visit that counts, if several are under way
-let leave = () => {};
+let newest = 0; // number of the newest visit: several may be loading
+let close = null; // closes the view that is shown
 
 document.getElementById("theme").replaceWith(themeSwitch());
 window.addEventListener("hashchange", visit);
 visit();
 
 async function visit() {
-  const mine = ++turn;
-  const { name, parameters } = place(location.hash);
+  const number = ++newest;
+  const { name, parameters } = routeOf(location.hash, Object.keys(VIEWS));
   const view = VIEWS[name];
   for (const link of document.querySelectorAll(".tabs a")) {
     if (link.hash === `#/${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   const [module] = await Promise.all([view.load(), stylesheet(name)]);
-  if (mine !== turn) return;
-  await leave();
+  if (number !== newest) return;
+  const root = replaceView(name, view.title);
+  closeWith(await module.show(root, parameters), number);
+}
+
+/** Close the view that is shown, and return the element for the next one. */
+function replaceView(name, title) {
+  close?.();
+  close = null;
   const root = element("div", { class: `view view-${name}` });
   main.replaceChildren(root);
-  document.title = `${view.title} · n2n`;
-  leave = await module.show(root, parameters) ?? (() => {});
+  document.title = `${title} · n2n`;
+  return root;
 }
 
-/** `#/train/ID?x=1` is the view `train` with `path` ["ID"] and `query` x=1; what is unknown is the first view. */
-function place(hash) {
-  const [path, query = ""] = hash.replace(/^#\/?/, "").split("?");
-  const [name, ...rest] = path.split("/").map(decodeURIComponent);
-  const known = Object.hasOwn(VIEWS, name);
-  return { name: known ? name : "denoise",
-    parameters: { path: known ? rest.filter(Boolean) : [], query: new URLSearchParams(known ? query : "") } };
+/** Keep the function that closes a view; call it at once if another view was opened while this one was loading. */
+function closeWith(closeView, number) {
+  if (number === newest) close = closeView;
+  else closeView();
 }
 
-/** Load a view's own style, once, before it is shown. */
+/** Load a view's own style, once, before the view is shown. */
 function stylesheet(name) {
   const href = `/web/style/${name}.css`;
   if (document.querySelector(`link[href="${href}"]`)) return null;

@@ -1,19 +1,19 @@
-// Whether the service can be reached; a banner while it cannot, and word to those who wait for it.
+// Whether the service can be reached. While it cannot, the page shows a banner and keeps trying.
 
 import { element } from "./dom.js";
 
-const AGAIN = 1500; // milliseconds between looks
-let waiting = null; // {promise, resolve} while it is away
+const INTERVAL = 1500; // milliseconds between attempts
+let waiting = null; // {promise, resolve} while the service cannot be reached
 
-/** A request met nobody. */
+/** A request failed without an answer. */
 export function lost() {
   if (waiting) return;
   waiting = Promise.withResolvers?.() ?? withResolvers();
   const banner = document.getElementById("connection");
   banner.replaceChildren(element("span", { class: "spinner" }),
-    "The service does not answer. Nothing is lost; the page goes on when it is back.");
+    "The service is not responding. Nothing is lost: the page continues when the service is back.");
   banner.hidden = false;
-  look();
+  poll();
 }
 
 /** A request was answered. */
@@ -24,19 +24,20 @@ export function regained() {
   waiting = null;
 }
 
-/** Resolves at once, or as soon as the service answers again. */
+/** Resolve as soon as the service can be reached: at once if it answered the last request. */
 export function reachable() {
   return waiting?.promise ?? Promise.resolve();
 }
 
-async function look() {
+async function poll() {
   while (waiting) {
-    await new Promise((resolve) => setTimeout(resolve, AGAIN));
+    await new Promise((resolve) => { setTimeout(resolve, INTERVAL); });
     const answer = await fetch("/readyz", { cache: "no-store" }).catch(() => null);
     if (answer?.ok) regained();
   }
 }
 
+/** `Promise.withResolvers`, which Safari before 17.4 and Firefox before 121 lack. */
 function withResolvers() {
   const made = {};
   made.promise = new Promise((resolve) => { made.resolve = resolve; });

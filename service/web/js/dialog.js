@@ -1,8 +1,8 @@
-// A question before what cannot be undone.
+// A dialog that asks before something that cannot be undone.
 
 import { element } from "./dom.js";
 
-/** Ask; resolves to whether the answer was `yes`, the button's text. */
+/** Ask, and resolve to whether the visitor chose the button with the text `yes`. */
 export function confirmed(title, text, yes) {
   return new Promise((resolve) => {
     const dialog = element("dialog", { class: "dialog", "aria-labelledby": "question" },

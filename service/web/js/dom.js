@@ -1,29 +1,31 @@
-// Elements without innerHTML: what comes from files or the service is never read as markup.
+// Builds elements without innerHTML, so that text from files or the service is never read as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * An element. `attributes`: `class`, ARIA and others as they are; `true` for one without a value; null, false and
- * undefined leave it out; `on: {click: f}` listens; `style: {"--x": "1px"}` goes through the CSSOM, as the page's policy
- * allows no style attributes; `data: {name: value}`. `children`: nodes, strings and numbers, nested lists of them; null
- * and false are left out.
+ * Create an element.
+ *
+ * @param attributes as in HTML; `true` stands for an attribute without a value; null, undefined and false are left out.
+ *   `on: {click: f}` adds listeners; `data: {name: value}` sets data attributes; `style: {"--x": "1px"}` sets properties
+ *   through the CSSOM, because the page's security policy allows no style attributes
+ * @param children nodes, strings and numbers, also in nested lists; null, undefined and false are left out
  */
 export function element(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
 
-/** The same for SVG. */
+/** Create an SVG element. See `element`. */
 export function drawing(tag, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
 }
 
-/** One of the symbols in icons.svg; what it means is said by the text or label beside it. */
+/** Create an icon: a symbol of icons.svg. It is hidden from screen readers, so put a text or a label beside it. */
 export function icon(name) {
   return drawing("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" },
     drawing("use", { href: `/web/icons.svg#${name}` }));
 }
 
-/** Say something to those who cannot see it, once. */
+/** Make screen readers say a text. */
 export function announce(text) {
   document.getElementById("spoken").textContent = text;
 }

@@ -1,10 +1,10 @@
-// Light, dark, or as the system has it; js/early-theme.js sets it before the first paint.
+// The theme: light, dark, or the system's. early_theme.js sets it before the first paint.
 
 import { element, icon } from "./dom.js";
 
-const CHOICES = [["light", "Light", "sun"], ["system", "As the system", "system"], ["dark", "Dark", "moon"]];
+const CHOICES = [["light", "Light", "sun"], ["system", "System", "system"], ["dark", "Dark", "moon"]];
 
-/** The switch. */
+/** Create the switch. */
 export function themeSwitch() {
   const current = localStorage.getItem("theme") ?? "system";
   return element("fieldset", { class: "theme-switch" },

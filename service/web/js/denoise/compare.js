@@ -1,15 +1,15 @@
-// Two pictures in the same place, a line between them, and a glass to look through: both sides move in step.
+// Two pictures in the same place with a line between them. Both zoom and pan together.
 //
-// Each side is a canvas of the stage's size that holds the visible part alone, so drawing costs the same for pictures of
-// any size. Moving the line draws nothing: it shifts two layers, which the compositor does by itself.
+// Each side is a canvas of the stage's size that has only the visible part, so the cost of drawing does not depend on the
+// pictures' size. Moving the line draws nothing: it shifts two layers, which the compositor does alone.
 
 import { element, icon } from "../dom.js";
 
-const LARGEST = 64; // screen pixels for one of the picture's
-const MOST_TO_FIT = 8;
-const PIXELS_FROM = 2; // magnification from which pixels are drawn as squares
-const MARGIN = { x: 16, y: 56 }; // CSS pixels around a picture that fits, for what lies over the stage
-const AMPLIFIED = 3; // doublings of the difference
+const LARGEST = 64; // screen pixels per picture pixel, at most
+const LARGEST_FIT = 8; // the same, for small pictures that fit
+const PIXELS_FROM = 2; // screen pixels per picture pixel from which pixels are drawn as squares
+const MARGIN = { x: 16, y: 56 }; // CSS pixels around a picture that fits, for the controls over the stage
+const DOUBLINGS = 3; // of the difference: shown 8 times as strong
 
 export class Compare {
   #before = null;
@@ -18,14 +18,14 @@ export class Compare {
   #strength = 1;
   #mode = "after";
   #split = 0.5;
-  #scale = 1; // device pixels for one of the picture's
+  #scale = 1; // device pixels per picture pixel
   #fits = true;
-  #x = 0; // of the picture's middle from the stage's, in device pixels
+  #x = 0; // offset of the picture's middle from the stage's, in device pixels
   #y = 0;
   #frame = 0;
   #watch;
 
-  /** @param onZoom called with {percent, fits} when it changes */
+  /** @param onZoom called with {percent, fits} when the zoom changes */
   constructor(onZoom) {
     this.onZoom = onZoom;
     this.left = element("canvas", { class: "layer" });
@@ -39,7 +39,7 @@ export class Compare {
     this.split = 0.5;
   }
 
-  /** Show these `Drawable`s; `after` and `map` may be null. The place stays, if the size does. */
+  /** Show these `Drawable`s; `after` and `map` may be null. Zoom and place are kept if the size is the same. */
   show(before, after = null, map = null) {
     const same = this.#before && before && this.#before.width === before.width && this.#before.height === before.height;
     [this.#before, this.#after, this.#map] = [before, after, map];
@@ -48,7 +48,7 @@ export class Compare {
     this.redraw();
   }
 
-  /** Where the line is: 0 (left) to 1. */
+  /** Position of the line: 0 (left) to 1. */
   set split(share) {
     this.#split = Math.min(1, Math.max(0, share));
     const pixels = Math.round(this.#split * this.root.clientWidth);
@@ -63,7 +63,7 @@ export class Compare {
     return this.#split;
   }
 
-  /** 0 to 1: how much of the result is seen. */
+  /** Strength of the result: 0 to 1. */
   set strength(share) {
     this.#strength = share;
     this.redraw();
@@ -79,19 +79,19 @@ export class Compare {
     return this.#scale * 100;
   }
 
-  /** The whole picture, as large as it goes; small ones are not enlarged without end. */
+  /** Fit the whole picture into the stage; small ones are enlarged up to `LARGEST_FIT` times. */
   fit() {
     if (!this.#before) return;
     [this.#x, this.#y, this.#fits] = [0, 0, true];
     this.#become(this.#fitting);
   }
 
-  /** Magnify `factor` times; the point at `at` ({x, y} in CSS pixels of the stage) stays where it is. */
+  /** Zoom by `factor`; the point at `at` ({x, y} in CSS pixels of the stage, its middle if null) keeps its place. */
   zoom(factor, at = null) {
     this.zoomTo(this.#scale * factor, at);
   }
 
-  /** So many screen pixels for one of the picture's. */
+  /** Zoom to `scale` device pixels per picture pixel. */
   zoomTo(scale, at = null) {
     if (!this.#before) return;
     const wanted = Math.min(LARGEST, Math.max(Math.min(1, this.#fitting), scale));
@@ -104,7 +104,7 @@ export class Compare {
     this.#become(wanted);
   }
 
-  /** Shift by CSS pixels what does not fit. */
+  /** Move the picture by CSS pixels, unless it fits. */
   pan(x, y) {
     if (this.#fits) return;
     const density = window.devicePixelRatio;
@@ -128,12 +128,12 @@ export class Compare {
   get #fitting() {
     const width = this.left.width - 2 * MARGIN.x * window.devicePixelRatio;
     const height = this.left.height - 2 * MARGIN.y * window.devicePixelRatio;
-    return Math.min(width / this.#before.width, height / this.#before.height, MOST_TO_FIT);
+    return Math.min(width / this.#before.width, height / this.#before.height, LARGEST_FIT);
   }
 
   #become(scale) {
     this.#scale = scale;
-    const [x, y] = [this.#before.width, this.#before.height].map((side) => side * scale / 2); // it covers the middle
+    const [x, y] = [this.#before.width, this.#before.height].map((side) => side * scale / 2); // the picture always covers the stage's middle
     this.#x = Math.max(-x, Math.min(x, this.#x));
     this.#y = Math.max(-y, Math.min(y, this.#y));
     this.onZoom({ percent: this.percent, fits: this.#fits });
@@ -166,8 +166,8 @@ export class Compare {
       context.globalCompositeOperation = "difference";
       this.#put(context, this.#after);
       context.globalCompositeOperation = "lighter";
-      for (let i = 0; i < AMPLIFIED; i += 1) context.drawImage(context.canvas, 0, 0);
-    } else { // before + strength (after - before), as the service blends
+      for (let i = 0; i < DOUBLINGS; i += 1) context.drawImage(context.canvas, 0, 0);
+    } else { // before + strength * (after - before), like the service's blend
       context.globalAlpha = 1 - this.#strength;
       this.#put(context, this.#before);
       context.globalCompositeOperation = "lighter";
@@ -176,7 +176,7 @@ export class Compare {
     }
   }
 
-  /** The visible part of a picture. */
+  /** Draw the visible part of a picture. */
   #put(context, picture) {
     if (!picture || context.globalAlpha === 0) return;
     const { width, height } = context.canvas;
@@ -193,7 +193,7 @@ export class Compare {
   }
 }
 
-/** Whole pixels from `from` to `to` that the picture has. */
+/** Round a range of pixels outwards, and cut it to the picture's size. */
 function visible(from, to, size) {
   return [Math.max(0, Math.floor(from)), Math.min(size, Math.ceil(to))];
 }

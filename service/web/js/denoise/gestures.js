@@ -1,10 +1,10 @@
-// Mouse, touch and keys on the comparison.
+// Mouse, touch and keyboard control of the comparison.
 
-const STEP = 0.02; // of the stage's width, by an arrow key
-const ZOOM = 1.25; // by a key or a button
-const MOVE = 60; // CSS pixels, by an arrow key
+const STEP = 0.02; // share of the stage's width, for an arrow key
+const ZOOM = 1.25; // factor, for a key or a button
+const MOVE = 60; // CSS pixels, for an arrow key
 
-/** Let pointers and the wheel move the line, the picture and the glass. */
+/** Let pointers and the wheel move the line, and pan and zoom the picture. */
 export function listen(compare) {
   const { root, handle } = compare;
   const pointers = new Map();
@@ -41,8 +41,8 @@ export function listen(compare) {
   }
   root.addEventListener("wheel", (event) => {
     event.preventDefault();
-    const pixels = event.deltaMode === 1 ? event.deltaY * 16 : event.deltaY; // lines, with some mice
-    compare.zoom(Math.exp(-pixels * (event.ctrlKey ? 0.01 : 0.002)), place(event)); // a pinch comes with ctrlKey
+    const pixels = event.deltaMode === 1 ? event.deltaY * 16 : event.deltaY; // some mice report lines
+    compare.zoom(Math.exp(-pixels * (event.ctrlKey ? 0.01 : 0.002)), place(event)); // browsers report a pinch as a wheel with ctrlKey
   }, { passive: false });
   root.addEventListener("dblclick", (event) => {
     if (handle.contains(event.target)) compare.split = 0.5;
@@ -61,7 +61,7 @@ export function listen(compare) {
   });
 }
 
-/** What a key does to the comparison, wherever the focus is but where one types; true if it does anything. */
+/** Handle a key press anywhere on the page, except in form fields and dialogs. Return whether the key does anything. */
 export function press(compare, event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea, dialog")) return false;
   const acts = {

@@ -1,15 +1,16 @@
-// PNG files of 16 bits at their full depth: browsers decode them to 8.
+// Decodes 16-bit PNG files at their full depth; browsers decode them to 8 bits.
 // https://www.w3.org/TR/png-3/, sections 5 (chunks), 9 (filters) and 10 (compression)
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-const CHANNELS = { 0: 1, 2: 3, 4: 2, 6: 4 }; // of grey, RGB, grey and alpha, RGBA
-const PAUSE = 4e6; // bytes that are unfiltered at once, before others have their turn
+const CHANNELS = { 0: 1, 2: 3, 4: 2, 6: 4 }; // by colour type: grey, RGB, grey with alpha, RGBA
+const PAUSE = 4e6; // bytes after which other work has its turn
 
 /**
- * A file's values: {width, height, channels, values: Uint16Array}, row by row; the last of 2 or 4 channels is alpha.
+ * Decode a 16-bit PNG.
  *
  * @param blob any file
- * @returns null if it is no PNG of 16 bits, or one that is interlaced or has a transparent colour
+ * @returns {width, height, channels, values: Uint16Array}, row by row; the last of 2 or 4 channels is alpha. Null if the
+ *   file is not a 16-bit PNG, or if it is interlaced or has a transparent colour (tRNS)
  * @throws if the file is broken
  */
 export async function decode16(blob) {
@@ -25,7 +26,7 @@ export async function decode16(blob) {
   return { width, height, channels, values: await unfiltered(rows, 2 * channels, 2 * channels * width, height) };
 }
 
-/** The image's chunks in one; null if the file has a transparent colour. */
+/** Join the IDAT chunks; return null if the file has a transparent colour. */
 async function compressed(blob) {
   const parts = [];
   for (let at = SIGNATURE.length; at < blob.size;) {
@@ -39,11 +40,11 @@ async function compressed(blob) {
   return new Blob(parts);
 }
 
-/** Rows of a filter's number and `size` bytes each, to values; a pixel has `step` bytes. */
+/** Undo the filters of rows with a filter byte and `size` bytes each; a pixel has `step` bytes. */
 async function unfiltered(rows, step, size, height) {
-  if (rows.length !== height * (size + 1)) throw new RangeError(`${rows.length} bytes, expected ${height * (size + 1)}`);
+  if (rows.length !== height * (size + 1)) throw new RangeError(`the PNG has ${rows.length} bytes of rows, expected ${height * (size + 1)}`);
   const values = new Uint16Array(height * size / 2);
-  let above = new Uint8Array(step + size); // with a black pixel before the first
+  let above = new Uint8Array(step + size); // with a zero pixel before the first one
   let row = new Uint8Array(step + size);
   for (let y = 0, place = 0, rest = PAUSE; y < height; y += 1) {
     const start = y * (size + 1);
@@ -53,7 +54,7 @@ async function unfiltered(rows, step, size, height) {
     [above, row] = [row, above];
     if ((rest -= size) < 0) {
       rest = PAUSE;
-      await new Promise((resolve) => setTimeout(resolve));
+      await new Promise((resolve) => { setTimeout(resolve); });
     }
   }
   return values;
@@ -75,11 +76,11 @@ function undo(filter, row, above, step) {
       for (let i = step; i < row.length; i += 1) row[i] += paeth(row[i - step], above[i], above[i - step]);
       return;
     default:
-      throw new RangeError(`filter ${filter}, expected 0 to 4`);
+      throw new RangeError(`the PNG has a row with filter ${filter}, expected 0 to 4`);
   }
 }
 
-/** Whichever of left, above and above left is next to left + above - above left. */
+/** Return whichever of left, above and corner (above left) is nearest to left + above - corner. */
 function paeth(left, above, corner) {
   const toLeft = Math.abs(above - corner);
   const toAbove = Math.abs(left - corner);
@@ -88,10 +89,12 @@ function paeth(left, above, corner) {
   return toAbove <= toCorner ? above : corner;
 }
 
+/** Read a blob as a DataView. */
 async function viewOf(blob) {
   return new DataView(await blob.arrayBuffer());
 }
 
+/** Return a chunk's name as the number that the file has. */
 function code(name) {
   return [...name].reduce((sum, letter) => sum * 256 + letter.charCodeAt(0), 0);
 }

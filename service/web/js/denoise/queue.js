@@ -1,25 +1,37 @@
-// The pictures that are to be denoised, and the work on them; it goes on while another view is shown.
+// The queue of pictures, and the work on them. It continues while another view is shown.
 
 import { Problem, Unreachable, wait } from "../api.js";
 import { reachable } from "../connection.js";
-import { Item } from "./item.js";
+import { millisecondsOf } from "./picture_info.js";
+import { Item } from "./queue_item.js";
 import { DEFAULTS, resultKey } from "./settings.js";
 
-const AT_ONCE = 2; // one is sent while another is denoised
-const AGAIN = new Set(["overloaded", "stopping", "not_ready", "rate_exceeded", "concurrency_exceeded"]);
+const AT_ONCE = 2; // pictures: one is sent while another is denoised
+const BUSY = new Set(["overloaded", "stopping", "not_ready", "rate_exceeded", "concurrency_exceeded"]);
 
-/** Events: "items" (added, removed, selected), "item" (one changed: `detail`), "settings". */
-class Queue extends EventTarget {
+/** Events: "items" (added, removed or selected), "item" (one has changed: `detail`) and "settings". */
+export class Queue extends EventTarget {
   items = [];
   selected = null;
   settings = { ...DEFAULTS };
-  models = []; // as the service describes them, once it has
-  rates = new Map(); // milliseconds a megapixel, by what was asked for
+  models = []; // the service's, once they are loaded
+  rates = new Map(); // milliseconds per megapixel, by `resultKey`
   #running = 0;
+  #makeItem;
 
-  /** @param suited a model for these pictures, where the choice is left to the service */
+  /** @param makeItem creates the item of a file: `makeItem(file, suited)` */
+  constructor(makeItem = (file, suited) => new Item(file, suited)) {
+    super();
+    this.#makeItem = makeItem;
+  }
+
+  /**
+   * Add files, select the first, and return their items.
+   *
+   * @param suited a model for these pictures while the setting is `auto`
+   */
   add(files, suited = null) {
-    const added = [...files].map((file) => new Item(file, suited));
+    const added = [...files].map((file) => this.#makeItem(file, suited));
     this.items.push(...added);
     this.selected = added[0] ?? this.selected;
     this.#tell("items");
@@ -35,24 +47,27 @@ class Queue extends EventTarget {
   remove(item) {
     item.controller?.abort();
     const index = this.items.indexOf(item);
+    if (index < 0) return;
     this.items.splice(index, 1);
     if (this.selected === item) this.selected = this.items[index] ?? this.items[index - 1] ?? null;
     this.#tell("items");
   }
 
-  /** Stop work on it; the service is told by the closed connection. */
+  /** Stop the work on an item. The service notices by the closed connection. */
   cancel(item) {
     item.state = "cancelled";
     item.controller?.abort();
     this.changed(item);
   }
 
+  /** Denoise an item again after it failed or was cancelled. */
   again(item) {
     item.restart();
     this.changed(item);
     this.#start();
   }
 
+  /** Change some settings, and denoise again whatever does not fit them any more. */
   change(settings) {
     const before = resultKey(this.settings);
     Object.assign(this.settings, settings);
@@ -68,17 +83,18 @@ class Queue extends EventTarget {
     this.#start();
   }
 
-  /** Milliseconds that this picture may take, by those before; null if there were none. */
+  /** Estimate the milliseconds that an item takes, from earlier ones with the same settings; null if there are none. */
   expected(item) {
     const rate = this.rates.get(resultKey(item.own(this.settings)));
     return rate && item.width ? rate * item.width * item.height / 1e6 : null;
   }
 
+  /** Tell the listeners that an item has changed. */
   changed(item) {
     this.dispatchEvent(new CustomEvent("item", { detail: item }));
   }
 
-  /** For looking at what browsers cannot read: the model that takes the least time. */
+  /** The fastest model, for showing files that the browser cannot read. */
   get #smallest() {
     if (!this.models.length) return null;
     return this.models.reduce((least, each) => (each.parameters < least.parameters ? each : least)).id;
@@ -106,7 +122,7 @@ class Queue extends EventTarget {
     const { signal } = controller;
     try {
       this.#become(item, "reading");
-      if (!item.shown) await item.look(this.#smallest, signal);
+      if (!item.shown) await item.preview(this.#smallest, signal);
       signal.throwIfAborted();
       this.#become(item, "sending");
       const settings = { ...this.settings };
@@ -127,15 +143,15 @@ class Queue extends EventTarget {
     }
   }
 
-  /** What passes by itself is waited for; the rest is told. */
+  /** Wait and try again if the service is busy or cannot be reached; show other errors. */
   async #failed(item, error, signal) {
-    const busy = error instanceof Problem && AGAIN.has(error.code);
+    const busy = error instanceof Problem && BUSY.has(error.code);
     if (!busy && !(error instanceof Unreachable)) {
       item.error = error;
       this.#become(item, "failed");
       return;
     }
-    item.note = busy ? "the service is busy" : "the service does not answer";
+    item.note = busy ? "the service is busy" : "the service is not responding";
     this.#become(item, "waiting");
     await (busy ? wait((error.retryAfter ?? 2) * 1000, signal) : reachable()).catch(() => {});
     item.note = "";
@@ -146,11 +162,10 @@ class Queue extends EventTarget {
     this.changed(item);
   }
 
+  /** Remember how long a picture took. */
   #learn(item, settings) {
-    const spent = item.result.report?.milliseconds;
-    if (!spent) return;
-    const whole = Object.values(spent).reduce((sum, value) => sum + value, 0);
-    this.rates.set(resultKey(item.own(settings)), whole / (item.width * item.height / 1e6));
+    const { report } = item.result;
+    if (report) this.rates.set(resultKey(item.own(settings)), millisecondsOf(report) / (item.width * item.height / 1e6));
   }
 }
 

@@ -1,20 +1,20 @@
-// The comparison with its controls, and word of what is going on.
+// The comparison with its controls, progress and messages.
 
 import { announce, element, icon } from "../dom.js";
-import { seconds } from "../words.js";
+import { seconds } from "../format.js";
 import { Compare } from "./compare.js";
-import { explained, mayPass } from "./faults.js";
+import { explained, mayPass } from "./error_messages.js";
 import { listen, press } from "./gestures.js";
-import { Drawable } from "./pictures.js";
+import { Drawable } from "./drawable.js";
 import { queue } from "./queue.js";
 import { welcome } from "./welcome.js";
 
 const MODES = [["after", "Denoised"], ["difference", "Difference"], ["map", "Uncertainty"]];
-const TICK = 200; // milliseconds between looks at the clock
+const TICK = 200; // milliseconds between updates of the progress
 
 export class Stage {
-  #drawn = {}; // by "before", "after", "map": {blob, stretch, drawable}, the drawable promised
-  #retired = []; // those that are on view until others are
+  #drawn = {}; // by "before", "after" and "map": {blob, stretch, drawable}; the drawable is a promise
+  #retired = []; // drawables that are shown until the new ones are ready
   #turn = 0;
 
   constructor(take, signal) {
@@ -34,17 +34,17 @@ export class Stage {
     this.pillText = element("span");
     this.pill = element("div", { class: "pill", hidden: true }, this.pillText,
       element("button", { type: "button", class: "button compact", on: { click: () => queue.cancel(queue.selected) } }, "Cancel"), this.bar);
-    this.stretch = element("button", { type: "button", class: "segment", title: "Shows the values that the picture has from black to white; the download stays as it is",
+    this.stretch = element("button", { type: "button", class: "segment", title: "Spreads the picture's values from black to white on the screen. The download is not changed.",
       on: { click: () => this.#toggleStretch() } }, "Stretch");
     this.tools = element("div", { class: "tools" },
-      element("div", { class: "segments", role: "group", "aria-label": "Right side" }, this.modes),
+      element("div", { class: "segments", role: "group", "aria-label": "Right side shows" }, this.modes),
       this.deep = element("div", { class: "segments", hidden: true }, this.stretch),
       element("div", { class: "segments", role: "group", "aria-label": "Zoom" },
         this.#tool("Zoom out", "minus", () => this.compare.zoom(0.8)), this.zoom,
         this.#tool("Zoom in", "add", () => this.compare.zoom(1.25)),
         this.#tool("Fit", "fit", () => this.compare.fit()),
-        this.#tool("1:1, one to one", null, () => this.compare.zoomTo(1), "1:1"),
-        this.#tool("8×, eight screen pixels for one", null, () => this.compare.zoomTo(8), "8×")));
+        this.#tool("1:1, actual size", null, () => this.compare.zoomTo(1), "1:1"),
+        this.#tool("8×, eight screen pixels per picture pixel", null, () => this.compare.zoomTo(8), "8×")));
     this.root = element("section", { class: "stage", "aria-label": "Comparison" }, this.compare.root,
       element("span", { class: "side before", "aria-hidden": "true" }, "Before"), this.side = element("span", { class: "side after", "aria-hidden": "true" }),
       this.welcome, this.message, this.pill, this.tools);
@@ -53,7 +53,7 @@ export class Stage {
     this.#choose("after");
   }
 
-  /** Show the selected picture as it stands. */
+  /** Show the selected picture in its present state. */
   async show() {
     const item = queue.selected;
     this.root.classList.toggle("is-empty", !item);
@@ -69,7 +69,7 @@ export class Stage {
     this.compare.show(before, after, map);
     for (const drawable of this.#retired.splice(0)) drawable.then((old) => old?.close());
     this.root.classList.toggle("has-before", before !== null);
-    this.compare.root.setAttribute("aria-label", item ? `${item.name}, before and after. Plus and minus zoom, arrows move.` : "No picture");
+    this.compare.root.setAttribute("aria-label", item ? `${item.name}, before and after. Plus and minus zoom, arrow keys pan.` : "No picture");
     this.#offer(after !== null, map !== null);
     this.deep.hidden = !item?.range;
     this.stretch.setAttribute("aria-pressed", item?.stretch ?? false);
@@ -94,7 +94,7 @@ export class Stage {
 
   #offer(after, map) {
     for (const button of this.modes) button.disabled = !after || (button.dataset.mode === "map" && !map);
-    this.modes.at(-1).title = map ? "Where the eight turns differ; white is 8 grey levels or more" : "Needs the self-ensemble";
+    this.modes.at(-1).title = map ? "Where the eight results of the self-ensemble differ. White is 8 grey levels or more." : "Turn on the self-ensemble to see this";
     if (!map && this.mode === "map") this.#choose("after");
     this.root.classList.toggle("has-after", after);
   }
@@ -102,11 +102,11 @@ export class Stage {
   #choose(mode) {
     this.mode = this.compare.mode = mode;
     for (const button of this.modes) button.setAttribute("aria-pressed", button.dataset.mode === mode);
-    this.side.textContent = { after: "After", difference: "Difference × 8", map: "Uncertainty, white is 8 levels" }[mode];
+    this.side.textContent = { after: "After", difference: "Difference × 8", map: "Uncertainty, white is 8 grey levels" }[mode];
   }
 
   #showZoom({ percent, fits }) {
-    if (!this.zoom) return; // while it is built
+    if (!this.zoom) return; // called while this is being built
     this.zoom.textContent = `${percent < 10 ? percent.toFixed(1) : Math.round(percent)} %`;
     this.root.classList.toggle("fits", fits);
   }
@@ -141,13 +141,13 @@ export class Stage {
   }
 }
 
-/** A result that the browser can show, or null. */
+/** Return the result if the browser can show it, else null. */
 function seen(blob, item) {
   return blob && item.shown && blob.type !== "image/tiff" ? blob : null;
 }
 
 function wordsOf(item, passed, expected) {
-  if (item.state === "waiting") return item.note ? `Waits: ${item.note}` : "Waits for its turn";
+  if (item.state === "waiting") return item.note ? `Waiting: ${item.note}` : "Waiting for its turn";
   if (item.state === "reading") return "Reading";
   if (item.state === "sending") return `Sending, ${Math.round(item.share * 100)} %`;
   const left = expected && expected - passed;
@@ -167,7 +167,7 @@ function messageOf(item) {
   }
   if (item?.state === "done" && !seen(item.result.blob, item)) {
     return [element("h2", {}, "Denoised"),
-      element("p", {}, "A browser cannot show a TIFF of several pages. All its pages are in the download.")];
+      element("p", {}, "Browsers cannot show a TIFF with several pages. The download has all of them.")];
   }
   return null;
 }

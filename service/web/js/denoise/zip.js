@@ -1,4 +1,4 @@
-// A ZIP archive of files as they are: pictures do not compress any further.
+// Writes ZIP archives without compression, as pictures are already compressed.
 // https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, sections 4.3.7, 4.3.12 and 4.3.16
 
 const UTF8 = 0x0800; // flag: names are UTF-8
@@ -7,7 +7,12 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, value) => {
   return value;
 });
 
-/** @param files [{name, blob}], below 4 GB together; names that come twice get a number */
+/**
+ * Write a ZIP archive.
+ *
+ * @param files [{name, blob}], below 4 GB together; a name that occurs again gets a number
+ * @returns a Blob
+ */
 export async function zipped(files) {
   const [parts, directory] = [[], []];
   let offset = 0;
@@ -26,6 +31,7 @@ export async function zipped(files) {
   return new Blob([...parts, ...directory, end], { type: "application/zip" });
 }
 
+/** Return `name`, or `name-2`, `name-3`, ... if it is taken; the suffix stays last. */
 function unused(name, taken) {
   const [, base, suffix] = /^(.*?)(\.[^.]*)?$/s.exec(name);
   let candidate = name;
@@ -34,7 +40,7 @@ function unused(name, taken) {
   return candidate;
 }
 
-/** Little-endian numbers: [[bytes, value], ...]. */
+/** Write little-endian numbers, given as [[bytes, value], ...]. */
 function packed(fields) {
   const bytes = new Uint8Array(fields.reduce((sum, [width]) => sum + width, 0));
   let place = 0;
@@ -44,6 +50,7 @@ function packed(fields) {
   return bytes;
 }
 
+/** Compute the CRC-32. */
 function checksum(bytes) {
   let crc = 0xffffffff;
   for (const byte of bytes) crc = TABLE[(crc ^ byte) & 0xff] ^ (crc >>> 8);

@@ -1,13 +1,13 @@
-// A model as a card: what it is for, how good it is, where it comes from, and what can be done with it.
+// A model as a card: what it is for, how good it is, where it comes from, and buttons.
 
 import { element, icon } from "../dom.js";
-import { bytes, grouped } from "../words.js";
+import { bytes, grouped } from "../format.js";
 import { figures } from "./figures.js";
 import { versions } from "./versions.js";
 
 const SOURCES = { shipped: "shipped", trained: "trained here", uploaded: "uploaded" };
 
-/** `act` has `download(id, format)`, `promote(id)`, `rollBack(name)`, `remove(id, whole)`; each may fail, and tells so. */
+/** Create the card; `act` has `download(id, format)`, `promote(id)`, `rollBack(name)` and `remove(id, whole)`, which report their own errors. */
 export function card(model, act) {
   const heading = `model-${model.name}`;
   const remove = element("button", { type: "button", class: "button compact danger", on: { click: () => act.remove(model.name, true) } },
@@ -17,17 +17,17 @@ export function card(model, act) {
       element("h2", { id: heading }, model.name),
       element("span", { class: "badge" }, `version ${model.version}`),
       element("span", { class: model.source === "trained" ? "badge good" : "badge" }, SOURCES[model.source]),
-      model.default && element("span", { class: "badge accent", title: "Used by requests that name no model" }, "the API’s default")),
-    element("p", { class: "task" }, capital(model.task) || "Nobody has said what it is for."),
+      model.default && element("span", { class: "badge accent", title: "Used by requests that name no model" }, "API default")),
+    element("p", { class: "task" }, capital(model.task) || "No description."),
     figures(model.metrics),
     element("dl", { class: "traits" },
       trait("Parameters", grouped(model.parameters)),
       trait("File", bytes(model.bytes)),
-      trait("Since", new Date(model.created_at).toLocaleDateString(undefined, { dateStyle: "medium" })),
+      trait("Added", new Date(model.created_at).toLocaleDateString(undefined, { dateStyle: "medium" })),
       trait("SHA-256", element("code", { title: model.sha256 }, model.sha256.slice(0, 12)))),
     lineage(model),
     element("div", { class: "buttons" },
-      element("a", { class: "button compact primary", href: `#/denoise?model=${encodeURIComponent(model.name)}` }, "Denoise with it"),
+      element("a", { class: "button compact primary", href: `#/denoise?model=${encodeURIComponent(model.name)}` }, "Use this model"),
       element("button", { type: "button", class: "button compact", on: { click: () => act.download(model.id, "safetensors") } },
         icon("download"), "Weights"),
       element("button", { type: "button", class: "button compact", title: "For other runtimes", on: { click: () => act.download(model.id, "onnx") } },
@@ -41,12 +41,12 @@ function trait(label, value) {
   return element("div", {}, element("dt", {}, label), element("dd", {}, value));
 }
 
-/** From what it was made: parents first. */
+/** What it was made from: parents first. */
 function lineage({ lineage: { job, dataset, base_sha256: base, commit, n2n } }) {
   const steps = [
-    base && ["Began as", element("code", { title: base }, base.slice(0, 12))],
+    base && ["Started from", element("code", { title: base }, base.slice(0, 12))],
     dataset && ["Dataset", element("code", { title: dataset }, dataset.slice(0, 13))],
-    job && ["Training", element("a", { href: `#/train/${encodeURIComponent(job)}` }, "its job")],
+    job && ["Training", element("a", { href: `#/train/${encodeURIComponent(job)}` }, "training job")],
     (commit || n2n) && ["Code", `n2n ${n2n ?? "?"}${commit ? `, commit ${commit.slice(0, 8)}` : ""}`],
   ].filter(Boolean);
   return element("dl", { class: "lineage" }, steps.map(([label, value]) => trait(label, value)));

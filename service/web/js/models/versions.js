@@ -1,19 +1,21 @@
-// The versions of a model, read when they are asked for.
+// The versions of a model, loaded when the list is opened.
 
 import { json } from "../api.js";
 import { element } from "../dom.js";
+import { decibels } from "../format.js";
+import { psnr } from "../psnr.js";
 
-/** A list that opens; `act` as for a card. */
+/** Create the list; `act` as for a card. */
 export function versions(model, act) {
   const body = element("div", { class: "versions" });
   const fill = async () => {
     if (!root.open) return;
-    body.replaceChildren(element("p", { class: "hint" }, "Reading …"));
+    body.replaceChildren(element("p", { class: "hint" }, "Loading …"));
     try {
       const { versions: found } = await json(`/models/${encodeURIComponent(model.name)}/versions`);
       body.replaceChildren(element("ul", {}, found.map((version) => line(version, act))),
         found.length > 1 ? element("button", { type: "button", class: "button compact", on: { click: () => act.rollBack(model.name) } },
-          "Back to what it was before") : "");
+          "Roll back to the previous version") : "");
     } catch (error) {
       body.replaceChildren(element("p", { class: "notice bad" }, error.message));
     }
@@ -24,10 +26,10 @@ export function versions(model, act) {
 
 function line(version, act) {
   const id = `${version.name}@${version.version}`;
-  const psnr = version.metrics.psnr ?? version.metrics.psnr_estimate;
+  const quality = psnr(version.metrics);
   return element("li", {},
     element("a", { href: `#/denoise?model=${encodeURIComponent(id)}` }, `Version ${version.version}`),
-    element("span", { class: "hint" }, `${new Date(version.created_at).toLocaleDateString()}${psnr ? `, ${psnr.toFixed(2)} dB` : ""}`),
+    element("span", { class: "hint" }, `${new Date(version.created_at).toLocaleDateString()}${quality === null ? "" : `, ${decibels(quality)}`}`),
     version.promoted ? element("span", { class: "badge accent" }, "served") : element("span", { class: "line-buttons" },
       element("button", { type: "button", class: "button compact", "aria-label": `Promote version ${version.version}`, on: { click: () => act.promote(id) } }, "Promote"),
       version.source !== "shipped" && element("button", { type: "button", class: "button compact danger", "aria-label": `Delete version ${version.version}`,

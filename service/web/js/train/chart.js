@@ -1,27 +1,28 @@
-// Curves that grow: uPlot in the page's colours, with a legend that tells values, a summary and a table.
+// Charts that grow: uPlot in the page's colours, with a legend that shows values, a summary and a table.
 
 import { element } from "../dom.js";
+import { axisRange, tableRows, ticks, wholeTick } from "./chart_scale.js";
 
 const HEIGHT = 220;
-const MOST_ROWS = 400; // of the table; the CSV has all
-const WHOLE = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((times) => times * 10 ** power)).flat(); // steps of the x axis
+const MOST_ROWS = 400; // of the table; the CSV file has all
+const WHOLE = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((times) => times * 10 ** power)).flat(); // allowed steps of the x axis
 const UPLOT = "/web/vendor/uplot";
 
 /**
- * A chart, empty at first.
+ * Create a chart without data.
  *
  * @param options.title
- * @param options.x what it goes by: "step"
- * @param options.series [{label, color, dashed, points}], colours as custom properties: "--curve-1"
- * @param options.format a value as text
- * @param options.logarithmic whether the y axis is
+ * @param options.x name of the x axis, such as "step"
+ * @param options.series [{label, color, dashed, points}]; `color` is a custom property such as "--curve-1"
+ * @param options.format returns a value as text
+ * @param options.logarithmic whether the y axis is logarithmic
  * @param options.note a node below the chart
- * @returns {node, update, destroy}; `update(columns, summary)`: the x values, then those of each series, which may be
- *   null, and a sentence that says what there is to see
+ * @returns {node, update, destroy}; `update(columns, summary)` draws the columns: the x values, then those of each series,
+ *   with null for missing ones; `summary` is a sentence for screen readers
  */
 export async function chart({ title, x, series, format, logarithmic = false, note = null }) {
   const [{ default: UPlot }] = await Promise.all([import(`${UPLOT}/uPlot.esm.js`), style()]);
-  const waiting = element("p", { class: "plot-waiting muted" }, "Nothing to draw yet");
+  const waiting = element("p", { class: "plot-waiting muted" }, "No data yet");
   const plot = element("div", { class: "plot", role: "img", "aria-label": title }, waiting);
   const legend = series.map((one) => legendOf(one));
   const place = element("span", { class: "muted small chart-place" });
@@ -43,9 +44,9 @@ export async function chart({ title, x, series, format, logarithmic = false, not
     width: 320, height: HEIGHT, legend: { show: false }, padding: [8, 8, 0, 0],
     cursor: { y: false, points: { size: 7 }, drag: { x: true, y: false } },
     scales: { x: { time: false, range: (u, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) },
-      y: { distr: logarithmic ? 3 : 1, range: (u, low, high) => around(low, high, logarithmic) } },
-    axes: [axis(color, { space: 56, size: 30, incrs: WHOLE, values: (u, splits) => splits.map((v) => (Number.isInteger(v) ? compact(v) : "")) }),
-      axis(color, { size: 58, space: 32, splits: (u, i, low, high) => nice(low, high, 5),
+      y: { distr: logarithmic ? 3 : 1, range: (u, low, high) => axisRange(low, high, logarithmic) } },
+    axes: [axis(color, { space: 56, size: 30, incrs: WHOLE, values: (u, splits) => splits.map(wholeTick) }),
+      axis(color, { size: 58, space: 32, splits: (u, i, low, high) => ticks(low, high, 5),
         filter: (u, splits) => splits, values: (u, splits) => splits.map((v) => Number(v.toPrecision(4)).toString()) })],
     series: [{}, ...series.map((one) => ({
       label: one.label, stroke: () => color(one.color), width: one.dashed ? 1.5 : 2, dash: one.dashed ? [6, 4] : undefined,
@@ -80,59 +81,30 @@ function axis(color, more) {
     grid: { stroke: () => color("--line"), width: 1 }, ...more };
 }
 
-/** A range with some air; a logarithmic one stays above 0. */
-function around(low, high, logarithmic) {
-  if (low === null || high === null) return logarithmic ? [0.01, 1] : [0, 1];
-  if (logarithmic) return low === high ? [low * 0.8, high * 1.25] : [low / (high / low) ** 0.06, high * (high / low) ** 0.06];
-  const air = (high - low || Math.abs(high) || 1) * 0.08;
-  return [low - air, high + air];
-}
-
-/** About `count` round values between the two, also where they are far apart. */
-function nice(low, high, count) {
-  if (low > 0 && high / low > 20) {
-    const found = [];
-    for (let decade = 10 ** Math.floor(Math.log10(low)); decade <= high; decade *= 10) {
-      for (const times of high / low > 1000 ? [1] : [1, 3]) found.push(decade * times);
-    }
-    return found.filter((value) => value >= low && value <= high);
-  }
-  const rough = (high - low) / count;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((times) => times * power).find((size) => size >= rough);
-  const first = Math.ceil(low / step);
-  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step);
-}
-
-function compact(value) {
-  return Math.abs(value) >= 10_000 ? `${Number((value / 1000).toPrecision(4))}k` : String(value);
-}
-
 function legendOf({ label, color, dashed }) {
   const value = element("span", { class: "legend-value" });
   const swatch = element("span", { class: dashed ? "swatch dashed" : "swatch", style: { "--swatch": `var(${color})` } });
   return { value, node: element("li", {}, swatch, element("span", { class: "legend-label" }, label), value) };
 }
 
-/** The values as a table, made only while somebody looks. */
+/** Create the table of the values; it is filled only while it is open. */
 function tableOf(x, series, format) {
   const body = element("tbody");
   let columns = [[]];
   const fill = () => {
-    const every = Math.ceil(columns[0].length / MOST_ROWS);
-    body.replaceChildren(...columns[0].flatMap((value, row) => (row % every && row !== columns[0].length - 1 ? [] :
-      [element("tr", {}, element("th", { scope: "row" }, value),
-        columns.slice(1).map((column) => element("td", {}, column[row] === null ? "" : format(column[row]))))])));
+    body.replaceChildren(...tableRows(columns[0].length, MOST_ROWS).map((row) =>
+      element("tr", {}, element("th", { scope: "row" }, columns[0][row]),
+        columns.slice(1).map((column) => element("td", {}, column[row] === null ? "" : format(column[row]))))));
   };
   const node = element("details", { class: "chart-table", on: { toggle: () => node.open && fill() } },
-    element("summary", {}, "As a table"),
+    element("summary", {}, "Show as a table"),
     element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table" },
       element("table", {}, element("thead", {}, element("tr", {},
         [x, ...series.map((one) => one.label)].map((label) => element("th", { scope: "col" }, label)))), body)));
   return { node, update(values) { columns = values; if (node.open) fill(); } };
 }
 
-/** A custom property as the canvas needs it: a colour, without light-dark(). */
+/** Return a custom property's colour as the canvas needs it, without light-dark(). */
 function resolved(node, name) {
   const probe = element("span", { hidden: true, style: { color: `var(${name})` } });
   node.append(probe);
@@ -141,6 +113,7 @@ function resolved(node, name) {
   return color;
 }
 
+/** Call `redraw` when the theme changes; returns a function that ends this. */
 function onTheme(redraw) {
   const system = matchMedia("(prefers-color-scheme: dark)");
   const switched = new MutationObserver(redraw);
@@ -151,6 +124,7 @@ function onTheme(redraw) {
 
 let styled = null;
 
+/** Load uPlot's style sheet, once. */
 function style() {
   styled ??= new Promise((resolve, reject) => {
     const href = `${UPLOT}/uPlot.min.css`;

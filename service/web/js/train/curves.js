@@ -1,12 +1,12 @@
-// The charts of a run, drawn anew as its history grows.
+// The charts of a training, which grow with its history.
 
 import { element } from "../dom.js";
+import { decibels, loss } from "../format.js";
 import { chart } from "./chart.js";
-import { decibels, loss } from "./words.js";
 
 const NOISY = { color: "--curve-noisy", dashed: true };
 
-/** The charts; `{node, update, destroy}`, `update()` after the history has grown. */
+/** Create the charts: {node, update, destroy}. Call `update()` when the history has grown. */
 export async function curves(history) {
   const note = element("p", { class: "hint floor-note" });
   const made = await Promise.all([
@@ -48,22 +48,22 @@ export async function curves(history) {
   };
 }
 
-/** Why the loss stops where it does. */
+/** Explain why the loss does not fall to 0. */
 function aboutFloor({ floor, start }) {
   if (floor !== null) {
-    return `The loss stops near ${loss(floor)}, and should: it compares with pictures that are noisy themselves, and nothing ` +
-      "predicts their noise, whose variance this is. How good the model is, the PSNR tells.";
+    return `The loss stops near ${loss(floor)}, the variance of the noise: its targets are noisy themselves, and nothing can ` +
+      "predict their noise. The PSNR shows how good the model is.";
   }
   if (!start) return "";
-  return "How good the model is, the PSNR tells. Where targets are noisy, the loss stops at the variance of their noise, " +
+  return "The PSNR shows how good the model is. If the targets are noisy, the loss stops near the variance of their noise, " +
     "which is not known here.";
 }
 
 function aboutPsnr(epochs, denoised, noisy) {
   const known = denoised.filter((value) => value !== null);
   if (!known.length) return "No values yet.";
-  const before = noisy.at(-1) === null ? "" : `, the noisy pictures ${decibels(noisy.at(-1))}`;
-  return `After ${epochs.length} epochs ${decibels(known.at(-1))}, at best ${decibels(Math.max(...known))}${before}.`;
+  const before = noisy.at(-1) === null ? "" : `, noisy pictures ${decibels(noisy.at(-1))}`;
+  return `After epoch ${epochs.at(-1)}: ${decibels(known.at(-1))}, best ${decibels(known.reduce((best, value) => Math.max(best, value)))}${before}.`;
 }
 
 function aboutLoss({ x, training }, floor) {

@@ -1,25 +1,25 @@
-// What the model makes of held-out pictures, epoch by epoch; large on a click.
+// Held-out pictures denoised after each epoch; a click enlarges them.
 
 import { element } from "../dom.js";
 import { json } from "../api.js";
+import { decibels } from "../format.js";
+import { psnr } from "../psnr.js";
 import { canvas, cells } from "./sheet.js";
-import { decibels } from "./words.js";
-import { psnr } from "../gain.js";
 
-const COLUMNS = ["Noisy", "Denoised"]; // then the reference
+const COLUMNS = ["Noisy", "Denoised"]; // of a sheet; the third is the reference
 
 /**
- * The strip of the job's samples.
+ * Create the strip of a job's samples.
  *
- * @param reference what the third column is called
- * @returns {node, refresh, tell}; `refresh()` asks for new ones, `tell(epoch)` writes what the history has of one
+ * @param reference name of the third column
+ * @returns {node, refresh, showPsnr}; `refresh()` loads new samples, `showPsnr(epoch)` shows what the history has of an epoch
  */
 export function filmstrip(job, history, reference, signal) {
   const list = element("ol", { class: "film", tabindex: "0", "aria-label": "Samples by epoch" });
-  const empty = element("p", { class: "muted" }, "The first pictures come with the first epoch.");
+  const empty = element("p", { class: "muted" }, "The first samples appear after the first epoch.");
   const node = element("section", { class: "card samples", "aria-labelledby": "samples-title" },
     element("div", { class: "section-head" }, element("h2", { id: "samples-title" }, "Samples"),
-      element("p", { class: "muted small" }, "Pictures that are not trained on, after each epoch.")), empty, list);
+      element("p", { class: "muted small" }, "Held-out pictures, denoised after each epoch.")), empty, list);
   const frames = new Map(); // by epoch
   const seen = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) if (isIntersecting) target.load();
@@ -38,12 +38,12 @@ export function filmstrip(job, history, reference, signal) {
       if (denoised) button.firstChild.replaceWith(canvas(denoised, "Denoised picture"));
     };
     frames.set(sample.epoch, frame);
-    tell(sample.epoch);
+    showPsnr(sample.epoch);
     list.append(frame.item);
     seen.observe(frame.item);
   }
 
-  function tell(epoch) { // samples are there at once, what the events say of them comes later
+  function showPsnr(epoch) { // samples are there at once, their events come later
     const known = history.epochs.get(epoch);
     if (known && frames.has(epoch)) frames.get(epoch).figure.textContent = decibels(psnr(known));
   }
@@ -55,7 +55,7 @@ export function filmstrip(job, history, reference, signal) {
 
   return {
     node,
-    tell,
+    showPsnr,
     async refresh() {
       const { samples } = await json(`/train-jobs/${job}/samples`, { signal });
       const atEnd = list.scrollLeft + list.clientWidth >= list.scrollWidth - 8;
@@ -67,13 +67,13 @@ export function filmstrip(job, history, reference, signal) {
   };
 }
 
-/** A dialog with the sheet of an epoch, and ways to its neighbours. */
+/** Open a dialog with the samples of an epoch, and buttons to the epochs before and after. */
 function enlarged(epochs, first, load, figures, reference) {
   const title = element("h2", { id: "enlarged-title" });
   const place = element("div", { class: "enlarged-cells" });
   const go = (step) => show(epochs[epochs.indexOf(current) + step] ?? current);
-  const earlier = element("button", { type: "button", class: "button", on: { click: () => go(-1) } }, "Earlier");
-  const later = element("button", { type: "button", class: "button", on: { click: () => go(1) } }, "Later");
+  const earlier = element("button", { type: "button", class: "button", on: { click: () => go(-1) } }, "Previous");
+  const later = element("button", { type: "button", class: "button", on: { click: () => go(1) } }, "Next");
   const close = element("button", { type: "button", class: "button primary", on: { click: () => dialog.close() } }, "Close");
   const dialog = element("dialog", { class: "dialog enlarged", "aria-labelledby": "enlarged-title" },
     element("div", { class: "enlarged-head" }, title, earlier, later, close), place);
@@ -102,7 +102,7 @@ function enlarged(epochs, first, load, figures, reference) {
   dialog.showModal();
 }
 
-/** Call `make` at most once, and again only after it failed. */
+/** Return a function that calls `make` once and keeps its result; after a failure it calls `make` again. */
 function once(make) {
   let made = null;
   return () => {

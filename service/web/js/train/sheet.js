@@ -1,15 +1,15 @@
-// Sheets of pictures that the service draws, cut into their cells.
+// Cuts the sheets of pictures that the service draws into their cells.
 
 import { element } from "../dom.js";
 import { request } from "../api.js";
 
-const CELL = 128; // pixels, as n2n_core.training.run_folder.sample_sheet and n2n_core.datasets.thumbnails have it
+const CELL = 128; // pixels, as in the service's sheets of samples and of evidence
 const GAP = 4;
 
 /**
- * The cells of the sheet at `path`: rows of ImageBitmaps, without the paper around small pictures.
+ * Load the sheet at `path`, and return rows of ImageBitmaps without the white margin around small pictures.
  *
- * @param margin whether there is a gap around all, as samples have it
+ * @param margin whether the sheet has a gap around all cells, as samples have
  */
 export async function cells(path, { margin = false, signal } = {}) {
   const sheet = await createImageBitmap(await (await request(path, { signal })).blob());
@@ -19,14 +19,14 @@ export async function cells(path, { margin = false, signal } = {}) {
   const at = (index) => (margin ? GAP : 0) + index * (CELL + GAP);
   return Promise.all(Array.from({ length: count(sheet.height) }, (_, row) => {
     const places = Array.from({ length: count(sheet.width) }, (__, column) => [at(column), at(row)]);
-    const [x, y] = [0, 1].map((axis) => Math.min(...places.map((place) => paper(context, place, axis))));
+    const [x, y] = [0, 1].map((axis) => Math.min(...places.map((place) => marginOf(context, place, axis))));
     return Promise.all(places.map(([left, top]) =>
       createImageBitmap(sheet, left + x, top + y, CELL - 2 * x, CELL - 2 * y)));
   }));
 }
 
-/** How wide the white paper is to the left and right of a cell's picture (axis 0), or above and below it (1). */
-function paper(context, [left, top], axis) {
+/** Return the width of the white margin left and right of a cell's picture (axis 0), or above and below it (axis 1). */
+function marginOf(context, [left, top], axis) {
   const white = (from) => {
     const line = axis === 0 ? [left + from, top, 1, CELL] : [left, top + from, CELL, 1];
     return context.getImageData(...line).data.every((value) => value === 255);
@@ -36,7 +36,7 @@ function paper(context, [left, top], axis) {
   return width < CELL / 2 - 4 ? width : 0;
 }
 
-/** A cell as an element; `label` says what it shows. */
+/** Draw a cell on a new canvas; `label` is for screen readers. */
 export function canvas(cell, label) {
   const node = element("canvas", { class: "cell", width: cell.width, height: cell.height, role: "img", "aria-label": label });
   node.getContext("2d").drawImage(cell, 0, 0);

@@ -1,12 +1,12 @@
-// Folders travel as one TAR (POSIX.1-2001, "pax"), made of the files where they lie: nothing is read into memory.
+// Writes TAR archives (POSIX.1-2001, "pax") of the visitor's folders, without reading the files into memory.
 
 const BLOCK = 512;
 const encoder = new TextEncoder();
 
 /**
- * A TAR of the files.
+ * Write a TAR archive.
  *
- * @param files [{path, file}], paths with slashes
+ * @param files [{path, file}]; paths use slashes
  * @returns a File named files.tar
  */
 export function tar(files) {
@@ -26,7 +26,7 @@ export function tar(files) {
   return new File(parts, "files.tar", { type: "application/x-tar" });
 }
 
-/** "LENGTH KEY=VALUE\n", its length counting itself. */
+/** Return "LENGTH KEY=VALUE\n". The length includes its own digits. */
 function record(key, value) {
   const rest = encoder.encode(` ${key}=${value}\n`).length;
   let total = rest;
@@ -34,6 +34,7 @@ function record(key, value) {
   return `${total} ${key}=${value}\n`;
 }
 
+/** Return a header of 512 bytes. */
 function header(name, size, type) {
   const block = new Uint8Array(BLOCK);
   const write = (offset, text) => block.set(encoder.encode(text), offset);
@@ -41,13 +42,14 @@ function header(name, size, type) {
   block.set(name, 0);
   write(100, `${octal(0o644, 7)}\0${octal(0, 7)}\0${octal(0, 7)}\0`); // mode, user, group
   write(124, `${octal(size, 11)}\0${octal(0, 11)}\0`); // size, time
-  write(148, " ".repeat(8)); // the sum counts its own place as spaces
+  write(148, " ".repeat(8)); // the checksum counts its own field as spaces
   write(156, type);
   write(257, "ustar\x0000");
   write(148, `${octal(block.reduce((sum, byte) => sum + byte, 0), 6)}\0 `);
   return block;
 }
 
+/** Return the content and zeros up to a whole number of blocks. */
 function padded(content, length) {
   return [content, new Uint8Array((BLOCK - (length % BLOCK)) % BLOCK)];
 }

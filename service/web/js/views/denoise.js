@@ -1,30 +1,30 @@
-// Pictures in, denoised pictures out.
+// The view that denoises pictures.
 
 import { element, icon } from "../dom.js";
-import { facts } from "../denoise/facts.js";
-import { acceptEverywhere } from "../denoise/intake.js";
-import { list } from "../denoise/list.js";
-import { panel } from "../denoise/panel.js";
+import { acceptFiles } from "../denoise/file_drop.js";
+import { pictureInfo } from "../denoise/picture_info.js";
 import { queue } from "../denoise/queue.js";
+import { queueList } from "../denoise/queue_list.js";
 import { save, saveAll } from "../denoise/save.js";
+import { settingsForm } from "../denoise/settings_form.js";
 import { Stage } from "../denoise/stage.js";
 
-const REST = 500; // milliseconds without a change of the strength, until the service is asked for it
+const DELAY = 500; // milliseconds after the last change of the strength, before the service is asked for the result
 
 export async function show(root, { query }) {
   const controller = new AbortController();
   const { signal } = controller;
   const take = (files) => files.length && queue.add(files);
   const stage = new Stage(take, signal);
-  const line = facts();
+  const info = pictureInfo();
   const download = element("button", { type: "button", class: "button primary", disabled: true, on: { click: saveOne } },
     icon("download"), "Download");
-  let rest = 0;
+  let timer = 0;
   let asked = null;
 
   async function saveOne() {
     const item = queue.selected;
-    clearTimeout(rest);
+    clearTimeout(timer);
     asked?.abort();
     await waitingFor(download, () => answerOf(item)).then((answer) => save(item, answer)).catch((error) => fail(item, error));
   }
@@ -49,41 +49,41 @@ export async function show(root, { query }) {
     const item = queue.selected;
     const answer = item?.answer(queue.settings) ?? null;
     stage.show();
-    line.show(item, answer);
+    info.show(item, answer);
     download.disabled = item?.state !== "done";
-    if (item?.state === "done" && !answer) askAtRest(item);
+    if (item?.state === "done" && !answer) askLater(item);
   };
 
-  /** Once the strength is left alone, its figures and its file are asked for; what is seen is there at once. */
-  function askAtRest(item) {
-    clearTimeout(rest);
-    rest = setTimeout(async () => {
+  /** Ask the service for the file and its report when the strength no longer changes. The page draws the blend at once. */
+  function askLater(item) {
+    clearTimeout(timer);
+    timer = setTimeout(async () => {
       asked?.abort();
       asked = new AbortController();
       const { signal: mine } = asked;
       await item.fetchAnswer({ ...queue.settings }, { signal: mine }).catch(() => {});
       if (!mine.aborted) queue.changed(item);
-    }, REST);
+    }, DELAY);
   }
 
-  acceptEverywhere(take, signal);
+  acceptFiles(take, signal);
   queue.addEventListener("items", () => queue.selected && stage.root.scrollIntoView({ block: "nearest" }), { signal });
   for (const name of ["items", "settings"]) queue.addEventListener(name, update, { signal });
   queue.addEventListener("item", (event) => event.detail === queue.selected && update(), { signal });
   root.append(element("h1", { class: "visually-hidden" }, "Denoise pictures"),
-    element("div", { class: "work" }, stage.root, element("div", { class: "under" }, line.root, download)),
+    element("div", { class: "work" }, stage.root, element("div", { class: "under" }, info.root, download)),
     element("aside", { class: "side-panel", "aria-label": "Settings and pictures" },
-      panel(query.get("model"), signal), list(take, saveEach, signal)));
+      settingsForm(query.get("model"), signal), queueList(take, saveEach, signal)));
   update();
 
   return () => {
     controller.abort();
     asked?.abort();
-    clearTimeout(rest);
+    clearTimeout(timer);
   };
 }
 
-/** Show that a button's work is under way. */
+/** Show a spinner in the button while `work` runs. */
 async function waitingFor(button, work) {
   const symbol = button.firstChild;
   const spinner = element("span", { class: "spinner" });

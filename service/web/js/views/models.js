@@ -1,14 +1,12 @@
-// The models that are served, and what can be done with them.
+// The view of the models: use, upload, download, change and delete them.
 
-import { json, request } from "../api.js";
+import { Unreachable, json, request } from "../api.js";
+import { reachable } from "../connection.js";
 import { confirmed } from "../dialog.js";
 import { announce, element, icon } from "../dom.js";
-import { offer, pickFiles } from "../files.js";
-import { reachable } from "../connection.js";
-import { Unreachable } from "../api.js";
+import { download, pickFiles } from "../files.js";
+import { modelName } from "../model_name.js";
 import { card } from "../models/card.js";
-
-const NAME = /^[a-z0-9][a-z0-9._-]*$/;
 
 export async function show(root) {
   const controller = new AbortController();
@@ -36,7 +34,7 @@ export async function show(root) {
     }
   }
 
-  /** Do it, say so, and show what has become of the models. */
+  /** Do the work, show the models again, and announce what was done. */
   async function change(work, done) {
     tell(null);
     try {
@@ -50,10 +48,10 @@ export async function show(root) {
 
   const path = (reference) => `/models/${encodeURIComponent(reference)}`;
   const act = {
-    promote: (id) => change(() => request(`${path(id)}/promote`, { method: "POST" }), `${id} is served now`),
-    rollBack: (name) => change(() => request(`${path(name)}/rollback`, { method: "POST" }), `${name} is what it was before`),
+    promote: (id) => change(() => request(`${path(id)}/promote`, { method: "POST" }), `${id} is now served`),
+    rollBack: (name) => change(() => request(`${path(name)}/rollback`, { method: "POST" }), `${name} is back to its previous version`),
     async remove(reference, whole) {
-      const what = whole ? `the model ${reference} with all its versions` : reference;
+      const what = whole ? `the model ${reference} and all its versions` : reference;
       if (!await confirmed(`Delete ${what}?`, "Its weights are removed from the service. This cannot be undone.", "Delete")) return;
       await change(() => request(path(reference), { method: "DELETE" }), `${reference} is deleted`);
     },
@@ -62,7 +60,7 @@ export async function show(root) {
       try {
         const response = await request(`${path(id)}/download`, { query: { format }, signal });
         const [, name] = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "") ?? [null, `${id}.${format}`];
-        offer(await response.blob(), name);
+        download(await response.blob(), name);
       } catch (error) {
         if (!signal.aborted) tell(error);
       }
@@ -70,15 +68,15 @@ export async function show(root) {
   };
 
   const upload = () => pickFiles(".safetensors", ([file]) => {
-    const name = file.name.replace(/\.safetensors$/, "").toLowerCase().replace(/[^a-z0-9._-]+/g, "-");
-    if (!NAME.test(name)) return tell(new Error(`“${file.name}” gives no name for a model: rename it to letters and digits.`));
+    const name = modelName(file.name.replace(/\.safetensors$/i, ""));
+    if (!name) return tell(new Error(`“${file.name}” cannot be used as a model's name. Rename the file: use letters and digits.`));
     return change(() => request(`${path(name)}/versions`, { body: file, headers: { "Content-Type": "application/octet-stream" } }), `${name} is served`);
   }, false);
 
   root.append(
     element("header", { class: "head" },
       element("div", {}, element("h1", {}, "Models"),
-        element("p", { class: "muted" }, "What denoises pictures here. A new version is served at once; requests under way keep the one they began with.")),
+        element("p", { class: "muted" }, "The models that this service denoises with. A new version is used at once; requests in progress finish with the version they started with.")),
       element("button", { type: "button", class: "button", on: { click: upload } }, icon("upload"), "Upload weights")),
     notice, cards);
   await refresh();

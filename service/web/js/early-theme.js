@@ -1,5 +1,0 @@
-// Before the first paint, so that the page does not flash in the other theme; js/theme.js does the rest.
-{
-  const theme = localStorage.getItem("theme");
-  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
-}

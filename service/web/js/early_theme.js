@@ -1,0 +1,5 @@
+// Sets the theme before the first paint, so that the page does not flash in the other one. theme.js does the rest.
+{
+  const theme = localStorage.getItem("theme");
+  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+}
