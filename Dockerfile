@@ -11,6 +11,7 @@ COPY constraints.txt ./
 RUN /opt/n2n/bin/pip install --no-cache-dir --constraint constraints.txt --extra-index-url "$TORCH_INDEX" torch
 COPY pyproject.toml README.md LICENSE ./
 COPY n2n_core n2n_core
+COPY n2n_client n2n_client
 COPY service service
 COPY weights weights
 RUN /opt/n2n/bin/pip install --no-cache-dir --constraint constraints.txt --extra-index-url "$TORCH_INDEX" .

@@ -17,6 +17,7 @@ import pytest
 import torch
 import yaml
 
+import n2n_client
 import n2n_core
 from n2n_client import KEY_VARIABLE
 from n2n_core import cli
@@ -45,7 +46,7 @@ def commands() -> dict[str, Parser]:
 def test_the_version_is_the_changelogs_newest() -> None:
     newest = re.search(r"^## (\S+) \(\d{4}-\d\d-\d\d\)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert newest
-    assert newest[1] == n2n_core.__version__
+    assert newest[1] == n2n_core.__version__ == n2n_client.__version__
 
 
 @pytest.mark.parametrize("name", commands())
