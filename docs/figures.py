@@ -37,7 +37,7 @@ WINDOWS = (
     "dx: multiply the gradient by W, then scatter: add every entry back to the pixel",
     "that it was read from; pixel 12 lies in all four windows and collects four entries.",
 )
-ONE_STEP = (
+FUSED = (
     "Output 3 meets x1 twice, through w0 and w1; output 4 once, through w0. Which entries meet a",
     "pixel depends only on where the output lies from it, so they are summed beforehand.",
 )
@@ -46,7 +46,7 @@ ONE_STEP = (
 def main() -> None:
     """Write the three figures."""
     write("windows.svg", 760, 330, windows())
-    write("one_step.svg", 760, 330, one_step())
+    write("fused_upsampling.svg", 760, 330, fused_upsampling())
     write("swap.svg", 760, 330, swap())
 
 
@@ -86,7 +86,7 @@ def windows() -> Iterable[str]:
         yield text(20, y, line, "left")
 
 
-def one_step() -> Iterable[str]:
+def fused_upsampling() -> Iterable[str]:
     """Nearest upsampling by 2 and a kernel of 3, on one axis, and the transposed convolution."""
     yield text(20, 25, "two steps", "bold left")
     yield text(20, 60, "small map", "left small")
@@ -111,7 +111,7 @@ def one_step() -> Iterable[str]:
         yield cell(420 + place * 80, 150, sums, COLOURS[1], width=80)
         yield text(460 + place * 80, 195, f"to output {place + 1}", "small")
     yield text(420, 235, "16 taps a pixel of the small map: 4 a pixel of the output", "left small")
-    for line, y in zip(ONE_STEP, (285, 307), strict=True):
+    for line, y in zip(FUSED, (285, 307), strict=True):
         yield text(20, y, line, "left")
 
 

@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from n2n_core.course.studies import STUDIES, Kind, Study, results, table
+from n2n_core.course.studies import STUDIES, PlotKind, Study, results, table
 
 PAGE = Path(__file__).with_suffix(".md")
 PLOTS = Path(__file__).with_name("studies")
@@ -25,7 +25,7 @@ def main(runs: Path) -> None:
             text = re.sub(
                 markers(name), lambda found, block=block: found[1] + block + found[2], text, flags=re.DOTALL
             )
-            if study.kind is not Kind.PICTURES:
+            if study.kind is not PlotKind.PICTURES:
                 PLOTS.mkdir(exist_ok=True)
                 shutil.copy(runs / name / "plot.png", PLOTS / f"{name}.png")
     PAGE.write_text(text)
@@ -42,7 +42,7 @@ def section(name: str, study: Study, records: list[results.Record]) -> str:
     repeats = f" --repeats {len(seeds)}" if len(seeds) != max(run.repeats for run in study.runs) else ""
     precision = "" if records[0]["precision"] == "float32" else f" --precision {records[0]['precision']}"
     command = f"    n2n study {name} data -o runs/{name} --scale {scale:g}{precision}{repeats}"
-    plot = "" if study.kind is Kind.PICTURES else f"\n![{study.title}](studies/{name}.png)\n"
+    plot = "" if study.kind is PlotKind.PICTURES else f"\n![{study.title}](studies/{name}.png)\n"
     return f"\n{command}\n{plot}\n{table.figures(study, records)}\n"
 
 

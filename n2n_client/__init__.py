@@ -1,4 +1,4 @@
-"""A small typed client of the service: pictures, datasets and training jobs over HTTP."""
+"""A small typed client of the service: denoise pictures, upload datasets and run training jobs over HTTP."""
 
 from n2n_client.answers import (
     Check,
@@ -14,9 +14,12 @@ from n2n_client.answers import (
     Result,
 )
 from n2n_client.client import URL, Client
+from n2n_client.errors import ArgumentError, ClientError, ServiceError
 from n2n_client.transport import KEY_VARIABLE
+from n2n_client.version import __version__
 
 __all__ = [
-    "KEY_VARIABLE", "URL", "Check", "Client", "Dataset", "DenoiseReport", "Denoised", "Event", "Failure",
-    "Job", "Model", "Progress", "Report", "Result",
+    "KEY_VARIABLE", "URL", "ArgumentError", "Check", "Client", "ClientError", "Dataset", "DenoiseReport",
+    "Denoised", "Event", "Failure", "Job", "Model", "Progress", "Report", "Result", "ServiceError",
+    "__version__",
 ]  # fmt: skip

@@ -1,7 +1,7 @@
-"""What the service answers, as dataclasses.
+"""The service's answers as dataclasses.
 
-Only what identifies a thing must be there. Fields that are not known here are ignored, so a client
-goes on working with a service that is newer.
+Only the fields that identify a resource are required. Unknown fields are ignored, so that this client
+works with a newer service.
 """
 
 from __future__ import annotations
@@ -14,28 +14,32 @@ Json = dict[str, Any]
 
 
 def _known(kind: type[Any], values: Json) -> Json:
-    """Those of ``values`` that ``kind`` has fields for."""
+    """Return the items of ``values`` that are fields of ``kind``."""
     return {each.name: values[each.name] for each in fields(kind) if each.name in values}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What all answers have in common."""
+    """Base class of all answers."""
 
     @classmethod
     def read(cls, values: Json) -> Self:
-        """From JSON; a ``TypeError`` or ``ValueError`` if it is not such an answer."""
+        """Make one from decoded JSON.
+
+        Raises:
+            TypeError, ValueError, KeyError, AttributeError: the JSON has another form.
+        """
         return cls(**_known(cls, values))
 
     @classmethod
     def read_if(cls, values: Json | None) -> Self | None:
-        """From JSON, where null is None."""
+        """Make one from decoded JSON, or None from null."""
         return None if values is None else cls.read(values)
 
 
 @dataclass(frozen=True)
 class Model(Answer):
-    """A model that is served; ``id`` is what ``denoise`` takes."""
+    """A model that the service can denoise with. Pass ``id`` to ``Client.denoise``."""
 
     id: str
     task: str = ""
@@ -47,7 +51,7 @@ class Model(Answer):
 
 @dataclass(frozen=True)
 class Check(Answer):
-    """One property of a dataset; ``verdict`` is fine, warning or refuse."""
+    """Result of one check of a dataset. ``verdict`` is ``fine``, ``warning`` or ``refuse``."""
 
     name: str
     verdict: str
@@ -59,7 +63,7 @@ class Check(Answer):
 
 @dataclass(frozen=True)
 class Report(Answer):
-    """What the checks of a dataset found; ``verdict`` is the worst of them."""
+    """Results of all checks of a dataset. ``verdict`` is the worst of theirs."""
 
     verdict: str
     checks: tuple[Check, ...] = ()
@@ -71,11 +75,11 @@ class Report(Answer):
 
 @dataclass(frozen=True)
 class DenoiseReport(Answer):
-    """Where a denoised picture comes from.
+    """How a picture was denoised: model, noise, quality, tiling and timings.
 
     Noise levels and spreads are in grey levels of 0 to 255, PSNR is in dB. ``self_ensemble`` and
-    ``reference`` are None where they were not asked for; a figure of them is where it is infinite, or
-    the picture too small.
+    ``reference`` are None unless requested. A value in them is None if it is infinite, or if the picture
+    is too small to compute it.
     """
 
     model: str
@@ -104,7 +108,7 @@ class DenoiseReport(Answer):
 
 @dataclass(frozen=True)
 class Denoised:
-    """A picture without noise, where it comes from, and, if asked for, a map of the uncertainty as a PNG."""
+    """A denoised picture file, its report and, if requested, a map of the uncertainty as a PNG."""
 
     image: bytes
     report: DenoiseReport
@@ -113,7 +117,7 @@ class Denoised:
 
 @dataclass(frozen=True)
 class Dataset(Answer):
-    """Pictures to train on; ``kind`` is pairs, bursts, single or clean."""
+    """Pictures to train on. ``kind`` is ``pairs``, ``bursts``, ``single`` or ``clean``."""
 
     id: str
     name: str = ""
@@ -130,7 +134,7 @@ class Dataset(Answer):
 
 @dataclass(frozen=True)
 class Progress(Answer):
-    """How far a job is; what is None is not known yet."""
+    """Progress of a job. Values that are not known yet are None."""
 
     step: int = 0
     total_steps: int | None = None
@@ -141,7 +145,7 @@ class Progress(Answer):
 
 @dataclass(frozen=True)
 class Result(Answer):
-    """The model that came of a job."""
+    """The model that a job has trained."""
 
     model: str
     version: int | None = None
@@ -150,7 +154,7 @@ class Result(Answer):
 
 @dataclass(frozen=True)
 class Failure(Answer):
-    """Why a job has no model; ``code`` is stable, for programs."""
+    """Why a job failed. ``code`` is stable and meant for programs."""
 
     code: str
     detail: str = ""
@@ -161,8 +165,8 @@ class Failure(Answer):
 class Job(Answer):
     """A training job.
 
-    ``state`` is queued, starting, running, cancelling, succeeded, failed or cancelled; ``done`` says
-    whether it is one of the last three, with either ``result`` or ``error``.
+    ``state`` is ``queued``, ``starting``, ``running``, ``cancelling``, ``succeeded``, ``failed`` or
+    ``cancelled``. ``done`` is true in the last three states, which have either a ``result`` or an ``error``.
     """
 
     id: str
@@ -199,7 +203,7 @@ class Job(Answer):
 
 @dataclass(frozen=True)
 class Event:
-    """A line of a job's log: ``start``, ``step``, ``epoch``, ``stopped``, ``end``, with its figures."""
+    """One line of a job's log: ``start``, ``step``, ``epoch``, ``stopped`` or ``end``, with its values."""
 
     name: str
     values: Json

@@ -1,4 +1,4 @@
-"""The client."""
+"""The client: one method for each thing that the service can do."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ import httpx
 
 from n2n_client import watching
 from n2n_client.answers import Dataset, Denoised, DenoiseReport, Event, Job, Json, Model
+from n2n_client.errors import ServiceError
 from n2n_client.multipart import contents
 from n2n_client.transport import Transport
 from n2n_client.uploads import parts
-from n2n_core.errors import ServiceError
 
 URL = "http://localhost:8000"
 CHECKING_SECONDS = 3600.0
-"""An upload is answered when it was unpacked and checked."""
+"""Read timeout of an upload. The service answers when it has unpacked and checked the pictures."""
 
 T = TypeVar("T")
 
 
 class Client:
-    """A service that denoises pictures and trains models. Thread-safe; close it, or use it in ``with``.
+    """A connection to a service that denoises pictures and trains models.
+
+    Thread-safe. Close it, or use it in a ``with`` statement::
 
         with Client() as n2n:
             dataset = n2n.upload_dataset(["shots.zip"], "pairs", "mine")
@@ -35,19 +37,20 @@ class Client:
                 print(news)
             clean = n2n.denoise(Path("noisy.png"), n2n.job(job.id).result.model)
 
-    Connections that break and answers of 503 are tried again, where a request may arrive twice:
-    ``submit`` may, as its key makes it one job. Uploads and ``resume`` are tried again only if they
-    cannot have arrived.
+    Requests that the service turns away for now (429, 503) are sent again. After a broken connection a
+    request is sent again if sending it twice is safe. ``submit`` is safe, because its idempotency key
+    makes it one job. Uploads and ``resume`` are sent again only if they cannot have arrived.
 
     Args:
-        url: of the service.
+        url: base URL of the service.
         timeout: seconds that one attempt may wait for the network.
         retries: attempts after the first one.
-        pause: seconds before the first retry; it doubles with each.
-        key: API key, if the service asks for one; the variable ``N2N_API_KEY`` if None.
+        pause: seconds before the first retry, doubled after each.
+        key: API key, if the service requires one. None takes the environment variable ``N2N_API_KEY``.
 
     Raises:
-        ServiceError: from every method: the service refuses, or cannot be reached.
+        ArgumentError: ``url`` or ``key`` is malformed.
+        ServiceError: raised by every method if the service refuses a request or cannot be reached.
     """
 
     def __init__(
@@ -72,61 +75,63 @@ class Client:
         self, picture: bytes | Path, model: str | None = None, *, strength: float = 1.0,
         self_ensemble: bool = False,
     ) -> bytes:  # fmt: skip
-        """The picture without noise, in the format that it came in.
+        """Denoise a picture, and return the result in the same file format.
 
         Args:
-            picture: a PNG, JPEG, WebP, TIFF, ... file, or what is in it.
-            model: ``name`` or ``name@version``; ``auto`` for one that suits the picture's noise; the
-                service's default if None.
-            strength: 0 gives the picture as it is, 1 the network's result.
-            self_ensemble: the mean over eight flips and turns: better, and eight times as slow.
+            picture: path of a PNG, JPEG, WebP, TIFF, ... file, or the bytes of one.
+            model: ``name`` or ``name@version``, ``auto`` to choose by the picture's noise, or None for
+                the service's default.
+            strength: blend between the input (0) and the network's result (1).
+            self_ensemble: average the results of eight flips and rotations: better, eight times slower.
         """
-        params = _wishes(model, strength, self_ensemble)
+        params = _denoise_params(model, strength, self_ensemble)
         headers = {"Content-Type": "application/octet-stream"}
         return self._transport.send(
-            "POST", "/denoise", harmless=True, params=params, headers=headers, content=_content(picture)
+            "POST", "/denoise", idempotent=True, params=params, headers=headers, content=_bytes(picture)
         ).content
 
     def denoise_reported(
         self, picture: bytes | Path, model: str | None = None, *, strength: float = 1.0,
         self_ensemble: bool = False, uncertainty: bool = False, reference: bytes | Path | None = None,
     ) -> Denoised:  # fmt: skip
-        """As ``denoise``, with the report of where the result comes from.
+        """Denoise a picture as ``denoise`` does, and return the result with a report.
 
         Args:
-            uncertainty: have a map of the self-ensemble's spread, too.
-            reference: the clean picture, of the same size: PSNR and SSIM are in the report.
+            uncertainty: also return a map of the spread over the self-ensemble.
+            reference: the clean picture, of the same size; the report then has PSNR and SSIM.
         """
-        params = _wishes(model, strength, self_ensemble) | {"report": "multipart"}
+        params = _denoise_params(model, strength, self_ensemble) | {"report": "multipart"}
         if uncertainty:
             params["uncertainty"] = "true"
-        files = {"file": _content(picture)}
+        files = {"file": _bytes(picture)}
         if reference is not None:
-            files["reference"] = _content(reference)
-        how: Json = {"harmless": True, "params": params, "files": files}
-        return self._understood(_denoised, self._transport.send("POST", "/denoise", **how))
+            files["reference"] = _bytes(reference)
+        request: Json = {"idempotent": True, "params": params, "files": files}
+        return _parse(_denoised, self._transport.send("POST", "/denoise", **request))
 
     def models(self) -> list[Model]:
-        """The models that are served."""
-        return self._ask("GET", "/models", lambda answer: [Model.read(model) for model in answer["models"]])
+        """List the models that the service can denoise with."""
+        return self._request(
+            "GET", "/models", lambda answer: [Model.read(model) for model in answer["models"]]
+        )
 
     def upload_dataset(
         self, paths: Sequence[Path | str], kind: str, name: str, *, rule: str | None = None,
         pages: str | None = None, data_range: float | None = None, corruption: Json | None = None,
     ) -> Dataset:  # fmt: skip
-        """Send pictures to train on; the answer has what the service's checks found.
+        """Upload pictures to train on, and return the dataset with the results of the service's checks.
 
         Args:
-            paths: an archive, a ``.pkl``, an ``.npz``, pictures, or folders, which are sent as a TAR.
-            kind: pairs, bursts, single or clean.
-            name: of the dataset.
-            rule: how names tell scene and shot, as ``{scene}_{shot}``.
-            pages: what a TIFF's pages are: shots or scenes.
-            data_range: the value of white, where it is not the type's.
-            corruption: the noise for clean pictures, as ``{"name": "gaussian", "sigma": 0.1}``.
+            paths: an archive, a ``.pkl``, an ``.npz``, pictures, or folders (sent as one TAR).
+            kind: ``pairs``, ``bursts``, ``single`` or ``clean``.
+            name: name of the dataset.
+            rule: pattern that splits file names into scene and shot, such as ``{scene}_{shot}``.
+            pages: what the pages of a TIFF are, ``shots`` or ``scenes``.
+            data_range: value of white, if it is not the maximum of the data type.
+            corruption: noise to add to clean pictures, such as ``{"name": "gaussian", "sigma": 0.1}``.
 
         Raises:
-            ConfigError: a path does not exist, or two files have one name.
+            ArgumentError: a path does not exist, or two files have the same name.
         """
         form = {
             "kind": kind, "name": name, "rule": rule, "pages": pages, "data_range": data_range,
@@ -135,106 +140,110 @@ class Client:
         data = {key: value for key, value in form.items() if value is not None}
         timeout = httpx.Timeout(self._transport.timeout, read=CHECKING_SECONDS)
         with parts([Path(path) for path in paths]) as files:
-            return self._ask("POST", "/datasets", Dataset.read, data=data, files=files, timeout=timeout)
+            return self._request("POST", "/datasets", Dataset.read, data=data, files=files, timeout=timeout)
 
     def datasets(self) -> Iterator[Dataset]:
-        """All datasets, fetched as they are asked for."""
+        """Iterate over all datasets. Fetches pages as they are needed."""
         return self._pages("/datasets", "datasets", Dataset.read)
 
     def dataset(self, id: str) -> Dataset:
-        """One dataset."""
-        return self._ask("GET", f"/datasets/{_segment(id)}", Dataset.read)
+        """Return the dataset with this id."""
+        return self._request("GET", f"/datasets/{_segment(id)}", Dataset.read)
 
     def delete_dataset(self, id: str) -> None:
-        """Forget a dataset and its pictures."""
+        """Delete a dataset and its pictures."""
         self._transport.send("DELETE", f"/datasets/{_segment(id)}")
 
     def submit(
         self, dataset: str, *, validation_dataset: str | None = None, name: str | None = None,
         base: str | None = None, force: bool = False, key: str | None = None, **recipe: Any,
     ) -> Job:  # fmt: skip
-        """Train a model; the answer is the job, queued.
+        """Queue a training job, and return it.
 
         Args:
-            dataset: its id.
-            validation_dataset: another one's id; None holds out a share of the first.
-            name: of the model; the dataset's if None.
-            base: a model to start from, ``name`` or ``name@version``.
-            force: train although the dataset's checks warn.
-            key: two requests with the same key within a day make one job; a new one if None.
-            recipe: fields of ``n2n_core.training.config.TrainConfig``; the service's own for those not given.
+            dataset: id of the dataset to train on.
+            validation_dataset: id of a dataset to validate on. None holds out part of ``dataset``.
+            name: name of the new model. None takes the dataset's name.
+            base: model to start from, ``name`` or ``name@version``.
+            force: train even if the dataset's checks warn.
+            key: idempotency key: requests with the same key within a day make one job. None makes a new key.
+            recipe: options of the training, such as ``model="unet"``, ``epochs=20`` or ``lr=1e-3``: the
+                fields of ``POST /train-jobs``. The service has defaults for those not given.
         """
         own = {"validation_dataset": validation_dataset, "name": name, "base": base, "force": force or None}
         body = {"dataset": dataset} | {k: v for k, v in own.items() if v is not None} | recipe
         headers = {"Idempotency-Key": key or uuid4().hex}
-        return self._ask("POST", "/train-jobs", Job.read, harmless=True, json=body, headers=headers)
+        return self._request("POST", "/train-jobs", Job.read, idempotent=True, json=body, headers=headers)
 
     def jobs(self, state: str | None = None) -> Iterator[Job]:
-        """All jobs, or those in a state, the newest first, fetched as they are asked for."""
+        """Iterate over all jobs, or those in one state, newest first. Fetches pages as they are needed."""
         return self._pages("/train-jobs", "jobs", Job.read, **({"state": state} if state else {}))
 
     def job(self, id: str, wait: float = 0) -> Job:
-        """One job; if it is not done, after up to ``wait`` seconds."""
+        """Return the job with this id, after waiting up to ``wait`` seconds for it to be done."""
         wait = int(wait)
         timeout = httpx.Timeout(self._transport.timeout, read=self._transport.timeout + wait)
         headers = {"Prefer": f"wait={wait}"} if wait else {}
-        return self._ask("GET", _path(id), Job.read, headers=headers, timeout=timeout)
+        return self._request("GET", _path(id), Job.read, headers=headers, timeout=timeout)
 
     def watch(self, id: str) -> Iterator[Job | Event]:
-        """What happens to a job, as it happens: its log from the start, and itself at every change.
+        """Follow a job until it is done.
 
-        The last that comes is the job, done.
+        Yields an ``Event`` for each line of the job's log, from its start, and the ``Job`` each time that
+        its state changes. The last item is the job with ``done`` set.
         """
         return watching.watch(self._transport, _path(id), lambda wait: self.job(id, wait))
 
     def cancel(self, id: str) -> Job:
-        """Stop a job at its next checkpoint."""
-        return self._ask("POST", f"{_path(id)}/cancel", Job.read, harmless=True)
+        """Cancel a job: it stops at its next checkpoint."""
+        return self._request("POST", f"{_path(id)}/cancel", Job.read, idempotent=True)
 
     def resume(self, id: str) -> Job:
-        """Let a failed or cancelled job go on from its checkpoint."""
-        return self._ask("POST", f"{_path(id)}/resume", Job.read)
+        """Resume a failed or cancelled job from its checkpoint."""
+        return self._request("POST", f"{_path(id)}/resume", Job.read)
 
     def delete(self, id: str) -> None:
-        """Forget a job that has ended; its model stays."""
+        """Delete a job that has ended. Its model is kept."""
         self._transport.send("DELETE", _path(id))
 
-    def _ask(self, method: str, path: str, read: Callable[[Json], T], **how: Any) -> T:
-        response = self._transport.send(method, path, **how)
-        return self._understood(lambda response: read(response.json()), response)
-
-    def _understood(self, read: Callable[[httpx.Response], T], response: httpx.Response) -> T:
-        try:
-            return read(response)
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            asked = f"{response.request.method} {response.url}"
-            detail = f"{asked}: not understood: {response.text[:100]!r}"
-            raise ServiceError(detail, "bad_answer", response.status_code) from error
+    def _request(self, method: str, path: str, read: Callable[[Json], T], **content: Any) -> T:
+        response = self._transport.send(method, path, **content)
+        return _parse(lambda response: read(response.json()), response)
 
     def _pages(self, path: str, key: str, read: Callable[[Json], T], **params: str) -> Iterator[T]:
         token: str | None = None
         while True:
-            asked = params | ({"page_token": token} if token else {})
-            items, token = self._ask(
+            query = params | ({"page_token": token} if token else {})
+            items, token = self._request(
                 "GET", path,
                 lambda page: ([read(item) for item in page[key]], page.get("next_page_token")),
-                params=asked,
+                params=query,
             )  # fmt: skip
             yield from items
             if not token:
                 return
 
 
-def _content(picture: bytes | Path) -> bytes:
+def _parse(read: Callable[[httpx.Response], T], response: httpx.Response) -> T:
+    """Return ``read(response)``, with a ``ServiceError`` for an answer that has another form."""
+    try:
+        return read(response)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        request = f"{response.request.method} {response.url}"
+        detail = f"{request}: cannot read the answer {response.text[:100]!r}"
+        raise ServiceError(detail, "bad_answer", response.status_code) from error
+
+
+def _bytes(picture: bytes | Path) -> bytes:
     return picture if isinstance(picture, bytes) else picture.read_bytes()
 
 
-def _wishes(model: str | None, strength: float, self_ensemble: bool) -> dict[str, str]:
-    """The parameters, where they are not the service's own."""
-    wishes = {"model": model, "strength": None if strength == 1 else str(strength)}
+def _denoise_params(model: str | None, strength: float, self_ensemble: bool) -> dict[str, str]:
+    """The query parameters of ``POST /denoise`` that differ from the service's defaults."""
+    params = {"model": model, "strength": None if strength == 1 else str(strength)}
     if self_ensemble:
-        wishes["self_ensemble"] = "true"
-    return {name: value for name, value in wishes.items() if value}
+        params["self_ensemble"] = "true"
+    return {name: value for name, value in params.items() if value}
 
 
 def _denoised(response: httpx.Response) -> Denoised:

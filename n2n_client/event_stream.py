@@ -1,4 +1,4 @@
-"""Server-sent events (WHATWG HTML, section 9.2), as far as the service uses them."""
+"""A parser for server-sent events (WHATWG HTML, section 9.2), as far as the service uses them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MEDIA_TYPE = "text/event-stream"
 
 
 class Message(NamedTuple):
-    """One event."""
+    """One server-sent event."""
 
     name: str
     data: str
@@ -17,7 +17,7 @@ class Message(NamedTuple):
 
 
 def messages(chunks: Iterable[bytes]) -> Iterator[Message]:
-    """The events of a stream; what was cut short at its end is none.
+    """Yield the events of a stream. An incomplete event at the end is dropped.
 
     >>> list(messages([b"id: 7\\nevent: st", b"ep\\ndata: {}\\n\\n: beat\\n\\ndata: cut"]))
     [Message(name='step', data='{}', id='7')]
@@ -39,7 +39,7 @@ def messages(chunks: Iterable[bytes]) -> Iterator[Message]:
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
-    """The whole lines; ``str.splitlines`` would also split at characters that a text may hold."""
+    """Yield the complete lines. ``str.splitlines`` would also split at characters such as U+2028."""
     rest = b""
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(b"\n")

@@ -1,4 +1,4 @@
-"""Reading an answer of several parts (RFC 7578)."""
+"""A reader for ``multipart/form-data`` answers (RFC 7578)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import httpx
 
 
 def contents(response: httpx.Response) -> dict[str, bytes]:
-    """What is in the parts of ``multipart/form-data``, by their names; a ``ValueError`` if it is not that.
+    """Return the contents of the parts by name.
 
-    The boundary occurs in no content, which ends before the line end that goes before it.
+    The boundary occurs in no content, and the line break before it does not belong to the content.
+
+    Raises:
+        ValueError: the answer is not ``multipart/form-data``.
     """
     kind = response.headers.get("content-type", "")
     boundary = re.fullmatch(r'multipart/form-data; *boundary="?([^";]+)"?', kind)

@@ -1,4 +1,4 @@
-"""Files and folders as the parts of a form, read from the disk as they are sent."""
+"""Files and folders as parts of a multipart form, read from disk while they are sent."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from n2n_core.errors import ConfigError
+from n2n_client.errors import ArgumentError
 
 Part = tuple[str, tuple[str, IO[bytes]]]
 
 
 @contextmanager
 def parts(paths: Sequence[Path]) -> Iterator[list[Part]]:
-    """The files, open for reading; if there is a folder among them, one TAR of all.
+    """Open the files for reading. If one of ``paths`` is a folder, all are packed into one TAR.
 
     Raises:
-        ConfigError: a path does not exist, or two files would have one name.
+        ArgumentError: a path does not exist, or two files would have the same name.
     """
     names = _names(paths)
     with ExitStack() as stack:
@@ -32,19 +32,21 @@ def parts(paths: Sequence[Path]) -> Iterator[list[Part]]:
 
 
 def _names(paths: Sequence[Path]) -> dict[str, Path]:
-    """The files, each with its name; of one folder alone the name is within it."""
+    """Map the name of each file to its path. For a single folder, names are relative to that folder."""
     found: dict[str, Path] = {}
     for path in paths:
         if not path.exists():
-            raise ConfigError(f"{path}: no such file or folder")
+            raise ArgumentError(f"{path}: no such file or folder")
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             name = _name(file, path, alone=len(paths) == 1)
             if name in found:
-                raise ConfigError(f"{found[name]} and {file} would both be {name}, expected other names")
+                raise ArgumentError(
+                    f"{found[name]} and {file} would both be called {name}, expected different names"
+                )
             if file.is_file():
                 found[name] = file
     if not found:
-        raise ConfigError(f"{', '.join(map(str, paths))}: holds no file")
+        raise ArgumentError(f"{', '.join(map(str, paths))}: no files in it")
     return found
 
 
@@ -59,4 +61,4 @@ def _pack(names: dict[str, Path], target: IO[bytes]) -> None:
     with tarfile.open(fileobj=target, mode="w", dereference=True) as tar:
         for name, path in names.items():
             tar.add(path, name, recursive=False)
-    target.flush()  # its length is read from the disk
+    target.flush()  # httpx reads its length from disk

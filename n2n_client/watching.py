@@ -1,4 +1,4 @@
-"""A job as it goes: by its stream of events, or by asking again and again."""
+"""Following a job by its event stream, or by polling where there is none."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from time import monotonic, sleep
 import httpx
 
 from n2n_client.answers import Event, Job
+from n2n_client.errors import ServiceError
 from n2n_client.event_stream import Message
 from n2n_client.transport import Transport
-from n2n_core.errors import ServiceError
 
 WAIT_SECONDS = 5
-"""How long the service holds back its answer while the job is not done."""
+"""Time that the service holds back its answer to a poll while the job is not done."""
 
 Get = Callable[[float], Job]
 
 
 def watch(transport: Transport, path: str, get: Get) -> Iterator[Job | Event]:
-    """What happens to the job at ``path``, until it is done.
+    """Yield the events and the states of the job at ``path`` until it is done.
 
-    A stream that breaks is taken up again after the last event that came. Where there is none, or it
-    breaks time after time, the job is asked for with ``get``, which takes the seconds to wait.
+    A broken stream is resumed after the last event received. If there is no stream, or it breaks
+    repeatedly, the job is polled with ``get``, which takes the seconds to wait.
     """
     known: Job | None = None
     last, failures = None, 0
@@ -39,7 +39,7 @@ def watch(transport: Transport, path: str, get: Get) -> Iterator[Job | Event]:
                     if news.done:
                         return
         except (ServiceError, httpx.ReadTimeout):
-            break  # what is wrong, asking will tell
+            break  # polling will raise if there is a lasting error
         except httpx.RequestError:
             pass
         sleep(transport.backoff(failures))
@@ -56,7 +56,7 @@ def _poll(get: Get, known: Job | None, pause: float) -> Iterator[Job]:
         if job.done:
             return
         known = job
-        sleep(max(0.0, pause - (monotonic() - began)))  # where nobody holds the answer back
+        sleep(max(0.0, pause - (monotonic() - began)))  # a proxy may answer at once
 
 
 def _read(message: Message) -> Job | Event:
@@ -64,4 +64,6 @@ def _read(message: Message) -> Job | Event:
         values = json.loads(message.data)
         return Job.read(values) if message.name == "state" else Event(message.name, dict(values))
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise ServiceError(f"event {message.name!r} is {message.data[:100]!r}", "bad_answer") from error
+        raise ServiceError(
+            f"cannot read the event {message.name!r} {message.data[:100]!r}", "bad_answer"
+        ) from error

@@ -10,7 +10,6 @@
     |   |-- ImageTooLargeError
     |   `-- TooManyPagesError
     |-- OutOfMemoryError      a training run needs more memory than there is
-    |-- ServiceError          the service refuses a request, or does not answer
     |-- ShapeError            a tensor has the wrong shape or type
     |-- StorageError          a file cannot be written: disk full, read-only, no permission
     |-- WeightsError          a weights file or its index cannot be used
@@ -21,7 +20,7 @@ Each message quotes the bad value and says what was expected.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -55,7 +54,7 @@ class LimitError(DataError):
     """Data have more of something than is allowed.
 
     Args:
-        limit: which one, a field of ``n2n_core.datasets.Limits``.
+        limit: which one, a field of ``n2n_core.datasets.importing.archives.Limits``.
         detail: what is wrong.
     """
 
@@ -89,24 +88,6 @@ class OutOfMemoryError(N2NError):
     def __init__(self, step: int, batch_size: int, crop: int) -> None:
         got = f"batch_size is {batch_size} and crop {crop}"
         super().__init__(f"out of memory at step {step}: {got}, try a smaller one of them")
-
-
-class ServiceError(N2NError):
-    """The service refuses a request, or does not answer.
-
-    Args:
-        detail: what is wrong.
-        code: the kind of problem, stable, for programs; ``unreachable`` if there was no answer.
-        status: of the answer, None if there was none.
-        errors: what is wrong with the single fields, each with ``pointer`` and ``detail``.
-    """
-
-    def __init__(
-        self, detail: str, code: str, status: int | None = None, errors: Iterable[Mapping[str, str]] = ()
-    ) -> None:
-        self.detail, self.code, self.status, self.errors = detail, code, status, list(errors)
-        more = [error.get("detail", "") for error in self.errors]
-        super().__init__("; ".join([detail, *(text for text in more if text not in detail)]))
 
 
 class ShapeError(N2NError, ValueError):

@@ -18,6 +18,7 @@ import pytest
 import torch
 import yaml
 
+import n2n_client
 import n2n_core
 from n2n_client import KEY_VARIABLE
 from n2n_core import cli
@@ -46,7 +47,7 @@ def commands() -> dict[str, Parser]:
 def test_the_version_is_the_changelogs_newest() -> None:
     newest = re.search(r"^## (\S+) \(\d{4}-\d\d-\d\d\)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert newest
-    assert newest[1] == n2n_core.__version__
+    assert newest[1] == n2n_core.__version__ == n2n_client.__version__
 
 
 @pytest.mark.parametrize("name", commands())
@@ -135,7 +136,7 @@ def test_the_page_names_every_file_of_the_framework(path: Path) -> None:
 def test_the_figures_are_those_that_the_code_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     figures = runpy.run_path(str(ROOT / "docs" / "figures.py"))
     monkeypatch.setitem(figures["write"].__globals__, "FOLDER", tmp_path)
-    for name in ("windows", "one_step"):  # the third one is a training run
+    for name in ("windows", "fused_upsampling"):  # the third figure takes a training run
         figures["write"](f"{name}.svg", 760, 330, figures[name]())
         assert (tmp_path / f"{name}.svg").read_text() == (ROOT / "docs" / f"{name}.svg").read_text()
 

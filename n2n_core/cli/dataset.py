@@ -8,10 +8,10 @@ from pathlib import Path
 
 from n2n_core.cli.command import Commands, add_command
 from n2n_core.cli.recipe import corruption
-from n2n_core.datasets.checks import checks
 from n2n_core.datasets.checks.statistics import statistics
+from n2n_core.datasets.checks.suite import check_dataset
 from n2n_core.datasets.dataset import Dataset
-from n2n_core.datasets.importing import pipeline
+from n2n_core.datasets.importing.importer import ImportOptions, import_dataset
 from n2n_core.datasets.importing.naming import KINDS
 from n2n_core.datasets.thumbnails import contact_sheet
 from n2n_core.errors import ConfigError
@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
 
 def _import(commands: Commands) -> None:
     help = "from a ZIP or TAR, a folder, a .pkl, an .npz, or pictures"
-    command = add_command(commands, "import", import_dataset, help)
+    command = add_command(commands, "import", run_import, help)
     command.add_argument("sources", nargs="+", type=Path, metavar="SOURCE", help="what is read")
     command.add_argument("-o", "--output", type=Path, required=True, help="folder to make")
     command.add_argument("--kind", required=True, choices=KINDS, help="what a scene has")
@@ -45,12 +45,12 @@ def _import(commands: Commands) -> None:
     )
 
 
-def import_dataset(options: argparse.Namespace) -> None:
+def run_import(options: argparse.Namespace) -> None:
     """Write the dataset and say what is in it."""
-    dataset = pipeline.import_dataset(
+    dataset = import_dataset(
         options.sources, options.kind, options.output, name=options.name,
         corruption=options.corruption,
-        options=pipeline.Options(options.rule, options.pages, options.data_range),
+        options=ImportOptions(options.rule, options.pages, options.data_range),
     )  # fmt: skip
     _print_statistics(dataset)
 
@@ -85,7 +85,7 @@ def check(options: argparse.Namespace) -> None:
     """Print a line for each check, and the advice below those that are not fine."""
     if options.scenes < 1:
         raise ConfigError(f"scenes is {options.scenes}, expected at least 1")
-    report = checks.check(Dataset.open(options.folder), options.scenes, options.seed)
+    report = check_dataset(Dataset.open(options.folder), options.scenes, options.seed)
     if options.sheet:
         _write(options.sheet, report.picture)
     if options.json:

@@ -13,7 +13,7 @@ from n2n_core.cli.command import Commands, add_command
 from n2n_core.cli.data import CLEAN, TRAINING, VALIDATION, describe, write_data
 from n2n_core.cli.interrupt import StopOnInterrupt
 from n2n_core.course import studies
-from n2n_core.course.studies import PAIRS, Progress, StudyData
+from n2n_core.course.studies import PAIRS, StudyData, StudyProgress
 from n2n_core.datasets.pairs import load_pairs
 from n2n_core.device import set_threads
 from n2n_core.training.config import PRECISIONS
@@ -74,7 +74,7 @@ def _data(folder: Path, output: Path, pairs: int) -> StudyData:
     return StudyData(training, validation, clean, describe(folder))
 
 
-def _show(progress: Progress, bar: tqdm[NoReturn]) -> None:
+def _show(progress: StudyProgress, bar: tqdm[NoReturn]) -> None:
     """Move the bar; a complete run is a line on standard error."""
     left = f", about {_minutes(progress.left)} left" if progress.left and round(progress.left) else ""
     text = f"run {progress.run} of {progress.runs}, {progress.label}"

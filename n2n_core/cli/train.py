@@ -18,7 +18,7 @@ from n2n_core.cli.recipe import add_recipe
 from n2n_core.datasets.course_rule import CourseRule
 from n2n_core.datasets.course_scenes import CourseScenes
 from n2n_core.datasets.dataset import MANIFEST, Dataset
-from n2n_core.datasets.importing.pipeline import import_dataset
+from n2n_core.datasets.importing.importer import import_dataset
 from n2n_core.datasets.pairs import Pairs, load_pairs
 from n2n_core.datasets.scenes import Scenes
 from n2n_core.device import set_threads

@@ -1,1 +1,1 @@
-"""Datasets: import from what people have, read in parts, check before training."""
+"""Datasets: import pictures, read parts of them, and check them before training."""

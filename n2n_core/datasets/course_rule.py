@@ -1,4 +1,4 @@
-"""The course's rule: photos become small pictures by cropping and point sampling."""
+"""The course's rule for making data: crops of photos, reduced to small pictures by point sampling."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ from n2n_core.noise.corruptions import PointSampling
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 
 MAX_CROP = 4096
-"""Largest side in pixels to which a photo is enlarged. A larger one would fill the memory."""
+"""Largest side in pixels to which a photo may be enlarged, so that it fits into memory."""
 
 
 def find_photos(folders: Sequence[Path]) -> list[Path]:
-    """All image files below ``folders``, sorted by path."""
+    """Return all image files below ``folders``, each once, sorted by path.
+
+    Raises:
+        DataError: one of ``folders`` is no folder, or there are fewer than two photos.
+    """
     for folder in folders:
         if not folder.is_dir():
             raise DataError(f"{folder}: not a folder, expected a folder of photos")
@@ -39,7 +43,10 @@ def find_photos(folders: Sequence[Path]) -> list[Path]:
 def split_photos(
     photos: Sequence[Path], fraction: float, generator: Generator
 ) -> tuple[list[Path], list[Path]]:
-    """Shuffle and split by photo, never by crop: ``(training, validation)``, both non-empty."""
+    """Shuffle the photos and split them into ``(training, validation)``, neither empty.
+
+    Splitting photos, not crops, keeps crops of one photo out of both parts.
+    """
     if not 0 < fraction < 1:
         raise ConfigError(f"the validation fraction is {fraction}, expected a number between 0 and 1")
     order = torch.randperm(len(photos), generator=generator).tolist()
@@ -49,16 +56,16 @@ def split_photos(
 
 @dataclass(frozen=True)
 class CourseRule:
-    """How one photo becomes small pictures, as in EE-559's data.
+    """The rule by which a photo becomes small pictures, as in the data of EE-559.
 
-    A random square crop of ``size * block`` pixels is point-sampled by blocks of
-    ``block x block`` to ``size x size``. ``block`` is drawn anew for each crop, uniformly
-    from ``min_block`` to the largest that the photo holds.
+    A random square crop of side ``size * block`` is divided into ``size x size`` blocks of ``block x block``
+    pixels, and each block is replaced by one of its pixels, drawn at random (point sampling). ``block`` is
+    drawn for each crop, uniformly from ``min_block`` to the largest that fits into the photo.
 
     Args:
         size: side of the small pictures in pixels.
-        min_block: smallest block; with 7, crops have at least 224 pixels.
-        short_side: resize photos to this short side first (bicubic), or keep them if None.
+        min_block: side of the smallest block. With 7 and ``size`` 32, crops are at least 224 pixels wide.
+        short_side: resize photos (bicubic) to this short side first. None keeps their size.
     """
 
     size: int = 32
@@ -71,7 +78,9 @@ class CourseRule:
                 raise ConfigError(f"{name} is {getattr(self, name)}, expected at least 1")
         if self.size * self.min_block > MAX_CROP:
             got = f"size * min_block is {self.size * self.min_block}"
-            raise ConfigError(f"{got}, expected at most {MAX_CROP}: smaller photos are enlarged to it")
+            raise ConfigError(
+                f"{got}, expected at most {MAX_CROP}, the side to which smaller photos are enlarged"
+            )
         if self.short_side is not None and self.short_side < self.size * self.min_block:
             expected = f"at least size * min_block = {self.size * self.min_block}"
             raise ConfigError(f"short_side is {self.short_side}, expected {expected}")
@@ -79,14 +88,14 @@ class CourseRule:
             raise ConfigError(f"short_side is {self.short_side}, expected at most {MAX_CROP}")
 
     def open(self, path: Path) -> Tensor:
-        """The photo as ``(3, H, W)`` floats in [0, 1], large enough for one crop."""
+        """Read a photo as ``(3, H, W)`` floats in [0, 1], enlarged if it is too small for one crop."""
         try:
             with Image.open(path) as file:
                 mode, photo = file.mode, file.convert("RGB")
         except (UnidentifiedImageError, Image.DecompressionBombError, *DECODE_ERRORS) as error:
             raise DataError(f"{path}: cannot be read as a photo ({error})") from error
         if mode.startswith(("I", "F")):
-            raise DataError(f"{path}: pixels are of kind {mode!r}, expected 8 bits a channel")
+            raise DataError(f"{path}: pixels have mode {mode!r}, expected 8 bits a channel")
         short, least = min(photo.size), self.size * self.min_block
         target = self.short_side or max(short, least)
         if short != target:
@@ -97,7 +106,7 @@ class CourseRule:
         return pixels.view(photo.height, photo.width, 3).permute(2, 0, 1) / 255
 
     def crop(self, photo: Tensor, generator: Generator) -> tuple[Tensor, PointSampling]:
-        """A random crop, and the corruption that makes it small."""
+        """Return a random crop, and the corruption that reduces it to ``size x size``."""
         _, height, width = photo.shape
         largest = min(height, width) // self.size
         block = _randint(self.min_block, largest, generator)
@@ -110,10 +119,11 @@ class CourseRule:
 def sample_scenes(
     photos: Sequence[Path], count: int, rule: CourseRule, generator: Generator, shots: int
 ) -> Iterator[tuple[Tensor, ...]]:
-    """Yield ``count`` scenes, spread evenly over the photos: noisy ``shots``, and at last the clean picture.
+    """Yield ``count`` scenes, spread evenly over the photos.
 
-    All are ``(3, size, size)`` uint8: noisy pixels are pixels of the photo, so 8 bits hold them exactly
-    unless it was resized.
+    A scene is a tuple of ``shots`` noisy pictures and the clean picture.
+    Pictures are ``(3, size, size)`` uint8. Noisy pixels are pixels of the photo, so 8 bits hold them exactly
+    unless the photo was resized.
     """
     if count < 1:
         raise ConfigError(f"the number of pairs is {count}, expected at least 1")
@@ -130,12 +140,12 @@ def sample_scenes(
 
 
 def shuffled(scenes: Iterable[tuple[Tensor, ...]], generator: Generator) -> tuple[Tensor, ...]:
-    """Collect ``scenes`` in random order: a stack ``(N, ...)`` of each of their pictures."""
+    """Stack ``scenes`` in random order: for each position in a scene, one tensor ``(N, ...)``."""
     columns = list(zip(*scenes, strict=True))
     order = torch.randperm(len(columns[0]), generator=generator)
     return tuple(torch.stack(column)[order] for column in columns)
 
 
 def _randint(low: int, high: int, generator: Generator) -> int:
-    """Uniform in ``low .. high``, both included."""
+    """Return an integer drawn uniformly from ``low`` to ``high``, both included."""
     return int(torch.randint(low, high + 1, (), generator=generator))

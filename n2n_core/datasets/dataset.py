@@ -1,4 +1,4 @@
-"""A dataset on disk: a manifest, and stacks of pictures that are mapped, not loaded."""
+"""A dataset on disk: a manifest, and stacks of pictures that are memory-mapped."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ MANIFEST = "manifest.json"
 FORMAT = 1
 ALL = slice(None)
 OPEN_STACKS = 64
-"""Stacks mapped at a time: each takes a file descriptor."""
+"""Stacks mapped at a time. Each takes a file descriptor."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Scenes of one shape, in one file.
+    """Scenes of equal shape, stored in one file.
 
     Args:
         shape: ``(N, S, C, H, W)``: scenes, shots, channels, rows, columns.
         dtype: a key of ``DTYPES``.
-        sha256: of the values.
-        names: of the scenes, as the source called them; may be empty.
+        sha256: hash of the values.
+        names: names of the scenes in the source, or none.
     """
 
     shape: tuple[int, int, int, int, int]
@@ -44,7 +44,7 @@ class Stack:
     names: tuple[str, ...] = ()
 
     def check(self) -> None:
-        """Raise a ``ValueError`` unless the parts fit each other."""
+        """Raise ``ValueError`` if the fields are inconsistent."""
         if len(self.shape) != 5 or not all(isinstance(n, int) and n > 0 for n in self.shape):
             raise ValueError(f"a stack's shape is {self.shape}, expected (N, S, C, H, W)")
         if self.dtype not in DTYPES or self.shape[2] not in (1, 3):
@@ -54,11 +54,11 @@ class Stack:
 
 
 class Dataset:
-    """Scenes, each with one or more shots; reading takes memory for what is read alone.
+    """Scenes with one or more shots each. Only the parts that are read take memory.
 
     Args:
-        folder: where it lies.
-        manifest: what ``manifest.json`` says; ``open`` reads it.
+        folder: the dataset's folder.
+        manifest: content of its ``manifest.json``, which ``open`` reads.
     """
 
     def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
@@ -67,7 +67,7 @@ class Dataset:
         self.kind: str = manifest["kind"]
         self.name: str = manifest["name"]
         self.corruption: dict[str, Any] | None = manifest["corruption"]
-        left_out = manifest.get("left_out", {"count": 0, "names": []})  # none in what is older
+        left_out = manifest.get("left_out", {"count": 0, "names": []})  # older manifests lack it
         self.left_out: tuple[int, list[str]] = left_out["count"], left_out["names"]
         self.stacks = [
             Stack(tuple(s["shape"]), s["dtype"], s["sha256"], tuple(s["names"])) for s in manifest["stacks"]
@@ -78,10 +78,10 @@ class Dataset:
 
     @classmethod
     def open(cls, folder: str | Path) -> Dataset:
-        """The dataset in ``folder``.
+        """Open the dataset in ``folder``.
 
         Raises:
-            DataError: there is none, or its manifest does not fit its files.
+            DataError: there is no dataset, or its manifest does not match its files.
         """
         path = Path(folder) / MANIFEST
         try:
@@ -97,30 +97,30 @@ class Dataset:
             raise DataError(f"{path}: not the manifest of a dataset ({error})") from error
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Dataset, (self.folder, self.manifest)  # what is mapped does not travel
+        return Dataset, (self.folder, self.manifest)  # without the mapped files
 
     def __len__(self) -> int:
-        """How many scenes there are."""
+        """Number of scenes."""
         return self._ends[-1]
 
     def shots(self, scene: int) -> int:
-        """How many pictures there are of ``scene``."""
+        """Return the number of shots of ``scene``."""
         return self.stacks[self._place(scene)[0]].shape[1]
 
     def shape(self, scene: int) -> tuple[int, int, int]:
-        """``(C, H, W)`` with C as stored, 1 or 3."""
+        """Return ``(C, H, W)`` as stored, C being 1 or 3."""
         return self.stacks[self._place(scene)[0]].shape[2:]
 
     def scene_name(self, scene: int) -> str:
-        """As the source called it, or its number."""
+        """Return the name of ``scene`` in the source, or its number."""
         stack, row = self._place(scene)
         return self.stacks[stack].names[row] if self.stacks[stack].names else str(scene)
 
     def read(self, scene: int, shot: int, rows: slice = ALL, columns: slice = ALL) -> Tensor:
-        """A shot, or a part of it: ``(3, h, w)`` float32, nominally in [0, 1]; grey is repeated.
+        """Read a shot or a window of it: ``(3, h, w)`` float32, nominally in [0, 1]; grey becomes RGB.
 
         Raises:
-            IndexError: no such scene or shot.
+            IndexError: there is no such scene or shot.
         """
         stack, row = self._place(scene)
         if not 0 <= shot < self.stacks[stack].shape[1]:
@@ -133,14 +133,14 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """sha256 of the values, the kind and the corruption: equal data have equal ones."""
+        """SHA-256 of the values, the kind and the corruption. Equal data have equal fingerprints."""
         return fingerprint(self.kind, self.corruption, self.stacks)
 
     def verify(self) -> None:
-        """Read all values again.
+        """Read all values and compare their hashes with the manifest.
 
         Raises:
-            DataError: they are not those that were imported.
+            DataError: a file was changed after the import.
         """
         for index, stack in enumerate(self.stacks):
             digest = hashlib.sha256()
@@ -150,7 +150,7 @@ class Dataset:
                 raise DataError(f"{self.folder / stack_file(index)}: was changed after the import")
 
     def _place(self, scene: int) -> tuple[int, int]:
-        """Stack, and row in it."""
+        """Return the index of the scene's stack, and its row there."""
         if not 0 <= scene < len(self):
             raise IndexError(f"scene is {scene}, expected 0 to {len(self) - 1}")
         stack = bisect_right(self._ends, scene)
@@ -180,7 +180,7 @@ class Dataset:
             raise ValueError(f"kind is {self.kind!r} with {len(self.stacks)} stacks")
         count, names = self.left_out
         if not isinstance(count, int) or not all(isinstance(name, str) for name in names):
-            raise ValueError(f"left_out is {count!r} files, {names!r}, expected how many, and some names")
+            raise ValueError(f"left_out is {count!r} files, {names!r}, expected a number and some names")
         for index, stack in enumerate(self.stacks):
             stack.check()
             if not (self.folder / stack_file(index)).is_file():
@@ -190,11 +190,11 @@ class Dataset:
 
 
 def stack_file(index: int) -> str:
-    """The name of a stack's file."""
+    """Return the file name of a stack."""
     return f"stack-{index:03d}.npy"
 
 
 def fingerprint(kind: str, corruption: dict[str, Any] | None, stacks: list[Stack]) -> str:
-    """sha256 of what a dataset holds; not of its name, or when it was made."""
+    """Return the SHA-256 of a dataset's content. Its name and creation time do not matter."""
     content = [kind, corruption, [[stack.shape, stack.dtype, stack.sha256] for stack in stacks]]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,6 +1,6 @@
-"""Pictures of any sizes in one piece of memory, from which pixels of many are taken at once.
+"""Pictures of different sizes in one tensor, from which crops of many pictures are read at once.
 
-To read crops one by one takes the host longer than a GPU takes to learn from them.
+Reading crops one by one on the host takes longer than a GPU takes to train on them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from torch import Generator, Tensor
 from n2n_core.metrics.batch import to_bytes
 
 
-class Album:
-    """Pictures on a device: as bytes where those hold them exactly, else as floats.
+class PackedImages:
+    """Pictures packed into one tensor: uint8 if that is exact for all of them, float32 otherwise.
 
     Args:
         pictures: ``(3, H, W)`` floats, nominally in [0, 1].
@@ -28,15 +28,15 @@ class Album:
             exact = exact and bool((as_bytes.float() / 255 == picture).all())
             held.append(as_bytes if exact else picture)
             shapes.append(picture.shape[1:])
-        if not exact:  # those before the first one that bytes do not hold
+        if not exact:  # convert back those before the first picture that bytes cannot hold
             held = [picture if picture.is_floating_point() else picture.float() / 255 for picture in held]
         sizes = torch.tensor([picture.numel() for picture in held])
         self.values = torch.cat([picture.flatten() for picture in held])
         self.starts = sizes.cumsum(0) - sizes
         self.heights, self.widths = (torch.tensor(sides) for sides in zip(*shapes, strict=True))
 
-    def to(self, device: torch.device) -> Album:
-        """The same pictures on ``device``."""
+    def to(self, device: torch.device) -> PackedImages:
+        """Return a copy of the pictures on ``device``."""
         moved = copy(self)
         for name, values in vars(self).items():
             setattr(moved, name, values.to(device))
@@ -46,7 +46,7 @@ class Album:
         return len(self.starts)
 
     def read(self, pictures: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        """Pixels of ``pictures``, ``(N,)``, at ``rows`` and ``columns``, which broadcast to ``(N, h, w)``.
+        """Read pixels of ``pictures``, ``(N,)``, at ``rows`` and ``columns``, broadcast to ``(N, h, w)``.
 
         Returns:
             ``(N, 3, h, w)`` float32.
@@ -58,7 +58,7 @@ class Album:
         return values if values.is_floating_point() else values.float() / 255
 
 
-def below(bounds: Tensor, generator: Generator) -> Tensor:
-    """Uniform in ``0 .. bounds - 1``, another draw for each."""
+def random_below(bounds: Tensor, generator: Generator) -> Tensor:
+    """Return an integer for each element of ``bounds``, uniform in ``0 .. bounds - 1``."""
     drawn = torch.rand(bounds.shape, generator=generator, dtype=torch.float64, device=bounds.device)
     return (drawn * bounds).long()

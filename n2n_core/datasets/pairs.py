@@ -1,4 +1,4 @@
-"""Stacks of image pairs, and the course's file format for them, read without running its pickled code."""
+"""Stacks of image pairs, and the course's file format for them, read without running pickled code."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ EXPECTED = "expected a file of two tensors, made by torch.save"
 class Pairs(NamedTuple):
     """Two aligned stacks of images, ``(N, C, H, W)`` uint8.
 
-    For training both are noisy; for validation ``target`` is clean.
+    Both are noisy in training data. In validation data ``target`` is clean.
     """
 
     input: Tensor
     target: Tensor
 
     def take(self, count: int) -> Pairs:
-        """The first ``count`` pairs."""
+        """Return the first ``count`` pairs."""
         return Pairs(self.input[:count], self.target[:count])
 
 
 def load_pairs(path: str | Path) -> Pairs:
     """Read a file of the course's format: ``torch.save((first, second))``, ``(N, C, H, W)`` uint8.
 
-    Only tensors are unpickled, so a file that carries code is refused, not run.
+    Only tensors are unpickled. A file that contains code is refused, and the code is not run.
 
     Raises:
-        DataError: the file is missing, truncated, not of this format, or of unequal shapes.
+        DataError: the file is missing, truncated, of another format, or its tensors differ in shape.
     """
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
@@ -50,7 +50,7 @@ def load_pairs(path: str | Path) -> Pairs:
 
 
 def check_pairs(value: object, name: str = "pairs") -> Pairs:
-    """``value`` as ``Pairs``, or a ``DataError`` that says what is wrong with it."""
+    """Return ``value`` as ``Pairs``, or raise ``DataError``: it is not two uint8 tensors of equal shape."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         kind = type(value).__name__ + (f" of {len(value)}" if isinstance(value, (tuple, list)) else "")
         raise DataError(f"{name}: holds a {kind}, expected a tuple of two tensors")
@@ -68,6 +68,6 @@ def check_pairs(value: object, name: str = "pairs") -> Pairs:
 
 
 def save_pairs(path: Path, pairs: Pairs) -> None:
-    """Write the course's format, wholly or not at all."""
+    """Write ``pairs`` in the course's format, atomically."""
     with atomic_path(path) as temporary:
         torch.save(tuple(pairs), temporary)

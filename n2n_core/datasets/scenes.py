@@ -1,4 +1,4 @@
-"""Data to train on: scenes, each in one or more shots of the same size."""
+"""The interface of training data: scenes with one or more shots of equal size each."""
 
 from __future__ import annotations
 
@@ -13,52 +13,52 @@ from n2n_core.datasets.pairs import Pairs
 from n2n_core.models import weights
 
 SHOTS = {"pairs": 2, "bursts": 2, "single": 1, "clean": 1}
-"""The kinds of data, and how many shots a scene must have at least."""
+"""Least number of shots of a scene, for each kind of data."""
 
 
 class Scenes(Protocol):
-    """A dataset: scenes, each in one or more shots of the same size."""
+    """A source of training data: scenes with one or more shots of equal size each."""
 
     @property
     def kind(self) -> str:
-        """A key of ``SHOTS``."""
+        """Kind of data, a key of ``SHOTS``."""
         ...
 
     @property
     def fingerprint(self) -> str:
-        """Another one for other data."""
+        """Hash of the data."""
         ...
 
     @property
     def corruption(self) -> dict[str, Any] | None:
-        """For clean pictures: a noise's name, and its parameters."""
+        """Noise to add to clean pictures: its name and parameters. None for other kinds."""
         ...
 
     def __len__(self) -> int:
-        """How many scenes there are."""
+        """Number of scenes."""
         ...
 
     def shots(self, scene: int) -> int:
-        """How many shots of a scene there are."""
+        """Return the number of shots of a scene."""
         ...
 
     def shape(self, scene: int) -> tuple[int, int, int]:
-        """``(C, H, W)``."""
+        """Return the shape ``(C, H, W)`` of a scene's shots."""
         ...
 
     def read(self, scene: int, shot: int, rows: slice, columns: slice) -> Tensor:
-        """A window of a shot, ``(3, h, w)`` float32, nominally in [0, 1], never clipped."""
+        """Return a window of a shot, ``(3, h, w)`` float32, nominally in [0, 1] and never clipped."""
         ...
 
 
 class TensorScenes:
-    """Scenes of one size in memory.
+    """Scenes of equal size, in memory.
 
     Args:
         kind: a key of ``SHOTS``.
         pictures: a tensor ``(N, 3, H, W)`` for each shot.
-        corruption: for clean pictures.
-        peak: the value that becomes 1.
+        corruption: noise to add to clean pictures.
+        peak: value of white, by which pictures are divided.
     """
 
     def __init__(
@@ -68,32 +68,32 @@ class TensorScenes:
 
     @classmethod
     def of(cls, pairs: Pairs) -> TensorScenes:
-        """Pairs with values from 0 to 255."""
+        """Return scenes of pairs with values from 0 to 255."""
         return cls("pairs", *pairs, peak=255.0)
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of all pictures."""
+        """Hash of all pictures."""
         return weights.fingerprint(*self.pictures)
 
     def __len__(self) -> int:
         return len(self.pictures[0])
 
     def shots(self, scene: int) -> int:
-        """The same for all scenes."""
+        """Return the number of shots, the same for all scenes."""
         return len(self.pictures)
 
     def shape(self, scene: int) -> tuple[int, int, int]:
-        """The same for all scenes."""
+        """Return the shape ``(C, H, W)``, the same for all scenes."""
         c, h, w = self.pictures[0].shape[1:]
         return c, h, w
 
     def read(self, scene: int, shot: int, rows: slice, columns: slice) -> Tensor:
-        """A window of a shot, ``(3, h, w)``."""
+        """Return a window of a shot, ``(3, h, w)``."""
         return self.pictures[shot][scene, :, rows, columns].float() / self.peak
 
     def stack(self, scenes: Sequence[int], shot: int, device: torch.device) -> Tensor:
-        """Whole shots of many scenes, ``(n, 3, H, W)``: what ``read`` gives, in a few operations."""
+        """Return whole shots of many scenes, ``(n, 3, H, W)``, in a few operations."""
         pictures = self.pictures[shot]
         index = torch.tensor(scenes, device=pictures.device)
         return pictures[index].to(device).float() / self.peak

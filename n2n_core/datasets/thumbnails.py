@@ -1,4 +1,4 @@
-"""Pictures of a dataset, to be looked at: PNG files."""
+"""Thumbnails and sheets of a dataset's pictures, as PNG files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from n2n_core.datasets.checks.evidence import Evidence
+from n2n_core.datasets.checks.crops import SampledCrops
 from n2n_core.datasets.dataset import Dataset
 from n2n_core.datasets.importing.pictures import Array
 from n2n_core.errors import ConfigError
@@ -18,49 +18,49 @@ from n2n_core.image import Picture, encode
 LARGEST = 1024
 """Largest side of a thumbnail."""
 SIDE = 128
-"""Of a picture on a sheet."""
+"""Side of a picture on a sheet, in pixels."""
 GAP = 4
 SHEET_ROWS = 6
 DARK = 0.25
-"""Of the whole range: a sheet whose values fill less of it is shown between its own black and white."""
+"""Part of [0, 1]. A sheet whose values fill less than this is stretched to its own black and white."""
 DEVIATIONS = 3
-"""Standard deviations of the difference between grey and white, or black."""
+"""Standard deviations of the difference that are shown as white. Grey is 0."""
 
 
 def thumbnail(dataset: Dataset, scene: int, shot: int = 0, side: int = SIDE) -> bytes:
-    """A shot whose longer side is ``side``, as PNG; smaller pictures are not enlarged."""
+    """Return a shot as PNG, reduced so that its longer side is ``side``. Smaller pictures keep their size."""
     if not 1 <= side <= LARGEST:
         raise ConfigError(f"the thumbnail's side is {side}, expected 1 to {LARGEST}")
     return _png(_fitted(dataset.read(scene, shot), side))
 
 
 def contact_sheet(dataset: Dataset, scenes: Sequence[int], columns: int = 6, side: int = SIDE) -> bytes:
-    """The first shots of ``scenes`` side by side, as PNG."""
+    """Return the first shots of ``scenes`` side by side, as PNG."""
     tiles = [_square(_fitted(dataset.read(scene, 0), side), side) for scene in scenes]
     if not tiles or columns < 1:
         raise ConfigError(f"{len(tiles)} scenes in {columns} columns, expected at least one of each")
     return _png(_grid(tiles, min(columns, len(tiles))))
 
 
-def evidence_sheet(evidence: Evidence) -> bytes:
-    """Crops at their own pixels, for reducing would hide the noise.
+def crop_sheet(crops: SampledCrops) -> bytes:
+    """Return crops at full resolution as PNG, because reducing them would hide the noise.
 
-    Two shots: a row a scene, with the first, the second, and the difference: grey where there is
-    none, white or black at three standard deviations of all differences. Dark pictures, all of them
-    alike, are shown brighter.
+    With two shots, each scene is a row of the first shot, the second, and their difference. The difference
+    is grey where it is 0, and white or black at three standard deviations of all differences. If the
+    pictures are dark, all are brightened alike.
     """
-    count = min(len(evidence.pictures), SHEET_ROWS)
-    pictures, seconds = _visible(evidence.pictures[:count], evidence.seconds[:count])
+    count = min(len(crops.pictures), SHEET_ROWS)
+    pictures, seconds = _visible(crops.pictures[:count], crops.seconds[:count])
     if not seconds:
         return _png(_grid([_detail(picture) for picture in pictures], min(count, 3)))
-    differences = [a - b for a, b in evidence.pairs[:count]]
+    differences = [a - b for a, b in crops.pairs[:count]]
     scale = max(float(np.mean([d.std() for d in differences])) * DEVIATIONS * 2, 1e-6)
     rows = zip(pictures, seconds, [d / scale + 0.5 for d in differences], strict=True)
     return _png(_grid([_detail(picture) for row in rows for picture in row], 3))
 
 
 def _visible(pictures: Sequence[Array], seconds: Sequence[Array]) -> tuple[list[Array], list[Array]]:
-    """Shots as they are, or stretched where they would be black."""
+    """Return the shots, stretched if they would look black."""
     values = np.concatenate([picture.ravel() for picture in pictures])
     black, white = (float(level) for level in np.percentile(values, (0.5, 99.5)))
     if white - black >= DARK:
@@ -70,7 +70,7 @@ def _visible(pictures: Sequence[Array], seconds: Sequence[Array]) -> tuple[list[
 
 
 def _detail(picture: Array) -> Tensor:
-    """The middle ``(3, SIDE, SIDE)``; pixels of small pictures are repeated."""
+    """Return the middle of a picture, ``(3, SIDE, SIDE)``. Pixels of small pictures are repeated."""
     tensor = torch.from_numpy(picture)
     height, width = tensor.shape[1:]
     top, left = max(height - SIDE, 0) // 2, max(width - SIDE, 0) // 2
@@ -80,7 +80,7 @@ def _detail(picture: Array) -> Tensor:
 
 
 def _fitted(picture: Tensor, side: int) -> Tensor:
-    """Reduced by averaging, so that the longer side is at most ``side``."""
+    """Reduce a picture by averaging, so that its longer side is at most ``side``."""
     height, width = picture.shape[1:]
     scale = side / max(height, width)
     if scale >= 1:
@@ -90,14 +90,14 @@ def _fitted(picture: Tensor, side: int) -> Tensor:
 
 
 def _square(picture: Tensor, side: int) -> Tensor:
-    """Centred on white."""
+    """Centre a picture on a white square."""
     height, width = picture.shape[1:]
     top, left = (side - height) // 2, (side - width) // 2
     return pad(picture, (left, side - width - left, top, side - height - top), value=1.0)
 
 
 def _grid(tiles: Sequence[Tensor], columns: int) -> Tensor:
-    """Tiles of one size, left to right and top to bottom, with gaps between them."""
+    """Arrange tiles of equal size row by row, with gaps between them."""
     rows = -(-len(tiles) // columns)
     _, height, width = tiles[0].shape
     sheet = torch.ones(3, rows * (height + GAP) - GAP, columns * (width + GAP) - GAP)

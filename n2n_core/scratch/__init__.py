@@ -1,8 +1,10 @@
-"""A small deep-learning framework, by hand: every layer with its own backward pass.
+"""A small deep-learning framework in which every layer has a hand-written backward pass.
 
-It uses tensors' methods, ``torch.empty`` and ``torch.cat``; no ``torch.nn`` module and no autograd.
+It uses tensor methods, ``torch.empty`` and ``torch.cat``, but no ``torch.nn`` module and no autograd.
+
 Reading order: ``module``, ``activation``, ``loss``, ``windows``, ``conv``, ``upsampling``,
-``fused_upsampling``, ``sequential``, ``optim``, ``network``; ``docs/framework.md`` goes along.
+``fused_upsampling``, ``sequential``, ``optim``, ``network``. ``docs/framework.md`` explains the
+mathematics in the same order.
 """
 
 from n2n_core.scratch.activation import ReLU, Sigmoid

@@ -1,11 +1,11 @@
-"""Convolution and its transpose: one matrix, used in both directions.
+"""Convolution and transposed convolution: the same matrix, used in opposite directions.
 
-A convolution multiplies every window of a large map by a matrix and gives the pixels of a
-small one; its derivative by the input multiplies by the transposed matrix and adds the
-windows back. A transposed convolution does the same two things in the other order.
+A convolution multiplies each window of a large map by a matrix, which gives one pixel of a small map.
+Its derivative with respect to the input multiplies by the transposed matrix, and adds the results
+back into the windows. A transposed convolution does the same two things in the opposite order.
 
-Source of the arithmetic: Dumoulin and Visin, "A guide to convolution arithmetic
-for deep learning" (arXiv:1603.07285).
+Source of the arithmetic: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning"
+(arXiv:1603.07285).
 """
 
 from typing import Any, Self
@@ -15,14 +15,15 @@ from torch import Generator, Tensor
 
 from n2n_core.errors import ShapeError
 from n2n_core.scratch.module import Module, Parameter
-from n2n_core.scratch.windows import Pair, Windows, pair, pixels, planes
+from n2n_core.scratch.windows import Pair, Windows, channels_first, channels_last, pair
 
 
 class Convolution(Module):
-    """What both kinds share: arguments, weights ``(small C, large C, K1, K2)``, bias, gradients.
+    """Base class of both convolutions: arguments, weights, bias and their gradients.
 
-    Weights and bias start uniform in ``+-sqrt(k)``, ``k = 1 / (large C * K1 * K2)``, as in
-    ``torch.nn``; ``large C`` are the channels of the map that has windows.
+    Weights have the shape ``(C_small, C_large, K1, K2)``, where ``C_large`` are the channels of the map
+    that has windows (the input of ``Conv2d``, the output of ``ConvTranspose2d``). Weights and bias are
+    initialised uniformly in ``[-sqrt(k), sqrt(k)]``, ``k = 1 / (C_large K1 K2)``, as in ``torch.nn``.
     """
 
     transposed = False
@@ -47,32 +48,38 @@ class Convolution(Module):
         small, large = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
         weight = torch.empty(small, large, *self.kernel_size)
         bound = weight[0].numel() ** -0.5
-        self.weight = planes(pixels(weight.uniform_(-bound, bound, generator=generator)))
+        self.weight = channels_first(channels_last(weight.uniform_(-bound, bound, generator=generator)))
         self.weight_grad = self.weight * 0  # in the same memory layout
         self.bias = torch.empty(out_channels).uniform_(-bound, bound, generator=generator) if bias else None
         self.bias_grad = None if self.bias is None else self.bias * 0
 
     def matrix(self) -> Tensor:
-        """The weights as ``(small C, K1 K2 large C)``: a view of them where channels lie last."""
+        """Return the weights as ``(C_small, K1 K2 C_large)``, a view if their channels lie last in memory."""
         return self.weight.permute(0, 2, 3, 1).reshape(len(self.weight), -1)
 
-    def add_gradients(self, matrix: Tensor, bias: Tensor) -> None:
-        """Add gradients by the matrix, and by the bias, which sums ``(N, H, W, C)`` over its pixels."""
+    def add_gradients(self, matrix: Tensor, grad: Tensor) -> None:
+        """Add the gradient of the matrix, and that of the bias: the sum of ``grad`` over all pixels."""
         k1, k2 = self.kernel_size
-        self.weight_grad += planes(matrix.view(len(self.weight), k1, k2, -1))
+        self.weight_grad += channels_first(matrix.view(len(self.weight), k1, k2, -1))
         if self.bias_grad is not None:
-            self.bias_grad += bias.sum((0, 1, 2))
+            self.bias_grad += grad.sum((0, 1, 2))
 
-    def start(self) -> Tensor:
-        """What an output starts from, ``(C_out)``: the bias."""
+    def bias_or_zeros(self) -> Tensor:
+        """Return the bias, ``(C_out)``, or zeros if there is none."""
         return self.weight.new_zeros(self.out_channels) if self.bias is None else self.bias
 
     def output_size(self, size: Pair) -> Pair:
-        """Height and width of the output for an input of ``size``."""
+        """Return height and width of the output for an input of ``size``."""
         return self.windows.extent(size) if self.transposed else self.windows.count(size)
 
-    def enter(self, x: Tensor, scale: Pair = (1, 1)) -> tuple[Tensor, Pair]:
-        """The input as ``(N, H, W, C)``, kept for ``backward``, and its output's size if upsampled first."""
+    def begin_forward(self, x: Tensor, scale: Pair = (1, 1)) -> tuple[Tensor, Pair]:
+        """Check and save the input, and return it as ``(N, H, W, C)`` with the size of the output.
+
+        ``scale`` is the factor by which the input is upsampled before the convolution.
+
+        Raises:
+            ShapeError: the input is not ``(N, C_in, H, W)``, or too small for the kernel.
+        """
         name, size = type(self).__name__, tuple(x.shape[2:])
         if x.dim() != 4 or x.shape[1] != self.in_channels:
             raise ShapeError(name, "the input's shape", tuple(x.shape), f"(N, {self.in_channels}, H, W)")
@@ -80,15 +87,15 @@ class Convolution(Module):
         if min(*size, *output) < 1:
             kernel = f"kernel {self.kernel_size}, padding {self.padding}, dilation {self.dilation}"
             raise ShapeError(name, "the input's height and width", size, f"enough for {kernel}")
-        x = pixels(x)
-        self.keep(x)
+        x = channels_last(x)
+        self.save_for_backward(x)
         return x, output
 
-    def leave(self, grad: Tensor, scale: Pair = (1, 1)) -> tuple[Tensor, Tensor]:
-        """The input of the last forward, and the gradient by its output, both ``(N, H, W, C)``."""
-        (x,) = self.recall()
+    def begin_backward(self, grad: Tensor, scale: Pair = (1, 1)) -> tuple[Tensor, Tensor]:
+        """Return the saved input and the checked gradient of the output, both as ``(N, H, W, C)``."""
+        (x,) = self.saved_tensors()
         size = self.output_size((scale[0] * x.shape[1], scale[1] * x.shape[2]))
-        return x, pixels(self.received(grad, (len(x), self.out_channels, *size)))
+        return x, channels_last(self.check_grad(grad, (len(x), self.out_channels, *size)))
 
     def param(self) -> list[Parameter]:
         pairs = [[self.weight, self.weight_grad]]
@@ -115,41 +122,42 @@ class Convolution(Module):
 
 
 class Conv2d(Convolution):
-    r"""Two-dimensional cross-correlation, as ``torch.nn.Conv2d``.
+    r"""Two-dimensional cross-correlation, the same function as ``torch.nn.Conv2d``.
 
     .. math:: y[n, o, i, j] = b[o] + \sum_{c, k, l} w[o, c, k, l] \;
               x[n, c, s_1 i + d_1 k - p_1, s_2 j + d_2 l - p_2]
 
     Shapes: ``(N, C_in, H, W)`` to ``(N, C_out, H', W')`` with
-    ``H' = (H + 2 p - d (K - 1) - 1) // s + 1``. Arguments are ints or pairs.
+    ``H' = (H + 2 p - d (K - 1) - 1) // s + 1``. Kernel size, stride, padding and dilation are ints or
+    pairs (rows, columns).
 
     >>> Conv2d(3, 8, kernel_size=2, stride=2)(torch.empty(1, 3, 32, 48)).shape
     torch.Size([1, 8, 16, 24])
     """
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        """``y = b + windows(x) W^T``: ``(N L, K1 K2 C_in) @ (K1 K2 C_in, C_out)``, ``L = H' W'``."""
-        x, _ = self.enter(x)
-        return planes(self.windows.gather(x, self.matrix().t(), self.start()))
+        """Return ``y = b + windows(x) W^T``: ``(N L, K1 K2 C_in) @ (K1 K2 C_in, C_out)``, ``L = H' W'``."""
+        x, _ = self.begin_forward(x)
+        return channels_first(self.windows.gather(x, self.matrix().t(), self.bias_or_zeros()))
 
     def backward(self, grad: Tensor) -> Tensor:  # type: ignore[override]
-        """``dW = grad^T windows(x)``, ``db = sum grad``, ``dx = windows^T(grad W)``.
+        """Add ``dW = grad^T windows(x)`` and ``db = sum grad``, and return ``dx = windows^T(grad W)``.
 
-        The product with ``W`` sums over the *output* channels and yields input channels.
+        The product with ``W`` sums over the *output* channels and gives input channels.
         """
-        x, grad = self.leave(grad)
+        x, grad = self.begin_backward(grad)
         self.add_gradients(self.windows.outer(grad, x), grad)
         zero = x.new_zeros(self.in_channels)
-        return planes(self.windows.scatter(grad, self.matrix(), zero, (x.shape[1], x.shape[2])))
+        return channels_first(self.windows.scatter(grad, self.matrix(), zero, (x.shape[1], x.shape[2])))
 
 
 class ConvTranspose2d(Convolution):
-    r"""The transpose of a convolution, as ``torch.nn.ConvTranspose2d``: each pixel adds a window.
+    r"""Transposed convolution, the same function as ``torch.nn.ConvTranspose2d``: each pixel adds a window.
 
     .. math:: y[n, o, s_1 i + d_1 k - p_1, s_2 j + d_2 l - p_2] \mathrel{+}= w[c, o, k, l] \; x[n, c, i, j]
 
     Shapes: ``(N, C_in, H, W)`` to ``(N, C_out, H', W')`` with
-    ``H' = (H - 1) s - 2 p + d (K - 1) + 1``. Arguments and their order are those of ``Conv2d``.
+    ``H' = (H - 1) s - 2 p + d (K - 1) + 1``. The arguments, and their order, are those of ``Conv2d``.
 
     >>> ConvTranspose2d(8, 3, kernel_size=2, stride=2)(torch.empty(1, 8, 16, 24)).shape
     torch.Size([1, 3, 32, 48])
@@ -158,12 +166,15 @@ class ConvTranspose2d(Convolution):
     transposed = True
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        """``y = b + windows^T(x W)``: ``(N L, C_in) @ (C_in, K1 K2 C_out)``, ``L = H W``."""
-        x, size = self.enter(x)
-        return planes(self.windows.scatter(x, self.matrix(), self.start(), size))
+        """Return ``y = b + windows^T(x W)``: ``(N L, C_in) @ (C_in, K1 K2 C_out)``, ``L = H W``."""
+        x, size = self.begin_forward(x)
+        return channels_first(self.windows.scatter(x, self.matrix(), self.bias_or_zeros(), size))
 
     def backward(self, grad: Tensor) -> Tensor:  # type: ignore[override]
-        """``dW = x^T windows(grad)``, ``db = sum grad``, ``dx = windows(grad) W^T``: Conv2d's forward."""
-        x, grad = self.leave(grad)
+        """Add ``dW = x^T windows(grad)`` and ``db = sum grad``, and return ``dx = windows(grad) W^T``.
+
+        ``dx`` is the forward pass of ``Conv2d`` with the same matrix.
+        """
+        x, grad = self.begin_backward(grad)
         self.add_gradients(self.windows.outer(x, grad), grad)
-        return planes(self.windows.gather(grad, self.matrix().t(), x.new_zeros(self.in_channels)))
+        return channels_first(self.windows.gather(grad, self.matrix().t(), x.new_zeros(self.in_channels)))

@@ -1,7 +1,12 @@
-"""Nearest upsampling and a convolution of stride 1 in one step, in two ways.
+"""Nearest-neighbour upsampling and a convolution of stride 1 as one operation, in two ways.
 
-The map is never enlarged: a kernel that meets a pixel's copies adds its entries up beforehand.
-Maps are ``(N, H, W, C)``; kernels ``(K1, K2, C_in, C_out)``. Both ways have the same methods.
+The upsampled map is never computed. Where several kernel entries meet copies of the same pixel, the
+entries are summed beforehand. Maps are ``(N, H, W, C)``, kernels ``(K1, K2, C_in, C_out)``. Both
+classes have the same methods:
+
+- ``weights(kernel)``: the sums of kernel entries, and ``weights_backward``, its transpose;
+- ``forward(x, weights, bias, size)``: the large map;
+- ``backward(x, grad, weights)``: the gradients of the input and of ``weights``.
 """
 
 from collections.abc import Iterable
@@ -10,15 +15,16 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from n2n_core.scratch.windows import PART, Pair, Windows
+from n2n_core.scratch.windows import MAX_ENTRIES, Pair, Windows
 
 
-class Summed:
-    """A transposed convolution whose kernel's entries are sums of the kernel's.
+class SummedKernel:
+    """A transposed convolution whose kernel entries are sums of the original kernel's entries.
 
-    A pixel is repeated ``s`` times, and each copy meets ``K`` taps: together they touch
-    ``T = K + s - 1`` neighbours in a row, whatever the pixel. For ``K = 3, s = 2`` the entries are
-    ``w2, w1 + w2, w0 + w1, w0`` on each axis: 16 products on the small map instead of 36.
+    Each pixel is repeated ``s`` times along an axis, and each copy meets ``K`` taps. Together the copies
+    contribute to ``T = K + s - 1`` adjacent outputs, for every pixel alike. So the operation is a transposed
+    convolution with kernel ``T``, stride ``s`` and padding ``K - 1 - p``. For ``K = 3, s = 2`` its entries
+    are ``w2, w1 + w2, w0 + w1, w0`` on each axis: 16 products per pixel of the small map instead of 36.
     """
 
     def __init__(self, kernel_size: Pair, scale: Pair, padding: Pair) -> None:
@@ -27,7 +33,7 @@ class Summed:
         self.windows = Windows((k1 + s1 - 1, k2 + s2 - 1), scale, (k1 - 1 - p1, k2 - 1 - p2), (1, 1))
 
     def weights(self, kernel: Tensor) -> Tensor:
-        """The sums as a matrix ``(C_in, T1 T2 C_out)``."""
+        """Return the sums as a matrix ``(C_in, T1 T2 C_out)``."""
         kernel, (c, o) = kernel.flip(0, 1), kernel.shape[2:]
         sums = kernel.new_zeros(*self.windows.kernel_size, c, o)
         for part in self._copies(sums):
@@ -35,7 +41,7 @@ class Summed:
         return sums.permute(2, 0, 1, 3).reshape(c, -1)
 
     def weights_backward(self, dweights: Tensor, channels: Pair) -> Tensor:
-        """The transpose of ``weights``."""
+        """Return the gradient of the kernel, given that of ``weights``: the transpose of the summation."""
         c, o = channels
         dsums = dweights.view(c, *self.windows.kernel_size, o).permute(1, 2, 0, 3)
         dkernel = dsums.new_zeros(*self.kernel_size, c, o)
@@ -44,32 +50,36 @@ class Summed:
         return dkernel.flip(0, 1)
 
     def _copies(self, sums: Tensor) -> list[Tensor]:
-        """Where the flipped kernel lies in the sums, for each of a pixel's copies."""
+        """Return the views of ``sums`` to which the flipped kernel is added, one for each copy of a pixel."""
         (k1, k2), (s1, s2) = self.kernel_size, self.scale
         return [sums[i : i + k1, j : j + k2] for i in range(s1) for j in range(s2)]
 
-    def forward(self, x: Tensor, weights: Tensor, start: Tensor, size: Pair) -> Tensor:
-        """``start + windows^T(x W)``, the large map."""
-        return self.windows.scatter(x, weights, start, size)
+    def forward(self, x: Tensor, weights: Tensor, bias: Tensor, size: Pair) -> Tensor:
+        """Return ``bias + windows^T(x W)``: ``(N, H, W, C_in)`` to ``(N, *size, C_out)``."""
+        return self.windows.scatter(x, weights, bias, size)
 
     def backward(self, x: Tensor, grad: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """``dx = windows(grad) W^T``, and ``dW = x^T windows(grad)``."""
+        """Return ``dx = windows(grad) W^T`` and ``dW = x^T windows(grad)``."""
         zero = x.new_zeros(x.shape[3])
         return self.windows.gather(grad, weights.t(), zero), self.windows.outer(x, grad)
 
 
-class Differences:
-    """Scale 2, kernel 3, padding 1 with 9 products a pixel: sums of inputs for sums of weights.
+class MinimalFiltering:
+    """Scale 2, kernel 3 and padding 1 with 9 products per pixel, by differences of neighbouring pixels.
 
-    On one axis, with ``S = w0 + w1 + w2``, outputs ``2 i`` and ``2 i + 1`` are
-    ``-w0 (x[i] - x[i-1]) + S x[i]`` and ``S x[i] + w2 (x[i+1] - x[i])``: three products, and the one
-    in the middle serves both. On two axes 3 x 3, and each output sums 2 x 2 of them.
+    On one axis, with ``S = w0 + w1 + w2``::
+
+        y[2 i]     = S x[i] - w0 (x[i] - x[i-1])
+        y[2 i + 1] = S x[i] + w2 (x[i+1] - x[i])
+
+    These are three products, because both outputs share ``S x[i]``. On two axes there are 3 x 3 products,
+    and each of the four outputs is a sum of 2 x 2 of them.
 
     Source of the idea: Winograd's minimal filtering (Lavin and Gray, arXiv:1509.09308).
     """
 
     def weights(self, kernel: Tensor) -> Tensor:
-        """``-w0, S, w2`` on both axes, columns' first: ``(3, 3, C_in, C_out)``."""
+        """Return ``-w0, S, w2`` on both axes, the column axis first: ``(3, 3, C_in, C_out)``."""
         sums = kernel.new_empty(kernel.shape).copy_(kernel.transpose(0, 1))
         for axis in (0, 1):
             first, middle, last = sums.unbind(axis)
@@ -78,7 +88,7 @@ class Differences:
         return sums
 
     def weights_backward(self, dweights: Tensor, channels: Pair) -> Tensor:
-        """The transpose of ``weights``."""
+        """Return the gradient of the kernel, given that of ``weights``: the transpose of the summation."""
         dkernel = dweights.transpose(0, 1).clone()
         for axis in (0, 1):
             first, middle, last = dkernel.unbind(axis)
@@ -86,20 +96,20 @@ class Differences:
             last.add_(middle)
         return dkernel
 
-    def forward(self, x: Tensor, weights: Tensor, start: Tensor, size: Pair) -> Tensor:
-        """The large map, ``(N, 2 H, 2 W, C_out)``."""
-        (n, h, w, c), o = x.shape, len(start)
+    def forward(self, x: Tensor, weights: Tensor, bias: Tensor, size: Pair) -> Tensor:
+        """Return the large map: ``(N, H, W, C_in)`` to ``(N, 2 H, 2 W, C_out)``."""
+        (n, h, w, c), o = x.shape, len(bias)
         y = x.new_empty(n, h, 2, w, 2, o)
         for part, out in self._split(x, y):
             products = self._inputs(part).bmm(weights.view(9, c, o)).view(3, 3, len(part), h, w, o)
             columns = products[:2] + products[1:]
-            columns[:, 1].add_(start)
-            phases = columns[:, :2] + columns[:, 1:]  # (columns' 2, rows' 2, n, H, W, C_out)
+            columns[:, 1].add_(bias)
+            phases = columns[:, :2] + columns[:, 1:]  # (2 columns, 2 rows, n, H, W, C_out)
             out.copy_(phases.permute(2, 3, 1, 4, 0, 5))
         return y.view(n, *size, o)
 
     def backward(self, x: Tensor, grad: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """``dx`` and ``dW``: every step of ``forward`` transposed, in reverse order."""
+        """Return ``dx`` and ``dW``: the transposes of the steps of ``forward``, in reverse order."""
         (n, h, w, c), o = x.shape, grad.shape[3]
         dx, dweights = x.new_empty(n, h, w, c), weights.new_zeros(9, c, o)
         grad = grad.view(n, h, 2, w, 2, o)
@@ -114,7 +124,7 @@ class Differences:
         return dx, dweights.view(3, 3, c, o)
 
     def _inputs(self, x: Tensor) -> Tensor:
-        """``x[i] - x[i-1], x[i], x[i+1] - x[i]`` on both axes, zero outside: ``(9, N H W, C)``."""
+        """Return ``x[i] - x[i-1], x[i], x[i+1] - x[i]`` on both axes, ``(9, N H W, C)``; x is 0 outside."""
         n, h, w, c = x.shape
         padded = x.new_zeros(n, h + 2, w + 2, c)
         padded[:, 1:-1, 1:-1] = x
@@ -125,7 +135,7 @@ class Differences:
         return both.view(9, -1, c)
 
     def _inputs_backward(self, dboth: Tensor) -> Tensor:
-        """The transpose of ``_inputs``, from ``(3, 3, N, H, W, C)``."""
+        """Apply the transpose of ``_inputs`` to ``(3, 3, N, H, W, C)``."""
         drows = dboth[0] + dboth[1] - dboth[2]
         drows[:, :, :, :-1].sub_(dboth[0, :, :, :, 1:])
         drows[:, :, :, 1:].add_(dboth[2, :, :, :, :-1])
@@ -135,16 +145,16 @@ class Differences:
         return dx
 
     def _split(self, x: Tensor, *others: Tensor) -> Iterable[tuple[Tensor, ...]]:
-        """A few images at a time."""
-        length = max(1, PART // (18 * x.shape[1:].numel()))
+        """Yield a few images at a time, of each argument."""
+        length = max(1, MAX_ENTRIES // (18 * x.shape[1:].numel()))
         return zip(*(images.split(length) for images in (x, *others)), strict=True)  # type: ignore[no-untyped-call]
 
 
-OneStep = Summed | Differences
+FusedUpsampling = SummedKernel | MinimalFiltering
 
 
-def one_step(kernel_size: Pair, scale: Pair, padding: Pair, channels: Pair) -> OneStep:
-    """The faster way for these arguments: products outweigh sums from 64 channels on."""
+def pick_fused_upsampling(kernel_size: Pair, scale: Pair, padding: Pair, channels: Pair) -> FusedUpsampling:
+    """Return the faster way for these arguments. From 64 channels on, products take longer than sums."""
     if (kernel_size, scale, padding) == ((3, 3), (2, 2), (1, 1)) and min(channels) >= 64:
-        return Differences()
-    return Summed(kernel_size, scale, padding)
+        return MinimalFiltering()
+    return SummedKernel(kernel_size, scale, padding)

@@ -1,4 +1,4 @@
-"""Module: what every layer and container of the framework is."""
+"""``Module``, the base class of all layers, containers and losses."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from torch import Tensor
 from n2n_core.errors import ShapeError
 
 Parameter = list[Tensor]
-"""A ``[tensor, gradient]`` pair; the optimisers update the tensor in place."""
+"""A ``[tensor, gradient]`` pair. Optimisers update the tensor in place."""
 
 
 class Module:
     """A function with a hand-written derivative.
 
-    ``forward`` maps an input to an output and, in training mode, keeps what
-    ``backward`` needs. ``backward`` takes the derivative of the loss by the
-    output, *adds* the derivatives by the parameters to their gradients, and
-    returns the derivative by the input.
+    ``forward`` maps an input ``x`` to an output ``y`` and, in training mode, saves the tensors that
+    ``backward`` needs. ``backward`` takes ``dloss/dy``, *adds* the derivatives of the loss with respect
+    to the parameters to their gradients, and returns ``dloss/dx``.
     """
 
     training = True
@@ -30,51 +29,56 @@ class Module:
         raise NotImplementedError
 
     def backward(self, *grads: Tensor) -> Tensor:
-        """Return dloss/dinput, given dloss/doutput."""
+        """Return ``dloss/dx``, given ``dloss/dy``."""
         raise NotImplementedError
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        return self.forward(*(x.detach() for x in inputs))  # autograd has no part in this
+        return self.forward(*(x.detach() for x in inputs))  # autograd must not record anything
 
-    def keep(self, *tensors: Tensor) -> None:
-        """In training mode: hold ``tensors`` for ``backward``."""
+    def save_for_backward(self, *tensors: Tensor) -> None:
+        """Save ``tensors`` for ``backward``, in training mode only."""
         if self.training:
             self._saved = tensors
             self._versions = [_version(tensor) for tensor in tensors]
 
-    def recall(self) -> tuple[Tensor, ...]:
-        """What the last forward kept, once: every backward needs a forward of its own."""
+    def saved_tensors(self) -> tuple[Tensor, ...]:
+        """Return the tensors of the last ``forward``, and release them.
+
+        Raises:
+            RuntimeError: there was no ``forward`` in training mode since the last ``backward``, or a saved
+                tensor was modified in between.
+        """
         name, saved = f"{type(self).__name__}.backward", self._saved
         if saved is None:
-            raise RuntimeError(f"{name} needs a forward in training mode before it")
+            raise RuntimeError(f"{name} needs a forward pass in training mode before it")
         if self._versions != [_version(tensor) for tensor in saved]:
-            raise RuntimeError(f"{name} needs a tensor that was written to after the forward")
+            raise RuntimeError(f"{name} needs a tensor that was modified after the forward pass")
         self._saved = None
         return saved
 
-    def received(self, grad: Tensor, shape: Sequence[int]) -> Tensor:
-        """``grad``, if it has the output's ``shape``."""
+    def check_grad(self, grad: Tensor, shape: Sequence[int]) -> Tensor:
+        """Return ``grad``, or raise ``ShapeError`` unless it has the output's ``shape``."""
         if tuple(grad.shape) != tuple(shape):
             name = f"{type(self).__name__}.backward"
             raise ShapeError(name, "the gradient's shape", tuple(grad.shape), str(tuple(shape)))
         return grad.detach()
 
     def param(self) -> list[Parameter]:
-        """All ``[tensor, gradient]`` pairs, of the children too, in a fixed order."""
+        """Return the ``[tensor, gradient]`` pairs of this module and its children, in a fixed order."""
         return [pair for _, child in self.children() for pair in child.param()]
 
     def children(self) -> Iterator[tuple[str, Module]]:
-        """The modules directly inside this one, with their names."""
+        """Iterate over the modules directly inside this one, with their names."""
         return ((name, value) for name, value in vars(self).items() if isinstance(value, Module))
 
     def modules(self) -> Iterator[Module]:
-        """This module and all those inside it, depth first."""
+        """Iterate over this module and all modules inside it, depth first."""
         yield self
         for _, child in self.children():
             yield from child.modules()
 
     def train(self, mode: bool = True) -> Self:
-        """Keep what ``backward`` needs (``mode=True``), or nothing at all."""
+        """Set training mode, in which ``forward`` saves tensors for ``backward``, or inference mode."""
         for module in self.modules():
             module.training = mode
             if not mode:
@@ -82,17 +86,17 @@ class Module:
         return self
 
     def eval(self) -> Self:
-        """Inference mode: nothing is kept, so threads may share the module."""
+        """Set inference mode: ``forward`` saves nothing, so several threads may share the module."""
         return self.train(False)
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Move and cast all parameters, as ``Tensor.to`` does; optimisers are built after it."""
+        """Move and cast all parameters as ``Tensor.to`` does. Build optimisers afterwards."""
         for _, child in self.children():
             child.to(*args, **kwargs)
         return self
 
     def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
-        """The parameters by name, named as ``torch.nn`` would."""
+        """Return the parameters by name. Names are those of the same network in ``torch.nn``."""
         return {
             key: tensor
             for name, child in self.children()
@@ -100,7 +104,11 @@ class Module:
         }
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Copy ``state`` into the parameters; names and shapes must match exactly."""
+        """Copy ``state`` into the parameters.
+
+        Raises:
+            ShapeError: names or shapes differ.
+        """
         own = self.state_dict()
         if own.keys() != state.keys():
             raise ShapeError("load_state_dict", "names", sorted(state), str(sorted(own)))
@@ -113,5 +121,5 @@ class Module:
 
 
 def _version(tensor: Tensor) -> int:
-    """Grows with every write to the tensor's memory; those made in inference mode have none."""
+    """Return a number that grows with each write to the tensor. Inference-mode tensors have none: -1."""
     return -1 if tensor.is_inference() else tensor._version

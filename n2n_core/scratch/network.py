@@ -1,4 +1,4 @@
-"""The reports' networks, on the framework."""
+"""The networks of the two reports."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,9 @@ from n2n_core.scratch.upsampling import Upsampling
 def strided_autoencoder(
     channels: int = 3, hidden: int = 100, generator: Generator | None = None
 ) -> Sequential:
-    """Report 2's table 1: two 2x2 stride-2 convolutions down, two upsamplings back up.
+    """Return the network of report 2, table 1: two 2x2 convolutions of stride 2, then two upsamplings.
 
-    Heights and widths must be multiples of 4.
+    Shapes: ``(N, channels, H, W)`` to the same, H and W multiples of 4. Values are in (0, 1).
 
     >>> sum(p.numel() for p, _ in strided_autoencoder().param())
     134203
@@ -34,7 +34,14 @@ def strided_autoencoder(
 
 
 class AutoEncoder(Sequential):
-    """Report 1's family: 3x3 convolutions, as many transposed ones; with ``skip``, its table 3.
+    """Networks of report 1: 3x3 convolutions, then as many transposed ones.
+
+    The default, with a skip connection around all but the first and the last layer, is that of table 3.
+
+    Args:
+        channels: output channels of each layer, an even number of layers.
+        skip: concatenate the input of the inner layers with their output.
+        generator: for the initial weights.
 
     >>> sum(p.numel() for p, _ in AutoEncoder().param())
     188403
@@ -58,7 +65,7 @@ class AutoEncoder(Sequential):
         super().__init__(first, ReLU(), *([Skip(*body)] if skip else body), last, Sigmoid())
 
     def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
-        """Parameters named as in our network on torch.nn, so that one file serves both."""
+        """Return the parameters, named as in the same network on torch.nn, so that one file serves both."""
         layers = [module for module in self.modules() if isinstance(module, Convolution)]
         return {
             key: tensor

@@ -1,4 +1,4 @@
-"""Optimisers: they update the parameters in place from their gradients."""
+"""Optimisers, which update the parameters in place from their gradients."""
 
 from collections.abc import Iterable
 
@@ -9,14 +9,14 @@ from n2n_core.scratch.module import Parameter
 
 
 class Optimizer:
-    """Holds ``[tensor, gradient]`` pairs and a learning rate, which may change between steps."""
+    """Base class: ``[tensor, gradient]`` pairs, and a learning rate that may change between steps."""
 
     def __init__(self, params: Iterable[Parameter], lr: float) -> None:
         self.params = [(tensor, grad) for tensor, grad in params]
         self.lr = lr
 
     def zero_grad(self) -> None:
-        """Set all gradients to zero: ``backward`` adds to them."""
+        """Set all gradients to zero. ``backward`` only adds to them."""
         for _, grad in self.params:
             grad.zero_()
 
@@ -25,12 +25,15 @@ class Optimizer:
         raise NotImplementedError
 
     def buffers(self) -> dict[str, Tensor]:
-        """The optimiser's memory, by name; copying into these tensors restores it."""
+        """Return the optimiser's state by name. Copying into these tensors restores a state."""
         return {}
 
 
 class SGD(Optimizer):
-    """Gradient descent: ``v = momentum v + g;  p = p - lr v``, as ``torch.optim.SGD``."""
+    """Stochastic gradient descent with momentum, the same updates as ``torch.optim.SGD``.
+
+    ``v = momentum v + g;  p = p - lr v``
+    """
 
     def __init__(self, params: Iterable[Parameter], lr: float, momentum: float = 0.0) -> None:
         super().__init__(params, lr)
@@ -51,7 +54,7 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam (Kingma and Ba, arXiv:1412.6980, algorithm 1), as ``torch.optim.Adam``.
+    """Adam (Kingma and Ba, arXiv:1412.6980, algorithm 1), the same updates as ``torch.optim.Adam``.
 
     ``m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;``
     ``p = p - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)``
@@ -68,8 +71,8 @@ class Adam(Optimizer):
         self.betas, self.eps = betas, eps
         self.first = [tensor.new_zeros(tensor.shape) for tensor, _ in self.params]
         self.second = [tensor.new_zeros(tensor.shape) for tensor, _ in self.params]
-        # A tensor, so that the count is restored with the rest of the memory; on the CPU,
-        # so that reading it never waits for a device.
+        # A tensor, so that the count is restored with the rest of the state. On the CPU, so that
+        # reading it never waits for a device.
         self.steps = torch.empty((), dtype=torch.float64).zero_()
 
     def step(self) -> None:

@@ -1,4 +1,4 @@
-"""``n2n jobs``: trainings that a service does."""
+"""``n2n jobs``: training jobs on a service."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
-from n2n_client import KEY_VARIABLE, URL, Client, Dataset, Event, Job, Report
-from n2n_core.cli.command import Commands, add_command
+from n2n_client import KEY_VARIABLE, URL, Client, ClientError, Dataset, Event, Job, Report
+from n2n_core.cli.command import Commands, add_command, report_error
 from n2n_core.cli.progress import show
 from n2n_core.cli.recipe import add_recipe
 from n2n_core.datasets.importing.naming import KINDS
@@ -20,63 +20,75 @@ from n2n_core.errors import ConfigError
 
 URL_VARIABLE = "N2N_URL"
 
-Run = Callable[[Client, argparse.Namespace], int | None]
+Subcommand = Callable[[Client, argparse.Namespace], int | None]
 
 
 def add(commands: Commands) -> None:
-    """The command with its subcommands."""
-    help = "send pictures to a service that trains on them; list, watch, cancel its trainings"
+    """Add the command and its subcommands."""
+    help = "train a model on a service: upload pictures, submit jobs, list, watch and cancel them"
     command = commands.add_parser("jobs", help=help, description=help)
     subcommands = command.add_subparsers(title="subcommands", required=True, metavar="SUBCOMMAND")
     _submit(subcommands)
-    listing = _add(subcommands, "list", list_jobs, "list the trainings, the newest first")
-    listing.add_argument("--state", help="only those in this state, as running")
+    listing = _add(subcommands, "list", list_jobs, "list the training jobs, newest first")
+    listing.add_argument("--state", help="list only jobs in this state, such as running")
     for name, run, what in (
-        ("show", show_job, "one training: state, figures, and why it failed"),
-        ("watch", watch, "follow a training to its end; Ctrl-C leaves it running"),
-        ("cancel", cancel, "stop a training at its next checkpoint"),
-        ("resume", resume, "let one go on that failed or was cancelled"),
-        ("delete", delete, "forget one that has ended; its model stays"),
+        ("show", show_job, "show one job: its state, metrics, and why it failed"),
+        ("watch", watch, "follow a job until it is done; Ctrl-C leaves it running"),
+        ("cancel", cancel, "stop a job at its next checkpoint"),
+        ("resume", resume, "continue a failed or cancelled job from its checkpoint"),
+        ("delete", delete, "delete a job that has ended; its model is kept"),
     ):
-        _add(subcommands, name, run, what).add_argument("job", metavar="JOB", help="its id")
+        _add(subcommands, name, run, what).add_argument("job", metavar="JOB", help="id of the job")
 
 
-def _add(commands: Commands, name: str, run: Run, help: str) -> argparse.ArgumentParser:
+def _add(commands: Commands, name: str, run: Subcommand, help: str) -> argparse.ArgumentParser:
     def connected(options: argparse.Namespace) -> int | None:
-        with Client(options.url, key=options.key) as client:
-            return run(client, options)
+        try:
+            with Client(options.url, key=options.key) as client:
+                return run(client, options)
+        except ClientError as error:
+            return report_error(error)
 
     command = add_command(commands, name, connected, help)
-    command.add_argument("--url", default=os.environ.get(URL_VARIABLE) or URL, help="of the service")
-    # Without the variable as its default, which --help would tell.
-    command.add_argument("--key", help=f"API key; better in {KEY_VARIABLE}, as others see arguments")
+    command.add_argument("--url", default=os.environ.get(URL_VARIABLE) or URL, help="URL of the service")
+    # The variable is not the default value here, because --help would print it.
+    command.add_argument(
+        "--key",
+        help=f"API key; {KEY_VARIABLE} is safer, because other users of this machine can see arguments",
+    )
     return command
 
 
 def _submit(commands: Commands) -> None:
-    command = _add(commands, "submit", submit, "upload pictures, train a model on them, and watch")
+    command = _add(commands, "submit", submit, "upload pictures, train a model on them, and watch the job")
     command.add_argument(
         "paths",
         nargs="*",
         type=Path,
         metavar="PATH",
-        help="archive, .pkl, .npz, folder or pictures to upload",
+        help="archives, .pkl or .npz files, folders or pictures to upload",
     )
-    command.add_argument("--dataset", metavar="ID", help="train on one that was uploaded before")
-    command.add_argument("--validation-dataset", metavar="ID", help="validate on this one, not on a share")
-    command.add_argument("--kind", choices=KINDS, help="what is uploaded; needed for it")
-    command.add_argument("--rule", help="how names tell scene and shot, as {scene}_{shot}")
-    command.add_argument("--pages", choices=("shots", "scenes"), help="what a TIFF's pages are")
-    command.add_argument("--data-range", type=float, help="the value of white, where it is not the type's")
-    command.add_argument("--name", help="of the model; after the dataset if not given")
-    command.add_argument("--base", metavar="MODEL", help="model to start from, as name or name@2")
-    command.add_argument("--force", action="store_true", help="train although the checks warn")
-    command.add_argument("--detach", action="store_true", help="print the job's id, do not watch")
+    command.add_argument("--dataset", metavar="ID", help="train on this dataset, uploaded before")
+    command.add_argument(
+        "--validation-dataset", metavar="ID", help="validate on this dataset, not on a part of the first"
+    )
+    command.add_argument("--kind", choices=KINDS, help="kind of the uploaded pictures; required with PATH")
+    command.add_argument(
+        "--rule", help="pattern that splits file names into scene and shot, such as {scene}_{shot}"
+    )
+    command.add_argument("--pages", choices=("shots", "scenes"), help="what the pages of a TIFF are")
+    command.add_argument(
+        "--data-range", type=float, help="value of white, if not the maximum of the data type"
+    )
+    command.add_argument("--name", help="name of the model; the dataset's name if not given")
+    command.add_argument("--base", metavar="MODEL", help="model to start from, such as name or name@2")
+    command.add_argument("--force", action="store_true", help="train even if the checks warn")
+    command.add_argument("--detach", action="store_true", help="print the job's id and exit")
     command.set_defaults(recipe=add_recipe(command, defaults=False))
 
 
 def submit(client: Client, options: argparse.Namespace) -> int:
-    """Upload what there is to upload, and train on it; the job's id is the first line of the output."""
+    """Upload the pictures, if any, submit a job, and watch it. Prints the job's id first."""
     if bool(options.paths) == bool(options.dataset):
         raise ConfigError("expected either PATHs to upload, or --dataset")
     recipe = {name: getattr(options, name) for name in options.recipe if hasattr(options, name)}
@@ -92,7 +104,10 @@ def submit(client: Client, options: argparse.Namespace) -> int:
 
 
 def _upload(client: Client, options: argparse.Namespace, corruption: dict[str, object] | None) -> Dataset:
-    """The dataset; ``corruption`` is its own, as it is what clean pictures need."""
+    """Upload the pictures, check the result, and return the dataset.
+
+    ``corruption`` belongs to the dataset, not to the job: it is the noise for clean pictures.
+    """
     if options.kind is None:
         raise ConfigError(f"--kind is not given, expected one of: {', '.join(KINDS)}")
     name = options.name or options.paths[0].resolve().name.partition(".")[0]
@@ -100,12 +115,12 @@ def _upload(client: Client, options: argparse.Namespace, corruption: dict[str, o
         options.paths, options.kind, name, rule=options.rule, pages=options.pages,
         data_range=options.data_range, corruption=corruption,
     )  # fmt: skip
-    _judge(dataset, options.force)
+    _check(dataset, options.force)
     return dataset
 
 
-def _judge(dataset: Dataset, force: bool) -> None:
-    """Tell what the checks found, and go on only if it does not keep the service from training."""
+def _check(dataset: Dataset, force: bool) -> None:
+    """Print the results of the checks. Raises ``ConfigError`` if the service would not train on it."""
     report = dataset.report or Report("unchecked")
     verdict = report.verdict
     print(f"dataset {dataset.id}: {verdict}", file=sys.stderr)
@@ -116,23 +131,23 @@ def _judge(dataset: Dataset, force: bool) -> None:
         raise ConfigError(f"dataset {dataset.id} cannot be trained on")
     if verdict == "warning" and not force:
         again = f"n2n jobs submit --dataset {dataset.id} --force"
-        raise ConfigError(f"nothing is trained yet; in spite of the warnings: {again}")
+        raise ConfigError(f"no job was submitted, because of the warnings; to train anyway: {again}")
 
 
 def list_jobs(client: Client, options: argparse.Namespace) -> None:
-    """A line a job."""
+    """Print one line for each job."""
     for job in client.jobs(options.state):
         print(f"{job.id}  {job.state:10}  {job.progress.fraction:4.0%}  {_psnr(job):>8}  {job.name}")
 
 
 def show_job(client: Client, options: argparse.Namespace) -> None:
-    """Everything of one job that a person wants to know."""
+    """Print state, progress, metrics, recipe and outcome of one job."""
     job = client.job(options.job)
     print(f"{job.id}  {job.name}: {job.state}, attempt {job.attempt} of {job.max_attempts}")
     left = job.progress.eta_seconds
     of = "" if job.progress.total_steps is None else f" of {job.progress.total_steps}"
     print(f"step {job.progress.step}{of}" + ("" if left is None else f", about {left:.0f} s left"))
-    for title, values in (("figures", job.metrics), ("recipe", job.spec)):
+    for title, values in (("metrics", job.metrics), ("recipe", job.spec)):
         print(f"{title}: {', '.join(f'{name} {value}' for name, value in values.items())}")
     if job.error and job.error.log_tail:
         print(job.error.log_tail)
@@ -141,31 +156,31 @@ def show_job(client: Client, options: argparse.Namespace) -> None:
 
 
 def watch(client: Client, options: argparse.Namespace) -> int:
-    """Follow a job."""
+    """Follow a job until it is done."""
     return _follow(client, options.job)
 
 
 def cancel(client: Client, options: argparse.Namespace) -> None:
-    """Stop a job."""
-    _state(client.cancel(options.job))
+    """Cancel a job, and print its state."""
+    _print_state(client.cancel(options.job))
 
 
 def resume(client: Client, options: argparse.Namespace) -> None:
-    """Let a job go on."""
-    _state(client.resume(options.job))
+    """Resume a job, and print its state."""
+    _print_state(client.resume(options.job))
 
 
 def delete(client: Client, options: argparse.Namespace) -> None:
-    """Forget a job."""
+    """Delete a job."""
     client.delete(options.job)
 
 
-def _state(job: Job) -> None:
+def _print_state(job: Job) -> None:
     print(f"{job.id}: {job.state}")
 
 
 def _follow(client: Client, id: str) -> int:
-    """Show a job until it is done; 1 if no model came of it."""
+    """Show a job until it is done. Returns exit code 0 if it made a model, 1 if not, 130 after Ctrl-C."""
     job: Job | None = None
     try:
         with tqdm(unit="step", disable=not sys.stderr.isatty()) as bar:
@@ -176,11 +191,10 @@ def _follow(client: Client, id: str) -> int:
                     _show_job(news, bar, job)
                     job = news
     except KeyboardInterrupt:
-        print(
-            f"job {id} goes on; n2n jobs watch {id} shows it, n2n jobs cancel {id} stops it", file=sys.stderr
-        )
+        hint = f"n2n jobs watch {id} shows it, n2n jobs cancel {id} stops it"
+        print(f"job {id} is still running; {hint}", file=sys.stderr)
         return 130
-    assert job is not None  # the last news is the job, done
+    assert job is not None  # the last item is the job
     print(_outcome(job, client), file=sys.stdout if job.result else sys.stderr)
     return 0 if job.result else 1
 
@@ -194,7 +208,7 @@ def _show_job(job: Job, bar: tqdm[NoReturn], before: Job | None) -> None:
 
 
 def _outcome(job: Job, client: Client) -> str:
-    """What came of a job that is done."""
+    """Describe the result of a job that is done: its model and how to use it, or why there is none."""
     if job.result:
         where = f"'{client.url}/denoise?model={job.result.model}'"
         key = f' -H "Authorization: Bearer ${KEY_VARIABLE}"' if client.key else ""

@@ -20,7 +20,7 @@ REPORT = "report.png"
 
 @dataclass(frozen=True)
 class Order:
-    """How to read what arrived; see ``n2n_core.datasets.importing.pipeline``."""
+    """How to read what arrived; see ``n2n_core.datasets.importing.importer``."""
 
     kind: str
     name: str
@@ -71,16 +71,16 @@ def read(sources: Sequence[Path], order: Order, target: Path, limits: dict[str, 
 
 
 def _read(sources: Sequence[Path], order: Order, target: Path, limits: dict[str, int]) -> Findings:
-    from n2n_core.datasets.checks.checks import check
     from n2n_core.datasets.checks.statistics import statistics
+    from n2n_core.datasets.checks.suite import check_dataset
     from n2n_core.datasets.importing.archives import Limits
-    from n2n_core.datasets.importing.pipeline import Options, import_dataset
+    from n2n_core.datasets.importing.importer import ImportOptions, import_dataset
 
-    options = Options(order.rule, order.pages, order.data_range, Limits(**limits))
+    options = ImportOptions(order.rule, order.pages, order.data_range, Limits(**limits))
     dataset = import_dataset(
         sources, order.kind, target, name=order.name, corruption=order.corruption, options=options
     )
-    report = check(dataset)
+    report = check_dataset(dataset)
     with atomic_path(target / REPORT) as path:
         path.write_bytes(report.picture)
     return Findings(dataset.fingerprint, statistics(dataset).to_dict(), report.to_dict())

@@ -1,5 +1,6 @@
 """The client, against a small service that breaks when told to."""
 
+import pickle
 import socket
 import tarfile
 from collections.abc import Iterator
@@ -10,9 +11,8 @@ from pathlib import Path
 import pytest
 from fastapi.responses import HTMLResponse, Response
 
-from n2n_client import Client, Event, Job, transport
+from n2n_client import ArgumentError, Client, Event, Job, ServiceError, transport
 from n2n_client.event_stream import messages
-from n2n_core.errors import ConfigError, ServiceError
 from tests.core.contract import Contract, event, job, problem, serving
 
 
@@ -99,7 +99,7 @@ def test_the_key_goes_with_every_request(service: Contract, monkeypatch: pytest.
 
 @pytest.mark.parametrize("key", ["a b", "n2n_x\n", "schlüssel", "Bearer x"])
 def test_what_cannot_be_a_key_is_refused_and_not_told(key: str) -> None:
-    with pytest.raises(ConfigError, match="the API key has characters that none has") as refused:
+    with pytest.raises(ArgumentError, match="the API key has characters that no key has") as refused:
         Client(key=key)
     assert key not in str(refused.value)
 
@@ -154,12 +154,12 @@ def test_what_cannot_be_uploaded_is_refused_before_anything_is_sent(
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "a.png").write_bytes(b"")
     (tmp_path / "a.png").write_bytes(b"")
-    with pytest.raises(ConfigError, match=r"missing\.zip: no such file"):
+    with pytest.raises(ArgumentError, match=r"missing\.zip: no such file"):
         client.upload_dataset([tmp_path / "missing.zip"], "pairs", "mine")
-    with pytest.raises(ConfigError, match=r"would both be a\.png"):
+    with pytest.raises(ArgumentError, match=r"would both be called a\.png"):
         client.upload_dataset([tmp_path / "a.png", tmp_path / "one" / "a.png"], "pairs", "mine")
     (tmp_path / "one" / "a.png").unlink()
-    with pytest.raises(ConfigError, match="holds no file"):
+    with pytest.raises(ArgumentError, match="no files in it"):
         client.upload_dataset([tmp_path / "one"], "pairs", "mine")
     assert service.requests == []
 
@@ -248,6 +248,8 @@ def test_a_problem_is_an_error_with_its_parts(client: Client, service: Contract)
     assert (error.status, error.code, error.detail) == (422, "bad_recipe", "lr is 0")
     assert str(error) == "lr is 0; expected a number above 0"
     assert error.errors[0]["pointer"] == "body/lr"
+    copy = pickle.loads(pickle.dumps(error))
+    assert (vars(copy), str(copy)) == (vars(error), str(error))
 
 
 def test_answers_that_are_not_the_services_are_errors(client: Client, service: Contract) -> None:
@@ -280,7 +282,7 @@ def test_nobody_there_is_an_error_in_a_line() -> None:
 
 @pytest.mark.parametrize("url", ["localhost:8000", "", "ftp://a", "http://a:b:c"])
 def test_a_url_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match="url is"):
+    with pytest.raises(ArgumentError, match="url is"):
         Client(url)
 
 

@@ -97,7 +97,7 @@ def test_files_that_are_no_pictures_are_named(page: Page, tmp_path: Path) -> Non
     page.set_input_files("#files", archive)
     checks = page.get_by_role("list", name="Checks")
     expect(checks).to_contain_text(
-        "2 files were left out, as no pictures that can be read: first/m31.fits, notes.txt"
+        "2 files were left out because they are not readable pictures: first/m31.fits, notes.txt"
     )
 
 

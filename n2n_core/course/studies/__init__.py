@@ -1,6 +1,6 @@
 """The report's studies, each reproduced by one command: ``n2n study NAME``.
 
-Reading order: ``study``, ``planted``, ``experiments``, ``results``, ``perform``, ``engine``, ``progress``,
+Reading order: ``study``, ``planted``, ``experiments``, ``results``, ``trainer``, ``engine``, ``progress``,
 ``parallel``, ``table``, ``charts``, ``pictures``.
 """
 
@@ -9,20 +9,20 @@ from pathlib import Path
 from n2n_core.course.studies import charts, pictures, results, table
 from n2n_core.course.studies.engine import check_budget, conduct
 from n2n_core.course.studies.experiments import STUDIES
-from n2n_core.course.studies.perform import StudyData
-from n2n_core.course.studies.progress import Progress
-from n2n_core.course.studies.study import PAIRS, Kind, Run, Study
+from n2n_core.course.studies.progress import StudyProgress
+from n2n_core.course.studies.study import PAIRS, PlotKind, Study, StudyRun
+from n2n_core.course.studies.trainer import StudyData
 from n2n_core.files import atomic_path, storing
 from n2n_core.training.run_folder import plots
 
 __all__ = [
     "PAIRS",
     "STUDIES",
-    "Kind",
-    "Progress",
-    "Run",
+    "PlotKind",
     "Study",
     "StudyData",
+    "StudyProgress",
+    "StudyRun",
     "check_budget",
     "conduct",
     "write",
@@ -37,7 +37,7 @@ def write(study: Study, data: StudyData, folder: Path, device: str = "auto") -> 
     text = table.markdown(study, records)
     files = {TABLE: text.encode()}
     done = {record["run"] for record in records}
-    if study.kind is not Kind.PICTURES:
+    if study.kind is not PlotKind.PICTURES:
         figure = charts.draw(study, records)
     elif done == {run.label for run in study.runs}:
         figure = pictures.draw(study, data.validation, folder, device)

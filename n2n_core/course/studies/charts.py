@@ -7,7 +7,7 @@ from statistics import pstdev
 from typing import TYPE_CHECKING, Any
 
 from n2n_core.course.studies.results import Record, rows
-from n2n_core.course.studies.study import Kind, Study
+from n2n_core.course.studies.study import PlotKind, Study
 from n2n_core.training.run_folder import plots
 
 if TYPE_CHECKING:
@@ -81,10 +81,10 @@ def bars(study: Study, records: Sequence[Record]) -> Figure:
     return figure
 
 
-CHARTS: dict[Kind, Callable[[Study, Sequence[Record]], Figure]] = {
-    Kind.POINTS: points,
-    Kind.CURVES: curves,
-    Kind.BARS: bars,
+CHARTS: dict[PlotKind, Callable[[Study, Sequence[Record]], Figure]] = {
+    PlotKind.POINTS: points,
+    PlotKind.CURVES: curves,
+    PlotKind.BARS: bars,
 }
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from n2n_core.course.studies import parallel, results
 from n2n_core.course.studies.parallel import Item
-from n2n_core.course.studies.perform import Performer, StudyData, run_folder
-from n2n_core.course.studies.progress import Progress, Teller
+from n2n_core.course.studies.progress import ProgressReporter, StudyProgress
 from n2n_core.course.studies.results import Record
 from n2n_core.course.studies.study import Study
+from n2n_core.course.studies.trainer import RunTrainer, StudyData, run_folder
 from n2n_core.errors import ConfigError, DataError
 from n2n_core.models import weights
 from n2n_core.training import loop
@@ -30,7 +30,7 @@ def conduct(
     repeats: int | None = None,
     jobs: int = 1,
     device: str = "auto",
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_progress: Callable[[StudyProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Do the runs whose results ``folder`` lacks.
@@ -50,7 +50,7 @@ def conduct(
         DataError: there are fewer pairs than the study needs at this scale.
     """
     check_budget(scale, repeats, jobs)
-    study = study.computed_in(precision)
+    study = study.with_precision(precision)
     needed, found = study.pairs(scale), len(data.train.input)
     if found < needed:
         raise DataError(
@@ -72,29 +72,33 @@ def conduct(
     ]
     missing = [(run, seed) for run, seed in planned if (run.label, seed) not in done]
     there = [run for run, seed in planned if (run.label, seed) in done]
-    teller = Teller([run for run, _ in planned], there, on_progress)
-    performer = Performer(data, folder, scale, device)
+    reporter = ProgressReporter([run for run, _ in planned], there, on_progress)
+    trainer = RunTrainer(data, folder, scale, device)
     count = 0
-    for (run, seed), record in _performed(missing, performer, jobs, teller, should_stop):
+    for (run, seed), record in _performed(missing, trainer, jobs, reporter, should_stop):
         results.append(folder, made | record)
         (run_folder(folder, run, seed) / loop.CHECKPOINT).unlink(missing_ok=True)
-        teller.end(record["psnr"])
+        reporter.end(record["psnr"])
         count += 1
     return count == len(missing)
 
 
 def _performed(
-    items: Sequence[Item], perform: Performer, jobs: int, teller: Teller, should_stop: Callable[[], bool]
+    items: Sequence[Item],
+    perform: RunTrainer,
+    jobs: int,
+    reporter: ProgressReporter,
+    should_stop: Callable[[], bool],
 ) -> Iterator[tuple[Item, Record]]:
     """The runs as they are complete; fewer than ``items`` if stopped."""
     if jobs > 1:
         for (run, seed), record in parallel.spread(items, perform, jobs, should_stop):
-            teller.begin(run)
+            reporter.begin(run)
             yield (run, seed), record
         return
     for run, seed in items:
-        teller.begin(run)
-        result = perform(run, seed, teller, should_stop)
+        reporter.begin(run)
+        result = perform(run, seed, reporter, should_stop)
         if result is None:
             return
         yield (run, seed), result

@@ -8,7 +8,7 @@ study: 50 is assumed, as for the small networks.
 from dataclasses import replace
 
 from n2n_core.course.studies.planted import Unswapped
-from n2n_core.course.studies.study import Kind, Run, Study
+from n2n_core.course.studies.study import PlotKind, Study, StudyRun
 from n2n_core.models.architectures import (
     DEPTHS,
     FINAL,
@@ -31,9 +31,9 @@ BATCH_DB = {8: 24.96, 50: 24.52}
 BATCHES = (1, 2, 4, 5, 8, 10, 16, 20, 25, 40, 50)
 
 
-def _depth(series: str, residual: bool) -> tuple[Run, ...]:
+def _depth(series: str, residual: bool) -> tuple[StudyRun, ...]:
     return tuple(
-        Run(
+        StudyRun(
             f"{depth} layers, {series}",
             SMALL,
             replace(architecture, residual=residual),
@@ -46,38 +46,38 @@ def _depth(series: str, residual: bool) -> tuple[Run, ...]:
     )
 
 
-def _width(channels: int) -> Run:
+def _width(channels: int) -> StudyRun:
     architecture = AutoEncoder((channels, channels, channels, 3), skip=False)
     config = replace(RECIPE, batch_size=5)
     report = 22.4 if channels == 10 else None
-    return Run(f"{channels} channels", config, architecture, share=0.1, x=channels, report=report)
+    return StudyRun(f"{channels} channels", config, architecture, share=0.1, x=channels, report=report)
 
 
-def _batch(size: int) -> Run:
+def _batch(size: int) -> StudyRun:
     config = replace(RECIPE, batch_size=size)
-    return Run(f"batch {size}", config, FINAL, repeats=5, x=size, report=BATCH_DB.get(size))
+    return StudyRun(f"batch {size}", config, FINAL, repeats=5, x=size, report=BATCH_DB.get(size))
 
 
 def _gain(
     label: str, share: float = 1.0, clean: bool = False, ensemble: bool = False, **recipe: object
-) -> Run:
+) -> StudyRun:
     config = replace(TABLE_3, **recipe)  # type: ignore[arg-type]
-    return Run(label, config, FINAL, share, repeats=3, clean=clean, ensemble=ensemble)
+    return StudyRun(label, config, FINAL, share, repeats=3, clean=clean, ensemble=ensemble)
 
 
 STUDIES = {
     "initial": Study(
         "the initial network (table 1)",
         "4 layers of 32 channels, 20,259 parameters, on 10 % of the pairs in batches of 50: 23.88 dB.",
-        (Run("table 1", SMALL, INITIAL, share=0.1, report=23.88),),
-        Kind.CURVES,
+        (StudyRun("table 1", SMALL, INITIAL, share=0.1, report=23.88),),
+        PlotKind.CURVES,
     ),
     "depth": Study(
         "depth against width at equal parameters (table 2)",
         "Deeper is worse. If that is a failure of the optimisation, and not of deep networks, then residual "
         "connections, which add no parameters, undo it.",
         _depth("plain", residual=False) + _depth("residual", residual=True),
-        Kind.POINTS,
+        PlotKind.POINTS,
         axis="layers",
         points=tuple(DEPTH_DB.items()),
     ),
@@ -85,7 +85,7 @@ STUDIES = {
         "the number of channels (figure 1)",
         "One epoch on 10 % of the pairs in batches of 5: 22.4 dB with 10 channels, a plateau from 100 on.",
         tuple(map(_width, range(10, 401, 10))),
-        Kind.POINTS,
+        PlotKind.POINTS,
         axis="channels",
         points=((10, 22.4),),
         band=((100, 400), (24.1, 24.4)),
@@ -94,52 +94,52 @@ STUDIES = {
         "the skip connection (figure 2)",
         "After 25 epochs 24.43 dB without the connection and 24.69 dB with it.",
         (
-            Run("without skip", SMALL, FINAL_WITHOUT_SKIP, share=0.1, report=24.43),
-            Run("with skip", SMALL, FINAL, share=0.1, report=24.69),
+            StudyRun("without skip", SMALL, FINAL_WITHOUT_SKIP, share=0.1, report=24.43),
+            StudyRun("with skip", SMALL, FINAL, share=0.1, report=24.69),
         ),
-        Kind.CURVES,
+        PlotKind.CURVES,
         loss=True,
     ),
     "batch-size": Study(
         "the batch size (figure 3)",
         "One epoch, five runs each: batches of 8 are best with 24.96 dB; 50 give 24.52 dB.",
         tuple(map(_batch, BATCHES)),
-        Kind.POINTS,
+        PlotKind.POINTS,
         axis="batch size",
         points=tuple(BATCH_DB.items()),
     ),
     "epochs": Study(
         "the number of epochs (figure 4)",
         "24.95 dB after one epoch, 25.31 dB after ten, and no more after that.",
-        (Run("15 epochs", replace(TABLE_3, epochs=15), FINAL),),
-        Kind.CURVES,
+        (StudyRun("15 epochs", replace(TABLE_3, epochs=15), FINAL),),
+        PlotKind.CURVES,
         points=((1, 24.95), (10, 25.31)),
         epochs=True,
     ),
     "final": Study(
         "the final network (table 3)",
         "Ten epochs in batches of 8: 25.32 dB, in 197.95 s on a GPU.",
-        (Run("table 3", TABLE_3, FINAL, report=25.32, seconds=197.95),),
-        Kind.CURVES,
+        (StudyRun("table 3", TABLE_3, FINAL, report=25.32, seconds=197.95),),
+        PlotKind.CURVES,
     ),
     "scratch": Study(
         "the framework by hand (report 2)",
         "SGD at a rate of 0.1, batches of 8, 50 epochs: 23.42 dB, in 2,760.95 s. The report's convolution "
         "hands down a wrong gradient; with this bug planted, is its figure ours, too?",
         (
-            Run("the right gradient", BY_HAND, StridedAutoEncoder()),
-            Run("the report's bug planted", BY_HAND, Unswapped(), report=23.42, seconds=2760.95),
+            StudyRun("the right gradient", BY_HAND, StridedAutoEncoder()),
+            StudyRun("the report's bug planted", BY_HAND, Unswapped(), report=23.42, seconds=2760.95),
         ),
-        Kind.CURVES,
+        PlotKind.CURVES,
     ),
     "samples": Study(
         "pictures (figure 5; report 2's figure 1)",
         "Noisy, denoised by the framework by hand and by torch.nn, and clean.",
         (
-            Run("scratch", BY_HAND, StridedAutoEncoder(), report=23.42),
-            Run("torch", TABLE_3, FINAL, report=25.32),
+            StudyRun("scratch", BY_HAND, StridedAutoEncoder(), report=23.42),
+            StudyRun("torch", TABLE_3, FINAL, report=25.32),
         ),
-        Kind.PICTURES,
+        PlotKind.PICTURES,
     ),
     "gains": Study(
         "what the report left open",
@@ -161,7 +161,7 @@ STUDIES = {
                 augment=True, swap=True, schedule="onecycle", ema=0.999,
             ),
         ),
-        Kind.BARS,
+        PlotKind.BARS,
     ),
 }  # fmt: skip
 """All studies, by the name that ``n2n study`` takes."""

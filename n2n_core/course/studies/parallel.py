@@ -11,19 +11,19 @@ from multiprocessing.synchronize import Event as Flag
 
 import torch
 
-from n2n_core.course.studies.perform import Performer
 from n2n_core.course.studies.results import Record
-from n2n_core.course.studies.study import Run
+from n2n_core.course.studies.study import StudyRun
+from n2n_core.course.studies.trainer import RunTrainer
 from n2n_core.errors import N2NError
 
 POLL_SECONDS = 0.2
 """How often it is asked whether to stop."""
 
-Item = tuple[Run, int]
+Item = tuple[StudyRun, int]
 
 
 def spread(
-    items: Sequence[Item], perform: Performer, jobs: int, should_stop: Callable[[], bool]
+    items: Sequence[Item], perform: RunTrainer, jobs: int, should_stop: Callable[[], bool]
 ) -> Iterator[tuple[Item, Record]]:
     """Yield runs, each with its seed, as they are complete, and their results; once to be stopped, no more.
 
@@ -51,11 +51,11 @@ def spread(
             stop.set()
 
 
-_own: tuple[Performer, Flag]
+_own: tuple[RunTrainer, Flag]
 """Of a worker's process."""
 
 
-def _begin(perform: Performer, stop: Flag, threads: int) -> None:
+def _begin(perform: RunTrainer, stop: Flag, threads: int) -> None:
     global _own
     _own = perform, stop
     signal.signal(
@@ -64,7 +64,7 @@ def _begin(perform: Performer, stop: Flag, threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def _perform(run: Run, seed: int) -> Record | str | None:
+def _perform(run: StudyRun, seed: int) -> Record | str | None:
     """The result, None if stopped, or an error's message: not every error can be sent."""
     perform, stop = _own
     if stop.is_set():

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from n2n_core.course.studies.perform import run_folder
 from n2n_core.course.studies.study import Study
+from n2n_core.course.studies.trainer import run_folder
 from n2n_core.datasets.pairs import Pairs
 from n2n_core.inference.denoiser import Denoiser
 from n2n_core.metrics.batch import psnr, to_bytes

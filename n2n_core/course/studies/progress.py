@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from n2n_core.course.studies.study import Run
+from n2n_core.course.studies.study import StudyRun
 from n2n_core.models import weights
 from n2n_core.models.architectures import StridedAutoEncoder
 from n2n_core.training.run_folder.event_log import Event
 
 
 @dataclass(frozen=True)
-class Progress:
+class StudyProgress:
     """A report.
 
     Args:
@@ -32,7 +32,7 @@ class Progress:
     psnr: float | None = None
 
 
-class Teller:
+class ProgressReporter:
     """Calls ``tell`` whenever a run under way gets further, or is complete.
 
     Args:
@@ -40,13 +40,15 @@ class Teller:
         done: those that need not be done.
     """
 
-    def __init__(self, planned: Sequence[Run], done: Sequence[Run], tell: Callable[[Progress], None]) -> None:
+    def __init__(
+        self, planned: Sequence[StudyRun], done: Sequence[StudyRun], tell: Callable[[StudyProgress], None]
+    ) -> None:
         self.tell, self.number, self.runs, self.steps = tell, len(done), len(planned), 1
         self.total = sum(map(work, planned))
         self.before = self.reached = self.known = sum(map(work, done))
         self.began = monotonic()
 
-    def begin(self, run: Run) -> None:
+    def begin(self, run: StudyRun) -> None:
         """It is under way; its events follow."""
         self.number += 1
         self.run, self.before = run, self.reached
@@ -65,10 +67,12 @@ class Teller:
         self.reached = self.before + share * work(self.run)
         gained = self.reached - self.known
         left = (monotonic() - self.began) * (self.total - self.reached) / gained if gained > 0 else None
-        self.tell(Progress(self.run.label, self.number, self.runs, self.reached / self.total, left, psnr))
+        self.tell(
+            StudyProgress(self.run.label, self.number, self.runs, self.reached / self.total, left, psnr)
+        )
 
 
-def work(run: Run) -> float:
+def work(run: StudyRun) -> float:
     """About what a run costs: a parameter is a product for each pixel, with strides for each fifth."""
     strided = isinstance(run.architecture, StridedAutoEncoder)
     products = weights.count_parameters(run.architecture.build()) / (5 if strided else 1)

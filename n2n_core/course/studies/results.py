@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 import n2n_core
-from n2n_core.course.studies.study import Run, Study
+from n2n_core.course.studies.study import Study, StudyRun
 from n2n_core.models import architectures, weights
 from n2n_core.training.run_folder import event_log
 from n2n_core.training.run_folder.event_log import Event, EventLog
@@ -33,7 +33,7 @@ def append(folder: Path, record: Record) -> None:
     EventLog(folder, lambda event: None, FILE).emit("run", **record)
 
 
-def record(run: Run, seed: int, log: Sequence[Event], device: torch.device) -> Record:
+def record(run: StudyRun, seed: int, log: Sequence[Event], device: torch.device) -> Record:
     """What is kept of a complete run, by its ``log``."""
     end = log[-1]
     figures = ("psnr", "psnr_pooled", "noisy_psnr", "noisy_psnr_pooled")
@@ -116,7 +116,7 @@ def rows(study: Study, records: Sequence[Record]) -> list[Row]:
     return found
 
 
-def _row(run: Run, label: str, own: Sequence[Record], name: str) -> Row:
+def _row(run: StudyRun, label: str, own: Sequence[Record], name: str) -> Row:
     return Row(
         label,
         tuple(_number(record[name]) for record in own),

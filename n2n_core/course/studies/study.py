@@ -16,7 +16,7 @@ NOISY = 20.72
 
 
 @dataclass(frozen=True)
-class Run:
+class StudyRun:
     """One training, or several that differ in their seed.
 
     Args:
@@ -45,7 +45,7 @@ class Run:
     clean: bool = False
     ensemble: bool = False
 
-    def computed_in(self, precision: str) -> Run:
+    def with_precision(self, precision: str) -> StudyRun:
         """The same run in another precision; scratch networks know float32 alone."""
         by_hand = pick_engine(self.config.engine, self.architecture.engine) == "scratch"
         return self if by_hand else replace(self, config=replace(self.config, precision=precision))
@@ -55,7 +55,7 @@ class Run:
         return max(self.config.batch_size, round(PAIRS * self.share * scale))
 
 
-class Kind(Enum):
+class PlotKind(Enum):
     """How a study is drawn."""
 
     POINTS = "a point for each run, over its x"
@@ -82,17 +82,17 @@ class Study:
 
     title: str
     says: str
-    runs: tuple[Run, ...]
-    kind: Kind
+    runs: tuple[StudyRun, ...]
+    kind: PlotKind
     axis: str = "epoch"
     points: tuple[tuple[float, float], ...] = ()
     band: tuple[tuple[float, float], tuple[float, float]] | None = None
     epochs: bool = False
     loss: bool = False
 
-    def computed_in(self, precision: str) -> Study:
+    def with_precision(self, precision: str) -> Study:
         """The same study, its networks on torch.nn in another precision."""
-        return replace(self, runs=tuple(run.computed_in(precision) for run in self.runs))
+        return replace(self, runs=tuple(run.with_precision(precision) for run in self.runs))
 
     def pairs(self, scale: float) -> int:
         """How many pairs the largest of its runs trains on."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import stdev
 
 from n2n_core.course.studies.results import Record, Row, rows
-from n2n_core.course.studies.study import NOISY, Kind, Study
+from n2n_core.course.studies.study import NOISY, PlotKind, Study
 
 
 def markdown(study: Study, records: Sequence[Record]) -> str:
@@ -58,7 +58,7 @@ def _columns(study: Study, found: Sequence[Row]) -> list[list[str]]:
         ["report's gain", *(_signed(row.report and row.report - NOISY) for row in found)],
         ["our gain", *(_signed(row.mean - row.noisy) for row in found)],
     ]
-    if study.kind is Kind.BARS:
+    if study.kind is PlotKind.BARS:
         columns.append(
             [f"against {found[0].label}" if found else "", *(_signed(row.mean - base) for row in found)]
         )

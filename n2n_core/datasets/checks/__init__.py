@@ -1,1 +1,1 @@
-"""Checks of a dataset before training: statistics, alignment, evidence."""
+"""Checks of a dataset before training: what is wrong with it, and how to fix that."""

@@ -1,4 +1,4 @@
-"""What noise can be measured in pictures ``(C, H, W)``, of two shots or of one."""
+"""Noise measurements in pictures ``(C, H, W)``, from two shots of a scene or from one."""
 
 from __future__ import annotations
 
@@ -13,30 +13,33 @@ Picture = NDArray[np.float32]
 Pair = tuple[Picture, Picture]
 
 MAD_TO_SIGMA = 0.6745
-"""The median of a normal variable's absolute value, in standard deviations."""
+"""Median of the absolute value of a normal variable, in standard deviations."""
 
 BLOCK = 8
-"""Side of the blocks among which flat ones are looked for."""
+"""Side in pixels of the blocks among which flat ones are searched."""
 
 FLATTEST = 0.25
-"""Share of the blocks that count as flat."""
+"""Fraction of the blocks that count as flat."""
 
 
 def pair_sigma(pairs: Iterable[Pair]) -> float:
-    """Noise of one shot: the difference's deviation by the root of 2, each scene's own offset left out."""
+    """Return the noise sigma of one shot: the deviation of the difference, without its mean, over sqrt(2)."""
     differences = [centred(a - b) for a, b in pairs]
     total = sum(float(np.square(d, dtype=np.float64).sum()) for d in differences)
     return float(np.sqrt(total / sum(d.size for d in differences) / 2))
 
 
 def centred(picture: Picture) -> Picture:
-    """Each channel's mean taken off."""
+    """Subtract the mean of each channel."""
     result: Picture = picture - picture.mean(axis=(1, 2), keepdims=True)
     return result
 
 
 def lag_correlation(fields: Sequence[Picture]) -> tuple[float, float]:
-    """Correlation with the neighbour to the right and below, of fields of mean 0; 0 for white noise."""
+    """Return the correlation of zero-mean fields with the neighbour to the right, and with the one below.
+
+    Both are 0 for white noise.
+    """
     energy = sum(float(np.square(f, dtype=np.float64).mean()) for f in fields)
     if not energy:
         return 0.0, 0.0
@@ -46,7 +49,7 @@ def lag_correlation(fields: Sequence[Picture]) -> tuple[float, float]:
 
 
 class Line(NamedTuple):
-    """``variance = gain * brightness + read``, and where it was measured."""
+    """The noise model ``variance = gain * brightness + read``, and the range in which it was measured."""
 
     gain: float
     read: float
@@ -54,14 +57,14 @@ class Line(NamedTuple):
     brightest: float
 
     def sigma(self, brightness: float) -> float:
-        """The noise at ``brightness``."""
+        """Return the noise sigma at ``brightness``."""
         return float(max(self.gain * brightness + self.read, 0) ** 0.5)
 
 
 def variance_line(pairs: Sequence[Pair], bins: int = 24) -> Line:
-    """Noise variance as a line in brightness, fitted to bins of equally many pixels.
+    """Fit the noise variance as a linear function of brightness, over bins with equally many pixels.
 
-    Brightness is the mean of both shots over 5 x 5 pixels, so its own noise hardly smears the bins.
+    Brightness is the mean of both shots over 5 x 5 pixels, so that its noise hardly blurs the bins.
     """
     means, variances = [], []
     for a, b in pairs:
@@ -77,18 +80,19 @@ def variance_line(pairs: Sequence[Pair], bins: int = 24) -> Line:
     variance = np.array([y[group].mean(dtype=np.float64) for group in groups])
     if np.ptp(level) < 1e-6:
         return Line(0.0, float(variance.mean()), float(level[0]), float(level[-1]))
-    weight = 1 / np.maximum(variance, variance.mean() / 10 + 1e-12)  # a mean square's error is as itself
+    weight = 1 / np.maximum(variance, variance.mean() / 10 + 1e-12)  # its error is proportional to it
     gain, read = np.polyfit(level, variance, 1, w=weight)
     return Line(float(gain), float(read), float(level[0]), float(level[-1]))
 
 
 def blind_sigma(pictures: Iterable[Picture]) -> float:
-    """Noise of single pictures: the median absolute Haar detail (diagonal) of their flattest blocks.
+    """Estimate the noise sigma of single pictures by the median absolute diagonal Haar coefficient.
 
-    Right for white noise; texture adds to it where no block is flat, noise that is correlated
-    between neighbours takes from it.
-    Source: Donoho and Johnstone, Ideal spatial adaptation by wavelet shrinkage (1994), with the
-    restriction to flat blocks.
+    Only the flattest blocks count. The estimate is right for white noise. It is too high for pictures with
+    texture everywhere, and too low for noise that is correlated between neighbours.
+
+    Source: Donoho and Johnstone, Ideal spatial adaptation by wavelet shrinkage (1994), restricted to flat
+    blocks.
     """
     details = [_details(p)[_flat(p)] for p in pictures if min(p.shape[1:]) >= BLOCK]
     values = np.abs(np.concatenate(details)) if details else np.zeros((0, 1, 1))
@@ -97,12 +101,12 @@ def blind_sigma(pictures: Iterable[Picture]) -> float:
 
 
 def shot_correlation(pairs: Iterable[Pair]) -> float:
-    """Correlation of the noise of two shots, in blocks where the scene is flat; 0 if independent."""
+    """Return the correlation of the noise of two shots in flat blocks. It is 0 for independent noise."""
     products = np.zeros(3)
     for a, b in pairs:
         if min(a.shape[1:]) < BLOCK:
             continue
-        flat = _flat(a + b)  # from means of 4 x 4 pixels, which the details do not depend on
+        flat = _flat(a + b)  # judged by means of 4 x 4 pixels, of which the coefficients are independent
         first, second = _details(a)[flat], _details(b)[flat]
         products += [(first * second).sum(), (first**2).sum(), (second**2).sum()]
     scale = float(np.sqrt(products[1] * products[2]))
@@ -110,7 +114,7 @@ def shot_correlation(pairs: Iterable[Pair]) -> float:
 
 
 def flat_residuals(pictures: Iterable[Picture], side: int = 16, share: float = 0.05) -> list[Picture]:
-    """The flattest blocks of all pictures, each without the plane that fits it."""
+    """Return the flattest blocks of all pictures, each minus the plane fitted to it."""
     found: list[Picture] = []
     rows, columns = np.divmod(np.arange(side * side), side)
     basis = np.linalg.qr(np.stack([np.ones(side * side), rows, columns], 1))[0].astype(np.float32)
@@ -124,7 +128,7 @@ def flat_residuals(pictures: Iterable[Picture], side: int = 16, share: float = 0
 
 
 def clipped_share(pictures: Iterable[Picture]) -> tuple[float, float]:
-    """Share of the values that are exactly 0, and exactly 1: floats beyond are not clipped."""
+    """Return the fractions of values that are exactly 0 and exactly 1. Floats outside are not clipped."""
     totals = np.zeros(3)
     for picture in pictures:
         totals += [(picture == 0).sum(), (picture == 1).sum(), picture.size]
@@ -132,7 +136,7 @@ def clipped_share(pictures: Iterable[Picture]) -> tuple[float, float]:
 
 
 def _blocks(picture: Picture, side: int) -> Picture:
-    """``(n, side, side)``: what fits into the picture, of all channels."""
+    """Divide all channels into blocks ``(n, side, side)``, as many as fit."""
     channels, height, width = picture.shape
     rows, columns = height // side, width // side
     cut = picture[:, : rows * side, : columns * side]
@@ -140,7 +144,10 @@ def _blocks(picture: Picture, side: int) -> Picture:
 
 
 def _details(picture: Picture) -> Picture:
-    """``(n, BLOCK / 2, BLOCK / 2)``: the diagonal Haar coefficients of each block; white noise's sigma."""
+    """Return the diagonal Haar coefficients of each block, ``(n, BLOCK / 2, BLOCK / 2)``.
+
+    White noise gives coefficients of the same sigma.
+    """
     b = _blocks(picture, BLOCK)
     result: Picture = (b[:, ::2, ::2] - b[:, 1::2, ::2] - b[:, ::2, 1::2] + b[:, 1::2, 1::2]) * np.float32(
         0.5
@@ -149,7 +156,7 @@ def _details(picture: Picture) -> Picture:
 
 
 def _flat(picture: Picture) -> NDArray[np.bool_]:
-    """Which blocks are among the flattest, by the range of the means of their quarters."""
+    """Return which blocks are among the flattest: those whose quarters have the most similar means."""
     means = _blocks(picture, BLOCK).reshape(-1, 2, BLOCK // 2, 2, BLOCK // 2).mean(axis=(2, 4))
     ranges = np.ptp(means.reshape(len(means), -1), axis=1)
     return np.asarray(ranges <= np.quantile(ranges, FLATTEST))

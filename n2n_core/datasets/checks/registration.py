@@ -1,9 +1,9 @@
-"""The shift between two shots, far below a pixel and under heavy noise.
+"""Estimates the shift between two shots to a fraction of a pixel, even under heavy noise.
 
-The cross-power spectrum of two shots is that of the scene, turned by the shift; the noise of one
-shot has nothing to do with that of the other, so it averages out over patches and scenes. Each
-frequency counts by what it tells: ``S / (2 S N + N^2)`` for the scene's power S and the noise's N,
-which is maximum likelihood for normal noise.
+The cross-power spectrum of two shots is the power spectrum of the scene, with a phase that is linear in
+the shift. The noise of the two shots is independent, so it averages out over patches and scenes. Each
+frequency is weighted by ``S / (2 S N + N^2)``, where S is the scene's power and N the noise's: the
+maximum-likelihood weight for normal noise.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ Complex = NDArray[np.complex128]
 Real = NDArray[np.float64]
 
 LOWEST = 2.5
-"""Periods in a patch below which a frequency is left out: there the patch's edge acts."""
+"""Frequencies of fewer periods per patch are left out, because the patch's edges disturb them."""
 
 
 SURE = 3.0
-"""Standard errors of a signal that counts."""
+"""Least signal that counts, in its standard errors."""
 
 
 CLEAR = 5.0
-"""Height of the correlation's peak, in its standard deviations, below which noise may have made it."""
+"""Least height of the correlation's peak, in standard deviations. Noise may cause lower ones."""
 
 
 @dataclass(frozen=True)
 class Shift:
-    """How far the second shot lies from the first, in pixels down and to the right.
+    """Shift of the second shot relative to the first, in pixels down and to the right.
 
-    ``error`` is the standard error of either; infinite where nothing can be seen.
+    ``error`` is the standard error of each component. It is infinite if no shift can be measured.
     """
 
     rows: float
@@ -42,12 +42,12 @@ class Shift:
 
     @property
     def size(self) -> float:
-        """Its length in pixels."""
+        """Length of the shift in pixels."""
         return float(np.hypot(self.rows, self.columns))
 
 
 def find_shift(pairs: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> Shift:
-    """The one shift that all pairs share, up to a quarter of a patch.
+    """Estimate the shift that all pairs have in common, up to a quarter of a patch.
 
     Args:
         pairs: patches ``(H, W)``, all of the same shape.
@@ -59,7 +59,7 @@ def find_shift(pairs: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]])
     power = sum((np.abs(a) ** 2 + np.abs(b) ** 2 for a, b in spectra), np.zeros(shape)) / 2
     rows, columns = (np.fft.fftfreq(n).astype(np.float64) for n in shape)
     y = x = information = 0.0
-    for sure in (0.0, SURE, SURE):  # the better the shots are aligned, the better signal and noise are told
+    for sure in (0.0, SURE, SURE):  # better alignment separates signal and noise better
         turn = np.exp(2j * np.pi * (rows[:, None] * y + columns * x))
         shared = (cross * turn).real
         weight, signal = _weights(power, shared, sure / len(pairs) ** 0.5)
@@ -73,9 +73,9 @@ def find_shift(pairs: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]])
 
 
 def _weights(power: Real, shared: Real, sure: float) -> tuple[Real, Real]:
-    """What each frequency counts, and the scene's power in it; both are means over rings.
+    """Return the weight of each frequency and the scene's power in it, both as means over rings.
 
-    Rings whose signal is less than ``sure`` standard errors count nothing.
+    Rings whose signal is less than ``sure`` standard errors have weight 0.
     """
     rows, columns = (np.fft.fftfreq(n) for n in power.shape)
     periods = np.hypot(rows[:, None] * len(rows), columns * len(columns))
@@ -90,7 +90,7 @@ def _weights(power: Real, shared: Real, sure: float) -> tuple[Real, Real]:
 
 
 def _peak(cross: Complex, rows: Real, columns: Real) -> tuple[float, float]:
-    """Where the correlation is greatest: over whole pixels first, then over ever finer steps."""
+    """Return where the correlation is greatest, searched over whole pixels and then in finer steps."""
     height, width = cross.shape
     correlation = np.fft.ifft2(cross).real
     near = (np.abs(rows[:, None] * height) <= height / 4) & (np.abs(columns * width) <= width / 4)

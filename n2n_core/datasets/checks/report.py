@@ -1,4 +1,4 @@
-"""What the checks found: a verdict, a figure, and what to do."""
+"""Results of the checks: for each a verdict, the value measured, and advice."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 @dataclass(frozen=True)
 class Check:
-    """One property of the data.
+    """Result of one check.
 
     Args:
-        name: of the property.
-        verdict: ``fine``; ``warning``: training can be forced; ``refuse``: it cannot.
-        figure: what was measured.
-        unit: of the figure.
-        message: what it means, in a sentence.
-        advice: what to do about it; empty if fine.
+        name: what was checked.
+        verdict: ``fine``, ``warning`` (training must be forced) or ``refuse`` (training is impossible).
+        figure: the value measured.
+        unit: unit of ``figure``.
+        message: what the value means, in a sentence.
+        advice: what to do about it. Empty if the verdict is ``fine``.
     """
 
     name: str
@@ -32,15 +32,15 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Report:
-    """All checks of one dataset.
+class CheckReport:
+    """Results of all checks of one dataset.
 
     Args:
-        fingerprint: of the data that were checked.
-        scenes: how many were looked at.
+        fingerprint: fingerprint of the dataset.
+        scenes: number of scenes that were looked at.
         checks: the results.
-        picture: a PNG: for two shots, a row a scene with the first, the second, and their
-            difference amplified.
+        picture: a PNG of some crops. With two shots, each row is a scene: the first shot, the second, and
+            their amplified difference.
     """
 
     fingerprint: str
@@ -50,22 +50,22 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of all checks."""
+        """The worst verdict of all checks."""
         return max((check.verdict for check in self.checks), key=VERDICTS.index)
 
     def blocks(self, force: bool = False) -> list[Check]:
-        """The checks that keep training from starting; ``force`` overrides warnings alone."""
+        """Return the checks that prevent training. ``force`` overrides warnings, but not refusals."""
         return [c for c in self.checks if c.verdict == "refuse" or (c.verdict == "warning" and not force)]
 
     def to_dict(self) -> dict[str, Any]:
-        """All but the picture, ready for JSON."""
+        """Return everything except the picture, ready for JSON."""
         return {
             "fingerprint": self.fingerprint, "scenes": self.scenes, "verdict": self.verdict,
             "checks": [asdict(check) for check in self.checks],
         }  # fmt: skip
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any], picture: bytes = b"") -> Report:
-        """What ``to_dict`` gave."""
+    def from_dict(cls, values: dict[str, Any], picture: bytes = b"") -> CheckReport:
+        """Restore a report from the result of ``to_dict``."""
         checks = tuple(Check(**check) for check in values["checks"])
         return cls(values["fingerprint"], values["scenes"], checks, picture)

@@ -1,4 +1,4 @@
-"""A dataset in figures."""
+"""Statistics of a dataset: counts, sizes, values and noise."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 import numpy as np
 
 from n2n_core.datasets.checks import measures
-from n2n_core.datasets.checks.evidence import SCENES, gather
+from n2n_core.datasets.checks.crops import SCENES, sample_crops
 from n2n_core.datasets.dataset import Dataset
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Counts are of the whole dataset, values of a sample of it.
+    """Statistics of a dataset. Counts are exact, values are estimated from a sample of the scenes.
 
     Args:
-        scenes: in all.
-        pictures: shots of all scenes.
-        sizes: ``(height, width, scenes)`` of each size, the most frequent first.
+        scenes: number of scenes.
+        pictures: number of shots of all scenes.
+        sizes: ``(height, width, scenes)`` for each size, most frequent first.
         low: smallest value.
         high: largest value.
-        mean: of all values.
-        clipped: share of the values that are exactly 0 or 1.
-        sigma: standard deviation of the noise, in units of [0, 1].
-        sampled: scenes that were looked at.
+        mean: mean of all values.
+        clipped: fraction of values that are exactly 0 or 1.
+        sigma: standard deviation of the noise, for values in [0, 1].
+        sampled: number of scenes in the sample.
     """
 
     scenes: int
@@ -39,15 +39,15 @@ class Statistics:
     sampled: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """Return the fields, ready for JSON."""
         return asdict(self)
 
 
 def statistics(dataset: Dataset, scenes: int = SCENES, seed: int = 0) -> Statistics:
-    """The figures of ``dataset``; values from crops of at most ``scenes`` scenes drawn by ``seed``."""
-    evidence = gather(dataset, scenes, seed)
-    pictures = evidence.pictures + evidence.seconds
-    sigma = measures.pair_sigma(evidence.pairs) if evidence.seconds else measures.blind_sigma(pictures)
+    """Compute the statistics of ``dataset`` from crops of at most ``scenes`` scenes, drawn by ``seed``."""
+    crops = sample_crops(dataset, scenes, seed)
+    pictures = crops.pictures + crops.seconds
+    sigma = measures.pair_sigma(crops.pairs) if crops.seconds else measures.blind_sigma(pictures)
     return Statistics(
         scenes=len(dataset),
         pictures=sum(stack.shape[0] * stack.shape[1] for stack in dataset.stacks),
@@ -57,7 +57,7 @@ def statistics(dataset: Dataset, scenes: int = SCENES, seed: int = 0) -> Statist
         mean=float(np.mean([p.mean() for p in pictures])),
         clipped=sum(measures.clipped_share(pictures)),
         sigma=sigma,
-        sampled=len(evidence.scenes),
+        sampled=len(crops.scenes),
     )
 
 

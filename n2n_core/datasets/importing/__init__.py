@@ -1,1 +1,1 @@
-"""Import of datasets from archives, folders and arrays."""
+"""Import of datasets from archives, folders, picture files and arrays."""

@@ -1,7 +1,7 @@
-"""ZIP and TAR archives, read member by member; nothing that they say about paths is followed.
+"""Safe unpacking of ZIP and TAR archives, member by member. Paths in the archive are never used.
 
-A member's bytes go to a file whose name is a number. Limits hold for what really comes out of
-the archive, so a header that lies gains nothing.
+Each member is written to a file with a number as its name. Limits are enforced on the bytes that are
+actually unpacked, so a false header does not help an attacker.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ from n2n_core.errors import ArchiveError, LimitError
 from n2n_core.image import MAX_PIXELS
 
 SKIPPED = re.compile(r"(^|/)(\.[^/]*|__MACOSX|Thumbs\.db|desktop\.ini)(/|$)", re.IGNORECASE)
-"""What file managers leave behind; never looked at."""
+"""Files that operating systems leave in archives. They are skipped."""
 
 CHUNK = 2**18
 ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 ENCRYPTED = 0x1 | 0x40  # a ZIP member's flags
-CENTRAL_RECORD = 256  # bytes of a ZIP's directory that an ordinary member takes, at most
+CENTRAL_RECORD = 256  # most bytes that an ordinary member takes in a ZIP's directory
 DAMAGED = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error,
     EOFError, OSError, NotImplementedError, RuntimeError, UnicodeError, OverflowError,
 )  # fmt: skip
-"""What the archive libraries raise on damaged files."""
+"""Exceptions that the archive libraries raise on damaged files."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive may hold, and a dataset.
+    """Limits of an archive and of a dataset.
 
     Args:
         members: files and folders in an archive.
-        total_bytes: of all members, unpacked; also of the dataset that is written.
-        ratio: unpacked bytes for each byte of the archive.
-        name_length: characters of a member's name.
+        total_bytes: bytes of all unpacked members, and of the dataset that is written.
+        ratio: unpacked bytes per byte of the archive.
+        name_length: characters in the name of a member.
         frames: pages of one TIFF.
-        pixels: of one picture.
+        pixels: pixels of one picture.
     """
 
     members: int = 200_000
@@ -62,24 +62,24 @@ class Limits:
 
 
 class Member(NamedTuple):
-    """A file of an archive: its name there, and where its bytes are now."""
+    """A file of an archive: its name there, and the path to which it was unpacked."""
 
     name: str
     path: Path
 
 
 def is_archive(path: Path) -> bool:
-    """Whether ``path`` is a ZIP or a TAR, plain or compressed, by its first bytes."""
+    """Return whether ``path`` is a ZIP or a (compressed) TAR, judged by its first bytes."""
     return _kind(path) is not None
 
 
 def unpack(path: Path, folder: Path, limits: Limits) -> list[Member]:
-    """Write the members of an archive to ``folder``, under names of its own choosing.
+    """Unpack an archive to ``folder``, under numbers as file names, and return its members.
 
     Raises:
-        ArchiveError: damaged, truncated, encrypted, or with a member that is neither a file nor a
-            folder, or whose name leads elsewhere.
-        LimitError: beyond ``limits``.
+        ArchiveError: the archive is damaged, truncated or encrypted, or has a member that is neither a file
+            nor a folder, or whose name leads out of the archive.
+        LimitError: it exceeds ``limits``.
     """
     kind = _kind(path)
     if kind is None:
@@ -91,7 +91,7 @@ def unpack(path: Path, folder: Path, limits: Limits) -> list[Member]:
             unpacking.take(name, content)
     except DAMAGED as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
-            raise  # of the disk; to seek to before a file's start is the archive's
+            raise  # the disk's fault; EINVAL, a seek to before the file's start, is the archive's
         raise ArchiveError(f"{path.name}: the archive is damaged or truncated ({error})") from error
     return unpacking.members
 
@@ -101,7 +101,7 @@ class _Readable(Protocol):
 
 
 class _Unpacking:
-    """What has come out of an archive so far."""
+    """The state of an archive that is being unpacked."""
 
     def __init__(self, path: Path, folder: Path, limits: Limits) -> None:
         self.archive, self.folder, self.limits = path.name, folder, limits
@@ -111,7 +111,7 @@ class _Unpacking:
         self.seen = self.total = 0
 
     def take(self, name: str, content: _Readable | None) -> None:
-        """One member; a folder has no content."""
+        """Unpack one member. A folder has no content."""
         self.seen += 1
         if self.seen > self.limits.members:
             raise _too_many(self.archive, self.limits)
@@ -133,14 +133,16 @@ class _Unpacking:
             self.total += len(chunk)
             if self.total > self.limits.total_bytes:
                 reason = f"expected at most {self.limits.total_bytes} bytes"
-                raise LimitError("total_bytes", f"{self.archive}: unpacks to too much at {name!r}, {reason}")
+                raise LimitError(
+                    "total_bytes", f"{self.archive}: too large when unpacked, at {name!r}, {reason}"
+                )
             if self.total > self.most:
-                reason = f"of an archive of its size at most {self.most} bytes are expected"
-                raise LimitError("ratio", f"{self.archive}: unpacks to too much at {name!r}, {reason}")
+                reason = f"expected at most {self.most} bytes from an archive of its size"
+                raise LimitError("ratio", f"{self.archive}: too large when unpacked, at {name!r}, {reason}")
             file.write(chunk)
 
     def _checked(self, name: str) -> str:
-        """The name with ``/`` between its parts; it must stay below the archive's root."""
+        """Return the name with ``/`` as separator, after checking that it stays inside the archive."""
         shown = repr(name[:80])
         if len(name) > self.limits.name_length:
             limit = f"expected at most {self.limits.name_length}"
@@ -152,7 +154,7 @@ class _Unpacking:
         if path.is_absolute() or re.match(r"[A-Za-z]:", name):
             raise ArchiveError(f"{self.archive}: the name {shown} is absolute, expected a relative one")
         if ".." in path.parts:
-            raise ArchiveError(f"{self.archive}: the name {shown} leads out of the archive by '..'")
+            raise ArchiveError(f"{self.archive}: the name {shown} leads out of the archive with '..'")
         return str(path)
 
 
@@ -186,7 +188,7 @@ def _zip_members(path: Path, limits: Limits) -> Iterator[tuple[str, IO[bytes] | 
 
 def _check_zip_member(archive: str, info: zipfile.ZipInfo) -> None:
     shown = repr(info.orig_filename[:80])
-    if not info.filename:  # which ends at a null byte
+    if not info.filename:  # zipfile cuts it at a null byte
         raise ArchiveError(f"{archive}: a member is called {shown}, expected a name")
     if info.flag_bits & ENCRYPTED:
         raise ArchiveError(f"{archive}: {shown} is encrypted, expected an archive without a password")
@@ -200,7 +202,7 @@ def _check_zip_member(archive: str, info: zipfile.ZipInfo) -> None:
 
 
 def _zip_directory_size(path: Path) -> int:
-    """Bytes of a ZIP's directory, all of which Python's library reads into memory at once."""
+    """Return the size in bytes of a ZIP's directory, which ``zipfile`` reads into memory at once."""
     with path.open("rb") as file:
         file.seek(max(path.stat().st_size - 22 - 2**16, 0))
         tail = file.read()
@@ -210,7 +212,7 @@ def _zip_directory_size(path: Path) -> int:
         (size,) = struct.unpack_from("<I", tail, end + 12)
         if size == 2**32 - 1 and end >= 20 and tail[end - 20 : end - 16] == b"PK\6\7":
             (start,) = struct.unpack_from("<Q", tail, end - 12)
-            file.seek(min(start, path.stat().st_size))  # where there is nothing to read
+            file.seek(min(start, path.stat().st_size))  # past the end there is nothing to read
             (size,) = struct.unpack_from("<Q", file.read(56), 40)
     return int(size)
 
@@ -228,7 +230,7 @@ def _tar_members(path: Path, kind: str) -> Iterator[tuple[str, IO[bytes] | None]
                 _check_tar_member(path.name, info)
                 yield info.name, archive.extractfile(info)
                 end = info.offset_data + -(-info.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
-                archive.members = []  # or it keeps every header in memory
+                archive.members = []  # otherwise it keeps every header in memory
         stream.check_end(end)
 
 

@@ -1,4 +1,4 @@
-"""Arrays instead of pictures: the course's ``.pkl``, and ``.npz``."""
+"""Import of arrays: the course's ``.pkl`` and NumPy's ``.npz``."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ ARRAYS = {
     "single": (("images",),),
     "clean": (("images",),),
 }
-"""Names of the arrays in an ``.npz``, by kind; any one of the choices."""
+"""Names of the arrays in an ``.npz`` of each kind. Any one of the alternatives will do."""
 
 LAYOUT = "(N, C, H, W), (N, H, W, C) or (N, H, W), with C 1 or 3"
 BATCH_BYTES = 2**24
 BAD_HEADER = (
     OSError, ValueError, EOFError, OverflowError, RecursionError, MemoryError, SyntaxError, TokenError,
 )  # fmt: skip
-"""What numpy, which parses a header as Python, raises on those that are wrong."""
+"""Exceptions that NumPy raises on bad headers, which it parses as Python literals."""
 
 
 def read_pkl(path: Path, kind: str, data_range: float | None) -> Iterator[Array]:
-    """Batches of scenes ``(n, 2, C, H, W)``; code in the file is refused, never run."""
+    """Yield batches of scenes ``(n, 2, C, H, W)``. A file that contains code is refused, and not run."""
     if kind != "pairs":
         raise DataError(f"{path.name}: a .pkl holds pairs, expected kind 'pairs', got {kind!r}")
     pairs = load_pairs(path)
@@ -42,10 +42,10 @@ def read_pkl(path: Path, kind: str, data_range: float | None) -> Iterator[Array]
 
 
 def read_npz(
-    path: Path, kind: str, scratch: Path, limits: Limits, data_range: float | None
+    path: Path, kind: str, folder: Path, limits: Limits, data_range: float | None
 ) -> Iterator[Array]:
-    """Batches of scenes ``(n, S, C, H, W)``; the file is unpacked to ``scratch`` and mapped."""
-    members = {member.name.removesuffix(".npy"): member.path for member in unpack(path, scratch, limits)}
+    """Yield batches of scenes ``(n, S, C, H, W)``. The file is unpacked to ``folder`` and memory-mapped."""
+    members = {member.name.removesuffix(".npy"): member.path for member in unpack(path, folder, limits)}
     for names in ARRAYS[kind]:
         if set(names) <= set(members):
             shots = [_load(members[name], f"{path.name}: {name}") for name in names]
@@ -60,7 +60,7 @@ def read_npz(
 
 
 def batches(shots: Sequence[Array], name: str, data_range: float | None) -> Iterator[Array]:
-    """A few scenes at a time from arrays ``(N, C, H, W)``, one for each shot."""
+    """Yield a few scenes at a time from arrays ``(N, C, H, W)``, one for each shot."""
     if len({(shot.shape, shot.dtype) for shot in shots}) > 1:
         got = " and ".join(f"{shot.dtype} {shot.shape}" for shot in shots)
         raise DataError(f"{name}: the arrays are {got}, expected equal shapes and types")
@@ -82,7 +82,7 @@ def _load(path: Path, name: str) -> Array:
 
 
 def _burst_shots(values: Array, name: str) -> list[Array]:
-    """``(N, S, ...)`` to S arrays ``(N, ...)``."""
+    """Split ``(N, S, ...)`` into S arrays ``(N, ...)``."""
     if values.ndim not in (4, 5) or values.shape[1] < 2:
         raise DataError(f"{name}: shape is {values.shape}, expected (N, S, C, H, W) with S at least 2")
     return list(values.swapaxes(0, 1))

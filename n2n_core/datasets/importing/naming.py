@@ -1,4 +1,4 @@
-"""Which pictures are shots of the same scene, by their names alone."""
+"""Groups pictures into scenes by their file names."""
 
 from __future__ import annotations
 
@@ -16,45 +16,47 @@ KINDS = {
     "single": "one noisy picture of each scene",
     "clean": "one clean picture of each scene; noise is added in training",
 }
-"""What a dataset can hold."""
+"""The kinds of dataset, with a description of each."""
 
 SHOT = re.compile(
     r"(?P<scene>.+?)[-_. ]+(?P<shot>(?:noisy|noise|shot|frame|image|img)?[-_]?\d+"
     r"|[ab]|first|second|input|target|source|noisy|clean|gt|reference|ref)",
     re.IGNORECASE,
 )
-"""How files are named where no folder tells: ``x_a``, ``x_b``; ``x_1``; ``x-noisy2``; ``x_input``."""
+"""Usual file names of shots, if folders do not tell: ``x_a``, ``x_b``; ``x_1``; ``x-noisy2``; ``x_input``."""
 
 LAST = {"second", "target", "clean", "gt", "reference", "ref"}
-"""Shots that are the target of a pair, whatever their place in the alphabet."""
+"""Names of shots that are the target of a pair, whatever their alphabetical order."""
 
 EXPECTED = {
-    "pairs": "two folders of equal file names, given together, or names as x_a and x_b, x_1 and x_2",
-    "bursts": "a folder for each scene, or names as x_1, x_2, x_3",
+    "pairs": "two folders with equal file names, given together, or names such as x_a and x_b, x_1 and x_2",
+    "bursts": "a folder for each scene, or names such as x_1, x_2, x_3",
 }
 
-Scenes = dict[str, list[str]]
-"""The names of each scene's shots, in order; scenes are in the order of their names."""
+SceneFiles = dict[str, list[str]]
+"""Maps the name of each scene to its shots' file names, both in order."""
 
 Split = Callable[[str], tuple[str, str] | None]
-"""A name to scene and shot, or nothing where it does not fit."""
+"""A function that splits a name into scene and shot, or returns None if it does not fit."""
 
 
-def find_scenes(names: Sequence[str], kind: str, rule: str | None = None, folders: str = "auto") -> Scenes:
-    """Sort ``names`` (with ``/`` between their parts) into scenes.
+def find_scenes(
+    names: Sequence[str], kind: str, rule: str | None = None, folders: str = "auto"
+) -> SceneFiles:
+    """Group ``names``, with ``/`` as separator, into scenes.
 
     Args:
-        names: all different.
+        names: file names, all different.
         kind: one of ``KINDS``.
-        rule: a template as ``{scene}_{shot}`` or ``take{shot}/{scene}``, or a regular expression
-            with the groups ``scene`` and ``shot``; either is held against the whole name without
-            the folders that all names share, and without suffix.
-        folders: what a folder stands for: ``scenes``, ``shots``, or ``auto``: shots in pairs,
-            scenes in bursts, and where there are none the names tell.
+        rule: a template such as ``{scene}_{shot}`` or ``take{shot}/{scene}``, or a regular expression
+            with the groups ``scene`` and ``shot``. It must match the whole name, without the folders that
+            all names share and without the suffix.
+        folders: what a folder contains: a scene (``scenes``), or one shot of each scene (``shots``).
+            ``auto`` means shots for pairs and scenes for bursts; without folders, names tell.
 
     Raises:
-        DataError: a name that does not fit, or a scene with too few shots or too many.
-        ConfigError: an unknown kind, or a rule that cannot work.
+        DataError: a name does not fit, or a scene has too few or too many shots.
+        ConfigError: ``kind`` or ``rule`` is invalid.
     """
     if kind not in KINDS:
         raise ConfigError(f"kind is {kind!r}, expected one of: {', '.join(KINDS)}")
@@ -70,14 +72,14 @@ def find_scenes(names: Sequence[str], kind: str, rule: str | None = None, folder
 
 
 def natural(name: str) -> list[tuple[int, str]]:
-    """A key that sorts ``x2`` before ``x10``."""
+    """Return a sort key by which ``x2`` comes before ``x10``."""
     parts = re.split(r"(\d+)", name)
     return [(int(part), "") if part.isdigit() and part.isascii() else (0, part) for part in parts]
 
 
 def _enter(found: dict[str, dict[str, str]], name: str, place: tuple[str, str] | None, expected: str) -> None:
     if place is None:
-        raise DataError(f"{name}: the name does not tell its scene and shot, expected {expected}")
+        raise DataError(f"{name}: cannot tell the scene and shot from the name, expected {expected}")
     scene, shot = place
     if shot in found[scene]:
         raise DataError(f"{found[scene][shot]} and {name}: both are shot {shot!r} of scene {scene!r}")
@@ -87,18 +89,18 @@ def _enter(found: dict[str, dict[str, str]], name: str, place: tuple[str, str] |
 def _shots(scene: str, shots: dict[str, str], kind: str) -> list[str]:
     names = [shots[shot] for shot in sorted(shots, key=lambda s: (s.lower() in LAST, natural(s.lower())))]
     if len(names) < 2:
-        expected = f"expected another picture of scene {scene!r}, given together with it"
-        raise DataError(f"{names[0]}: has no partner, {expected}")
+        expected = f"expected another picture of scene {scene!r} in the same import"
+        raise DataError(f"{names[0]}: the only picture of its scene, {expected}")
     if kind == "pairs" and len(names) > 2:
         shown = ", ".join(names[:3])
         raise DataError(
-            f"scene {scene!r} has {len(names)} pictures ({shown}...), expected 2; kind bursts takes more"
+            f"scene {scene!r} has {len(names)} pictures ({shown}...), expected 2; kind bursts allows more"
         )
     return names
 
 
 def _without_root(names: Sequence[str]) -> dict[str, str]:
-    """Each name without suffix and without the folders that all share, for ``takes/a/x.png``: ``a/x``."""
+    """Map each name to itself without suffix and without the folders that all share."""
     parts = {name: PurePosixPath(name).with_suffix("").parts for name in names}
     levels = zip(*(path[:-1] for path in parts.values()), strict=False)
     shared = len(list(takewhile(lambda folders: len(set(folders)) == 1, levels)))
@@ -106,7 +108,7 @@ def _without_root(names: Sequence[str]) -> dict[str, str]:
 
 
 def _rule(rule: str) -> Split:
-    """``rule`` as a function."""
+    """Compile ``rule`` to a function."""
     pattern = rule
     if "{scene}" in rule and "{shot}" in rule:
         pieces = {"{scene}": "(?P<scene>.+)", "{shot}": "(?P<shot>[^/]+)"}
@@ -126,7 +128,7 @@ def _matched(pattern: re.Pattern[str], name: str) -> tuple[str, str] | None:
 
 
 def _by_names(names: list[str], kind: str, folders: str) -> Split:
-    """Folders where there are some, else the usual endings of names."""
+    """Return the function that splits names by their folders or, without folders, by their usual endings."""
     usual: Split = lambda name: _matched(SHOT, name)  # noqa: E731
     if folders == "scenes":
         return _folder_is_scene
@@ -148,7 +150,7 @@ def _folder_is_shot(name: str, index: int) -> tuple[str, str]:
 
 
 def _shot_folders(names: list[str], kind: str) -> Iterator[int]:
-    """At which depth folders tell shots apart: there are two of them, in bursts any number."""
+    """Yield the depths at which folders can be shots: there are two folders, or more for bursts."""
     folders = [name.split("/")[:-1] for name in names]
     for index in range(min(map(len, folders), default=0)):
         choices = {path[index] for path in folders}

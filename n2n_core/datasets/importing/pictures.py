@@ -1,4 +1,4 @@
-"""Picture files to arrays of their own depth: ``(C, H, W)``, uint8, uint16 or float32."""
+"""Reads picture files into arrays ``(C, H, W)`` of their own depth: uint8, uint16 or float32."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from n2n_core.image import MAX_PIXELS
 Array = NDArray[Any]
 
 PLAUSIBLE = (-2.0, 3.0)
-"""Where 98 % of a float picture's values lie if it is nominally in [0, 1], heavy noise included."""
+"""Range of 98 % of the values of a float picture that is nominally in [0, 1], with heavy noise."""
 
 LARGEST = 1e6
-"""What a value may be, in that of white: beyond it, squares overflow where noise is measured."""
+"""Largest value, relative to white. The squares of larger ones overflow when noise is measured."""
 
 DTYPES = {"uint8": 255, "uint16": 65535, "float32": 1}
-"""What is stored, and what it is divided by."""
+"""Data types that are stored, with the value of white in each."""
 
 
 def is_picture(name: str) -> bool:
-    """Whether the suffix is one of a picture that can be read."""
+    """Return whether the suffix is that of a picture format that can be read."""
     return Path(name).suffix.lower() in image.SUFFIXES
 
 
 def count_pages(path: Path, name: str, most: int) -> int:
-    """Pages of a TIFF; 1 for other pictures.
+    """Return the number of pages of a TIFF, 1 for other formats.
 
     Raises:
-        DataError: there are more than ``most``, or the file is damaged.
+        DataError: the file is damaged.
+        LimitError: it has more than ``most`` pages.
     """
     if Path(name).suffix.lower() not in (".tif", ".tiff"):
         return 1
@@ -47,11 +48,11 @@ def count_pages(path: Path, name: str, most: int) -> int:
 
 
 def read_picture(path: Path, name: str, page: int | None = None, max_pixels: int = MAX_PIXELS) -> Array:
-    """One picture, its transparency left out.
+    """Read one picture without its transparency.
 
     Raises:
-        DataError: it cannot be read; the message names it.
-        LimitError: its header announces more than ``max_pixels``.
+        DataError: it cannot be read. The message has its name.
+        LimitError: according to its header it has more than ``max_pixels`` pixels.
     """
     try:
         return np.ascontiguousarray(image.read_samples(path.read_bytes(), max_pixels, page).colour)
@@ -62,10 +63,10 @@ def read_picture(path: Path, name: str, page: int | None = None, max_pixels: int
 
 
 def to_stored(values: Array, name: str, data_range: float | None = None) -> Array:
-    """``values`` as they are kept: divided by ``data_range`` where given, floats then checked.
+    """Convert ``values`` to a stored data type, divided by ``data_range`` if given. Floats are checked.
 
     Raises:
-        DataError: of a type that cannot be kept, not finite, or far outside [0, 1].
+        DataError: the data type cannot be stored, or values are not finite or far outside [0, 1].
     """
     if values.dtype.kind not in "fu" or (values.dtype.kind == "u" and values.dtype.itemsize > 2):
         raise DataError(f"{name}: values are {values.dtype}, expected uint8, uint16 or floats")
@@ -75,16 +76,16 @@ def to_stored(values: Array, name: str, data_range: float | None = None) -> Arra
     if not np.isfinite(floats).all():
         raise DataError(f"{name}: holds values that are not finite, expected numbers")
     if data_range is not None:
-        with np.errstate(all="ignore"):  # what that makes of them is looked at
+        with np.errstate(all="ignore"):  # the result is checked below
             floats /= np.float32(data_range)
         if not (np.abs(floats) <= LARGEST).all():
-            got = f"divided by the data range {data_range:g} values are"
+            got = f"divided by the data range {data_range:g}, values are"
             raise DataError(f"{name}: {got} larger than {LARGEST:g}, expected about 0 to 1")
         return floats
     low, high = np.percentile(floats, [1, 99]) if floats.size else (0, 0)
     if low < PLAUSIBLE[0] or high > PLAUSIBLE[1]:
         got = f"values go from {floats.min():g} to {floats.max():g}"
         raise DataError(
-            f"{name}: {got}, expected about 0 to 1; give the value of white as data range (1 keeps them)"
+            f"{name}: {got}, expected about 0 to 1; give the value of white as the data range (1 keeps them)"
         )
     return floats

@@ -1,4 +1,4 @@
-"""The stream below a TAR: bounded in memory, and complete to its last byte."""
+"""The byte stream that ``tarfile`` reads: it limits memory and checks that the archive is complete."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from contextlib import contextmanager
 from typing import IO, Protocol
 
 MARGIN = 64 * 2**20
-"""Bytes that any archive may unpack to, however well it is compressed."""
+"""Bytes to which any archive may unpack, however high its compression ratio."""
 
 HEADER_BYTES = 2**20
-"""Of one member's headers: ``tarfile`` holds them in memory, whatever length they announce."""
+"""Largest headers of one member. ``tarfile`` reads them into memory, whatever their length."""
 
 XZ_MEMORY = 256 * 2**20
-"""For unpacking xz: its default levels need at most 65 MiB, a hostile file asks for 4 GiB."""
+"""Memory limit for unpacking xz. Its standard levels need at most 65 MiB, a hostile file up to 4 GiB."""
 
 CHUNK = 2**16
 
 
 class Compressed(Protocol):
-    """A file of which the unpacked bytes can be read."""
+    """A file from which unpacked bytes can be read."""
 
     def read(self, size: int, /) -> bytes: ...
 
 
 class TarStream:
-    """What ``tarfile`` reads from.
+    """The stream from which ``tarfile`` reads.
 
-    A damaged header ends tarfile's iteration as if the archive ended there, so the stream
-    remembers where its last byte other than 0 was: behind the last member there must be none.
+    At a damaged header ``tarfile`` stops as if the archive ended there. So the stream records the position
+    of the last byte other than 0. After the last member there must be none.
     """
 
     def __init__(self, source: Compressed) -> None:
@@ -39,7 +39,7 @@ class TarStream:
         self.allowance: int | None = HEADER_BYTES  # opening reads the first header
 
     def read(self, size: int = CHUNK) -> bytes:
-        """At most ``size`` bytes."""
+        """Read at most ``size`` bytes."""
         block = self.source.read(size)
         if self.allowance is not None:
             self.allowance -= len(block)
@@ -52,7 +52,7 @@ class TarStream:
 
     @contextmanager
     def reading_headers(self) -> Iterator[None]:
-        """Within the block few bytes can be read."""
+        """Limit the bytes that can be read inside the ``with`` block."""
         self.allowance = HEADER_BYTES
         try:
             yield
@@ -60,17 +60,20 @@ class TarStream:
             self.allowance = None
 
     def check_end(self, end: int) -> None:
-        """Read what is left; only zeros may follow ``end``, where the last member ended, and some must."""
+        """Read the rest, and check that only zeros, and at least one block of them, follow ``end``.
+
+        ``end`` is the position at which the last member ends.
+        """
         while self.position <= end + MARGIN and self.read():
             pass
         if self.last > end:
             raise tarfile.ReadError(f"a header is damaged at byte {end}")
         if self.position < end + tarfile.BLOCKSIZE:
-            raise tarfile.ReadError(f"it ends at byte {self.position}, without an end mark")
+            raise tarfile.ReadError(f"it ends at byte {self.position} without an end marker")
 
 
 class XzReader:
-    """An xz file's unpacked bytes; ``lzma.LZMAFile`` knows no limit for its memory."""
+    """Reads unpacked bytes of an xz file within a memory limit, which ``lzma.LZMAFile`` does not have."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
@@ -78,7 +81,7 @@ class XzReader:
         self.decoder = self._new()
 
     def read(self, size: int = CHUNK, /) -> bytes:
-        """At most ``size`` bytes, none at the end."""
+        """Read at most ``size`` bytes, none at the end of the file."""
         while True:
             if self.decoder.eof:
                 self.unread = (self.decoder.unused_data or self.file.read(CHUNK)).lstrip(b"\0")  # padding

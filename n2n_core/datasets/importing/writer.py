@@ -1,4 +1,4 @@
-"""Scenes to stacks, a few at a time: nothing is held in memory but what is being written."""
+"""Writes scenes into stacks, a few at a time, so that only these are in memory."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from n2n_core.datasets.importing.pictures import Array
 from n2n_core.errors import DataError, LimitError
 
 SHOWN = 5
-"""How many of the files that are no pictures are kept by name."""
+"""Number of left-out files whose names go into the manifest."""
 
 Key = tuple[tuple[int, ...], str]
-"""Shape of a scene and type of its values: what scenes of one stack share."""
+"""Shape ``(S, C, H, W)`` and data type, which all scenes of a stack share."""
 
 
 @dataclass
@@ -34,13 +34,13 @@ class _Growing:
     digest: Any = field(default_factory=hashlib.sha256)
 
     def header(self, file: IO[bytes]) -> None:
-        """Write the header; numpy leaves room in it for the first axis to grow."""
+        """Write the header, in which NumPy leaves room for a larger first axis."""
         shape, dtype = self.key
         header = {"descr": np.dtype(dtype).newbyteorder("<").str, "fortran_order": False}
         np.lib.format.write_array_header_1_0(file, header | {"shape": (self.count, *shape)})
 
     def append(self, scenes: Array, names: Sequence[str]) -> None:
-        """``scenes`` is ``(n, S, C, H, W)``."""
+        """Append ``scenes``, ``(n, S, C, H, W)``, to the file."""
         values = np.ascontiguousarray(scenes)
         with self.path.open("ab") as file:
             if not self.count:
@@ -51,7 +51,7 @@ class _Growing:
         self.names += names
 
     def finish(self) -> Stack:
-        """Correct the header's count."""
+        """Write the final count into the header, and return the stack."""
         with self.path.open("r+b") as file:
             self.header(file)
         shape, dtype = self.key
@@ -59,12 +59,12 @@ class _Growing:
         return Stack((self.count, *shape), dtype, self.digest.hexdigest(), tuple(names))  # type: ignore[arg-type]
 
 
-class Writer:
-    """Writes a dataset into ``folder``, which exists.
+class DatasetWriter:
+    """Writes a dataset into an existing folder.
 
     Args:
-        folder: where the files go.
-        most: bytes that the stacks may take together.
+        folder: folder of the dataset.
+        most: most bytes that all stacks may take together.
     """
 
     def __init__(self, folder: Path, most: int) -> None:
@@ -72,10 +72,10 @@ class Writer:
         self.stacks: dict[Key, _Growing] = {}
 
     def add(self, scenes: Array, names: Sequence[str] = ()) -> None:
-        """Append scenes of equal shape, ``(n, S, C, H, W)``, of one of the stored types.
+        """Append scenes of equal shape, ``(n, S, C, H, W)``, in one of the stored data types.
 
         Raises:
-            LimitError: the dataset would become larger than allowed.
+            LimitError: the dataset would exceed its limit.
         """
         self.written += scenes.nbytes
         if self.written > self.most:
@@ -94,14 +94,14 @@ class Writer:
         corruption: dict[str, Any] | None,
         left_out: Sequence[str] = (),
     ) -> Dataset:
-        """Write the manifest, and see that the result can be opened.
+        """Write the manifest, and return the dataset after checking that it can be opened.
 
         Args:
-            kind: see ``KINDS``.
-            name: of the dataset.
-            source: of what it was made.
-            corruption: for clean pictures.
-            left_out: the names of files in the source that are no pictures.
+            kind: one of ``KINDS``.
+            name: name of the dataset.
+            source: names of the files that it was made from.
+            corruption: noise to add to clean pictures.
+            left_out: names of files in the source that are not pictures.
         """
         if not self.stacks:
             raise DataError(f"{source}: no pictures, expected at least one scene")

@@ -16,7 +16,7 @@ import torch
 from torch import Generator, Tensor
 
 from n2n_core.datasets.course_scenes import CourseScenes
-from n2n_core.datasets.packed_images import Album, below
+from n2n_core.datasets.packed_images import PackedImages, random_below
 from n2n_core.datasets.scenes import SHOTS, Scenes, TensorScenes
 from n2n_core.errors import ConfigError, DataError
 from n2n_core.inference import tiling
@@ -218,7 +218,7 @@ class Sampler:
             return generator
         return Generator(self.device).manual_seed(randint(MAX_SEED, generator))
 
-    def _kept(self) -> Album | None:
+    def _kept(self) -> PackedImages | None:
         """Clean pictures on the CUDA device, if all have room for a whole crop and there is memory."""
         if self.device.type != "cuda" or self.scenes.kind != "clean":
             return None
@@ -229,14 +229,14 @@ class Sampler:
             return None
         everything = slice(None)
         pictures = (self.scenes.read(scene, 0, everything, everything) for scene in range(len(shapes)))
-        return Album(pictures).to(self.device)
+        return PackedImages(pictures).to(self.device)
 
-    def _windows(self, album: Album, scenes: Tensor, generator: Generator) -> Tensor:
+    def _windows(self, album: PackedImages, scenes: Tensor, generator: Generator) -> Tensor:
         """A random window of each scene, ``(N, 3, side, side)``."""
         side = self.windows.crop * self.windows.block
         steps = torch.arange(side, device=self.device)
         lengths = album.heights[scenes], album.widths[scenes]
-        top, left = (below(length - side + 1, generator).view(-1, 1, 1) for length in lengths)
+        top, left = (random_below(length - side + 1, generator).view(-1, 1, 1) for length in lengths)
         return album.read(scenes, top + steps.view(1, -1, 1), left + steps.view(1, 1, -1))
 
     def _crop(self, scene: int, generator: Generator) -> tuple[Tensor, Tensor]:

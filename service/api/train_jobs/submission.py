@@ -2,7 +2,7 @@
 
 import re
 
-from n2n_core.datasets.checks.report import Report
+from n2n_core.datasets.checks.report import CheckReport
 from n2n_core.errors import ConfigError, UnknownModelError
 from n2n_core.models import architectures, weights
 from service.api.dependencies import State
@@ -58,7 +58,7 @@ def _dataset(state: State, field: str, dataset_id: str, force: bool) -> Dataset:
         dataset = state.datasets.get(dataset_id)
     except UnknownDatasetError as error:
         raise _refusal(field, "unknown_dataset", str(error)) from error
-    blocking = Report.from_dict(dataset.report).blocks(force) if dataset.report else []
+    blocking = CheckReport.from_dict(dataset.report).blocks(force) if dataset.report else []
     if blocking:
         forced = all(check.verdict == "warning" for check in blocking)
         names = ", ".join(check.name for check in blocking)

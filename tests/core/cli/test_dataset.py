@@ -59,7 +59,7 @@ def test_a_defect_is_told_with_advice(
     assert n2n("check", tmp_path / "data") == 0
     output = capsys.readouterr().out
     assert "identical   refuse   12 of 12 pairs" in output
-    assert "give two different shots of each scene" in output
+    assert "take two different shots of each scene" in output
     assert output.endswith("refuse, by 12 scenes\n")
 
 
@@ -91,8 +91,8 @@ def test_a_corruption_s_values_are_numbers() -> None:
 
 def test_bad_input_is_one_line(shots: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cases: list[tuple[tuple[object, ...], str]] = [
-        (("import", shots, "-o", shots, "--kind", "pairs"), "exists, expected a new folder"),
-        (("import", shots / "noisy1", "-o", tmp_path / "d", "--kind", "pairs"), "0.png: the name does not"),
+        (("import", shots, "-o", shots, "--kind", "pairs"), "exists already, expected a new folder"),
+        (("import", shots / "noisy1", "-o", tmp_path / "d", "--kind", "pairs"), "0.png: cannot tell"),
         (("import", shots, "-o", tmp_path / "d", "--kind", "clean"), "need a corruption"),
         (("show", shots), "not a dataset"),
         (("check", shots, "--scenes", 0), "scenes is 0"),

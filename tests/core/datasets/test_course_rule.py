@@ -134,7 +134,7 @@ def test_an_unreadable_photo_is_named(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize("mode", ["I;16", "I", "F"])
 def test_a_photo_of_more_than_8_bits_is_named(tmp_path: Path, mode: str) -> None:
     Image.new(mode, (40, 40)).save(tmp_path / "a.tif")
-    with pytest.raises(DataError, match=r"a.tif: pixels are of kind .*, expected 8 bits a channel"):
+    with pytest.raises(DataError, match=r"a.tif: pixels have mode .*, expected 8 bits a channel"):
         RULE.open(tmp_path / "a.tif")
 
 

@@ -11,7 +11,7 @@ import torch
 
 from n2n_core.datasets import dataset as module
 from n2n_core.datasets.dataset import Dataset
-from n2n_core.datasets.importing.writer import Writer
+from n2n_core.datasets.importing.writer import DatasetWriter
 from n2n_core.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -22,7 +22,7 @@ FLOATS = RNG.normal(0.5, 0.5, (1, 2, 3, 5, 6)).astype(np.float32)
 
 def write(folder: Path, kind: str = "bursts", corruption: dict[str, Any] | None = None) -> Dataset:
     folder.mkdir(exist_ok=True)
-    writer = Writer(folder, 10**6)
+    writer = DatasetWriter(folder, 10**6)
     for stack in (GREY, DEEP, FLOATS):
         writer.add(stack)
     return writer.finish(kind, "x", "x", corruption)

@@ -7,7 +7,7 @@ import pytest
 
 from n2n_core.datasets.checks.statistics import statistics
 from n2n_core.datasets.dataset import Dataset
-from n2n_core.datasets.importing.writer import Writer
+from n2n_core.datasets.importing.writer import DatasetWriter
 from n2n_core.datasets.thumbnails import contact_sheet, thumbnail
 from n2n_core.errors import ConfigError
 from tests.pictures import opened
@@ -15,7 +15,7 @@ from tests.pictures import opened
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Dataset:
-    writer = Writer(tmp_path, 10**8)
+    writer = DatasetWriter(tmp_path, 10**8)
     values = np.random.default_rng(0).normal(128, 20, (5, 2, 1, 100, 200)).clip(1, 254)
     values[0, 0, :, :, 100:] = 255
     writer.add(values.astype(np.uint8))
@@ -70,6 +70,6 @@ def test_the_noise_is_that_of_one_shot(tmp_path: Path) -> None:
     values = np.random.default_rng(0).normal(0.5, 0.1, (4, 2, 3, 64, 64)).astype(np.float32)
     for kind, stack in {"pairs": values, "single": values[:, :1]}.items():
         (tmp_path / kind).mkdir()
-        writer = Writer(tmp_path / kind, 10**8)
+        writer = DatasetWriter(tmp_path / kind, 10**8)
         writer.add(stack)
         assert statistics(writer.finish(kind, "x", "x", None)).sigma == pytest.approx(0.1, rel=0.03)

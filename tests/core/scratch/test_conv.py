@@ -94,7 +94,7 @@ def test_one_pixel_of_one_channel(kind: Any) -> None:
 def test_any_number_of_images_at_a_time(
     kind: Any, options: dict[str, int], part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(windows, "PART", part)
+    monkeypatch.setattr(windows, "MAX_ENTRIES", part)
     against_torch(*twins(kind, 2, 3, 3, **options), normal(5, 2, 6, 7))
 
 

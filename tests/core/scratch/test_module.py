@@ -58,7 +58,7 @@ def test_inference_keeps_nothing(make: Callable[[], Module]) -> None:
     layer = make().eval()
     layer(torch.rand(1, 2, 6, 6))
     held = kept(layer)
-    assert set(held) <= {"_kept"}  # what follows from the weights alone, and from no input
+    assert set(held) <= {"_cached"}  # which depends on the weights alone, not on the input
     layer(torch.rand(2, 2, 8, 6))
     assert kept(layer) == held
 
@@ -176,7 +176,7 @@ def test_every_backward_needs_its_own_forward(make: Callable[[], Module]) -> Non
     layer, x = make(), torch.rand(1, 2, 6, 6)
     grad = torch.ones_like(layer(x))
     layer.backward(grad)
-    with pytest.raises(RuntimeError, match="backward needs a forward in training mode before it"):
+    with pytest.raises(RuntimeError, match="backward needs a forward pass in training mode before it"):
         layer.backward(grad)
 
 
@@ -223,7 +223,7 @@ def test_an_input_that_was_written_to_is_not_taken_for_what_it_was() -> None:
     layer, x = Conv2d(2, 3, 3), torch.rand(1, 2, 6, 6).contiguous(memory_format=torch.channels_last)
     y = layer(x)
     x.zero_()
-    with pytest.raises(RuntimeError, match=r"Conv2d.backward needs a tensor that was written to"):
+    with pytest.raises(RuntimeError, match=r"Conv2d.backward needs a tensor that was modified after"):
         layer.backward(torch.ones_like(y))
 
 
@@ -231,7 +231,7 @@ def test_an_output_that_was_written_to_is_refused() -> None:
     layer = Sigmoid()
     y = layer(torch.rand(3))
     y.zero_()
-    with pytest.raises(RuntimeError, match=r"Sigmoid.backward needs a tensor that was written to"):
+    with pytest.raises(RuntimeError, match=r"Sigmoid.backward needs a tensor that was modified after"):
         layer.backward(torch.ones(3))
 
 

@@ -27,7 +27,7 @@ from n2n_core.scratch import (
     Skip,
     Upsampling,
 )
-from n2n_core.scratch.fused_upsampling import Differences, OneStep, Summed
+from n2n_core.scratch.fused_upsampling import FusedUpsampling, MinimalFiltering, SummedKernel
 from n2n_core.scratch.windows import Windows
 from tests.core.scratch.compare import (
     LossTo,
@@ -64,9 +64,9 @@ def transposed(*arguments: Any, **options: Any) -> Any:
     return ConvTranspose2d(2, *arguments, **options), nn.ConvTranspose2d(2, *arguments, **options), x
 
 
-def one_step(step: OneStep) -> Any:
+def fused(way: FusedUpsampling) -> Any:
     layer = Upsampling(2, 3, 3, padding=1)
-    layer.step = step
+    layer.fused = way
     return layer, torch_upsampling(2, 3, 3, padding=1), normal(2, 2, 4, 3)
 
 
@@ -90,8 +90,8 @@ CASES: dict[str, Callable[[], Any]] = {
     "nearest-2x3": lambda: nearest((2, 3)),
     "padded": lambda: convolution(3, 3, padding=1),
     "transposed": lambda: transposed(3, 3, stride=2),
-    "one-step": lambda: one_step(Summed((3, 3), (2, 2), (1, 1))),
-    "differences": lambda: one_step(Differences()),
+    "fused": lambda: fused(SummedKernel((3, 3), (2, 2), (1, 1))),
+    "differences": lambda: fused(MinimalFiltering()),
     "skip": skip,
     "nested": nested,
     "relu": lambda: (ReLU(), nn.ReLU(), torch.tensor([-1.0, 0.0, 2.0])),
@@ -203,13 +203,13 @@ BUGS: list[tuple[str, Plant, str, tuple[Callable[[str], None], ...]]] = [
      during(Windows, "scatter", dilation=lambda _: (1, 1), padding=lambda _: (1, 1)), "dilated", BOTH),
     ("dW is of windows one row off",
      plant(Windows, "outer", lambda outer: lambda self, y, x: outer(self, y, x.roll(1, 1))),
-     "oblong padded transposed one-step", BOTH),
+     "oblong padded transposed fused", BOTH),
     ("dx has the kernel flipped in a transposed convolution",
      during(ConvTranspose2d, "backward", weight=lambda w: w.flip(2, 3)), "transposed", BOTH),
     ("channels are not swapped in a transposed convolution's dx",
      during(ConvTranspose2d, "backward", weight=unswapped), "transposed", BOTH),
     ("dx starts from 1",
-     plant(Windows, "scatter", lambda add: lambda self, y, m, start, size: add(self, y, m, start + 1, size)),
+     plant(Windows, "scatter", lambda add: lambda self, y, m, bias, size: add(self, y, m, bias + 1, size)),
      "oblong", BOTH),
     ("dx ends with the last window", result(Conv2d, "backward", covered), "uneven uneven-patches", BOTH),
     ("the bias has no gradient", during(Conv2d, "backward", bias_grad=lambda _: None),
@@ -218,24 +218,25 @@ BUGS: list[tuple[str, Plant, str, tuple[Callable[[str], None], ...]]] = [
      after(Conv2d, "__init__", bias=torch.zeros(3), bias_grad=torch.zeros(3)), "biasless", TORCH),
     ("gradients are overwritten",
      before(Convolution, "add_gradients", lambda conv, *_: conv.weight_grad.zero_()),
-     "oblong patches transposed one-step", TORCH),
-    ("one step's taps are not the kernel's flipped",
-     plant(Summed, "weights", lambda sums: lambda self, kernel: sums(self, kernel.flip(0, 1))),
-     "one-step", TORCH),
-    ("one step's copies of the kernel all lie in the corner",
-     result(Summed, "_copies", lambda _, copies: copies[:1] * len(copies)), "one-step", TORCH),
-    ("one step's gradient is a mean of the copies'",
-     result(Summed, "weights_backward", lambda step, dkernel: dkernel / 4), "one-step", BOTH),
+     "oblong patches transposed fused", TORCH),
+    ("the fused upsampling's taps are not the kernel's flipped",
+     plant(SummedKernel, "weights", lambda sums: lambda self, kernel: sums(self, kernel.flip(0, 1))),
+     "fused", TORCH),
+    ("the fused upsampling's copies of the kernel all lie in the corner",
+     result(SummedKernel, "_copies", lambda _, copies: copies[:1] * len(copies)), "fused", TORCH),
+    ("the fused upsampling's gradient is a mean of the copies'",
+     result(SummedKernel, "weights_backward", lambda _, dkernel: dkernel / 4), "fused", BOTH),
     ("differences' axes are exchanged",
-     result(Differences, "weights", lambda _, sums: sums.transpose(0, 1).contiguous()), "differences", TORCH),
+     result(MinimalFiltering, "weights", lambda _, sums: sums.transpose(0, 1).contiguous()),
+     "differences", TORCH),
     ("differences' gradient has its axes exchanged",
-     result(Differences, "weights_backward", lambda _, dkernel: dkernel.transpose(0, 1)),
+     result(MinimalFiltering, "weights_backward", lambda _, dkernel: dkernel.transpose(0, 1)),
      "differences", BOTH),
     ("differences' signs are lost in dx",
-     plant(Differences, "_inputs_backward", lambda back: lambda self, dboth: back(self, dboth.abs())),
+     plant(MinimalFiltering, "_inputs_backward", lambda back: lambda self, dboth: back(self, dboth.abs())),
      "differences", BOTH),
     ("differences see a border that is not zero",
-     plant(Differences, "_inputs", lambda inputs: lambda self, x: inputs(self, x.roll(1, 1))),
+     plant(MinimalFiltering, "_inputs", lambda inputs: lambda self, x: inputs(self, x.roll(1, 1))),
      "differences", BOTH),
     ("a skip's gradient goes through the modules alone",
      result(Skip, "backward", lambda _, dx: dx * 0), "skip", BOTH),

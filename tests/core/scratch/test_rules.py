@@ -64,7 +64,7 @@ def test_all_of_the_framework_is_read() -> None:
         "loss",
         "windows",
         "conv",
-        "one_step",
+        "fused_upsampling",
         "upsampling",
         "sequential",
         "optim",

@@ -113,6 +113,8 @@ def test_a_skips_gradients_are_those_of_finite_differences() -> None:
 
 
 def test_a_skip_whose_modules_change_the_size_is_named() -> None:
-    message = r"^Skip: the modules' output's shape is \(2, 3, 4, 3\), expected \(2, C, 6, 5\) as the input's$"
+    message = (
+        r"^Skip: the shape of the modules' output is \(2, 3, 4, 3\), expected \(2, C, 6, 5\) like the input$"
+    )
     with pytest.raises(ShapeError, match=message):
         Skip(Conv2d(2, 3, 3))(normal(2, 2, 6, 5, dtype=torch.float32))

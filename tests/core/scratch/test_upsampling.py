@@ -1,4 +1,4 @@
-"""Upsampling is torch's, and its one step is the same as both."""
+"""Upsampling is torch's, and fused with a convolution it gives the same as both."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from torch import nn
 
 from n2n_core.errors import ShapeError
 from n2n_core.scratch import SGD, NearestUpsampling, Upsampling, fused_upsampling, windows
-from n2n_core.scratch.fused_upsampling import Differences, OneStep, Summed
+from n2n_core.scratch.fused_upsampling import FusedUpsampling, MinimalFiltering, SummedKernel
 from tests.core.scratch.compare import (
     DEVICES,
     LAYOUTS,
@@ -20,8 +20,8 @@ from tests.core.scratch.compare import (
 
 SCALES = [1, 2, 3, (1, 2), (3, 1), (2, 3)]
 REPORTS: dict[str, Any] = {"kernel_size": 3, "scale_factor": 2, "padding": 1}
-STEPS = {"two steps": None, "summed": Summed((3, 3), (2, 2), (1, 1)), "differences": Differences()}
-STEP = pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+WAYS = {"not fused": None, "summed": SummedKernel((3, 3), (2, 2), (1, 1)), "differences": MinimalFiltering()}
+EACH_WAY = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 GENERAL: list[dict[str, Any]] = [
     {"kernel_size": 3, "scale_factor": 3, "padding": 1},
     {"kernel_size": 3, "scale_factor": 2},
@@ -64,7 +64,7 @@ def test_nearest_upsamplings_gradient_is_that_of_finite_differences(scale: Any) 
 @pytest.mark.parametrize("options", [REPORTS, *GENERAL], ids=str)
 def test_upsampling_is_torchs_two_steps(options: dict[str, Any], bias: bool) -> None:
     layer = Upsampling(2, 3, **options, bias=bias)
-    assert (layer.step is None) == bool({"stride", "dilation"} & set(options))
+    assert (layer.fused is None) == bool({"stride", "dilation"} & set(options))
     against_torch(layer, reference(options, bias), normal(2, 2, 4, 6))
 
 
@@ -90,65 +90,65 @@ def test_types_and_devices(options: dict[str, Any], device: str, dtype: torch.dt
 def test_padding_as_wide_as_the_kernel_takes_two_steps() -> None:
     options: dict[str, Any] = {"kernel_size": 3, "scale_factor": 2, "padding": (1, 3)}
     layer = Upsampling(2, 3, **options)
-    assert layer.step is None
+    assert layer.fused is None
     against_torch(layer, reference(options), normal(2, 2, 4, 6))
 
 
-def with_step(step: OneStep | None, c_in: int, c_out: int, bias: bool = True) -> Upsampling:
+def fused_by(way: FusedUpsampling | None, c_in: int, c_out: int, bias: bool = True) -> Upsampling:
     layer = Upsampling(c_in, c_out, **REPORTS, bias=bias)
-    layer.step = step
+    layer.fused = way
     return layer
 
 
-@STEP
+@EACH_WAY
 @pytest.mark.parametrize("size", [(1, 1), (1, 5), (4, 1), (3, 6), (8, 8)])
 @pytest.mark.parametrize(("c_in", "c_out"), [(2, 3), (3, 3), (4, 1), (1, 1)])
 @pytest.mark.parametrize("bias", [True, False])
-def test_one_step_is_torchs_two(
-    step: OneStep | None, c_in: int, c_out: int, size: tuple[int, int], bias: bool
+def test_fused_upsampling_is_torchs(
+    way: FusedUpsampling | None, c_in: int, c_out: int, size: tuple[int, int], bias: bool
 ) -> None:
     layer, expected = (
-        with_step(step, c_in, c_out, bias),
+        fused_by(way, c_in, c_out, bias),
         torch_upsampling(c_in, c_out, 3, padding=1, bias=bias),
     )
     against_torch(layer, expected, normal(2, c_in, *size))
 
 
-@STEP
+@EACH_WAY
 @pytest.mark.parametrize("size", [(1, 1), (2, 3)])
-def test_one_steps_gradients_are_those_of_finite_differences(
-    step: OneStep | None, size: tuple[int, int]
+def test_fused_gradients_are_those_of_finite_differences(
+    way: FusedUpsampling | None, size: tuple[int, int]
 ) -> None:
-    by_differences(with_step(step, 2, 3), normal(1, 2, *size))
+    by_differences(fused_by(way, 2, 3), normal(1, 2, *size))
 
 
-@STEP
+@EACH_WAY
 @pytest.mark.parametrize("part", [1, 500])
-def test_one_step_takes_any_number_of_images_at_a_time(
-    step: OneStep | None, part: int, monkeypatch: pytest.MonkeyPatch
+def test_fused_upsampling_takes_any_number_of_images_at_a_time(
+    way: FusedUpsampling | None, part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(windows, "PART", part)
-    monkeypatch.setattr(fused_upsampling, "PART", part)
-    against_torch(with_step(step, 2, 3), torch_upsampling(2, 3, 3, padding=1), normal(5, 2, 3, 4))
+    monkeypatch.setattr(windows, "MAX_ENTRIES", part)
+    monkeypatch.setattr(fused_upsampling, "MAX_ENTRIES", part)
+    against_torch(fused_by(way, 2, 3), torch_upsampling(2, 3, 3, padding=1), normal(5, 2, 3, 4))
 
 
-@STEP
-def test_one_step_takes_no_images(step: OneStep | None) -> None:
-    against_torch(with_step(step, 2, 3), torch_upsampling(2, 3, 3, padding=1), normal(0, 2, 3, 4))
+@EACH_WAY
+def test_fused_upsampling_takes_no_images(way: FusedUpsampling | None) -> None:
+    against_torch(fused_by(way, 2, 3), torch_upsampling(2, 3, 3, padding=1), normal(0, 2, 3, 4))
 
 
-@STEP
+@EACH_WAY
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_one_step_takes_any_memory_layout(step: OneStep | None, layout: Any) -> None:
-    against_torch(with_step(step, 2, 3), torch_upsampling(2, 3, 3, padding=1), normal(2, 2, 5, 4), layout)
+def test_fused_upsampling_takes_any_memory_layout(way: FusedUpsampling | None, layout: Any) -> None:
+    against_torch(fused_by(way, 2, 3), torch_upsampling(2, 3, 3, padding=1), normal(2, 2, 5, 4), layout)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("device", DEVICES)
 def test_many_channels_take_differences(device: str, dtype: torch.dtype) -> None:
     layer = Upsampling(64, 65, **REPORTS)
-    assert isinstance(layer.step, Differences)
-    assert isinstance(Upsampling(100, 3, **REPORTS).step, Summed)
+    assert isinstance(layer.fused, MinimalFiltering)
+    assert isinstance(Upsampling(100, 3, **REPORTS).fused, SummedKernel)
     against_torch(layer, torch_upsampling(64, 65, 3, padding=1), normal(2, 64, 5, 4, dtype=dtype).to(device))
 
 
@@ -162,10 +162,10 @@ CHANGES: dict[str, Any] = {
 }
 
 
-@STEP
+@EACH_WAY
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_inference_follows_every_change_of_the_weights(change: Any, step: OneStep | None) -> None:
-    layer, x = with_step(step, 2, 3), normal(1, 2, 4, 5, dtype=torch.float32)
+def test_inference_follows_every_change_of_the_weights(change: Any, way: FusedUpsampling | None) -> None:
+    layer, x = fused_by(way, 2, 3), normal(1, 2, 4, 5, dtype=torch.float32)
     before = layer.eval()(x)
     assert layer(x).equal(before)
     change(layer)

@@ -11,6 +11,7 @@ import pytest
 from fastapi.responses import JSONResponse
 
 from n2n_core import cli
+from service.cli.main import COMMANDS
 from tests.core.contract import HANG, Contract, dataset, event, job, problem, serving
 
 EPOCH = {"psnr": 25.5, "psnr_pooled": 24.5, "noisy_psnr": 20.0, "noisy_psnr_pooled": 19.0, "epoch": 1}
@@ -31,7 +32,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Contract]:
 
 
 def jobs(*arguments: object) -> int:
-    return cli.main(["jobs", *map(str, arguments)])
+    return cli.main(["jobs", *map(str, arguments)], more=COMMANDS)
 
 
 def ended(state: str) -> list[bytes]:
@@ -108,7 +109,8 @@ def test_what_the_checks_found_is_told(
         "dataset d1: warning",
         "warning: shift: They are shifted.",
         "    Align them.",
-        "n2n: nothing is trained yet; in spite of the warnings: n2n jobs submit --dataset d1 --force",
+        "n2n: no job was submitted, because of the warnings;"
+        " to train anyway: n2n jobs submit --dataset d1 --force",
     ]
     service.faults.append(JSONResponse(dataset(report=report), 201))
     assert jobs("submit", tmp_path / "a.zip", "--kind", "pairs", "--detach", "--force") == 0
@@ -137,7 +139,7 @@ def test_without_a_model_the_exit_code_is_1(
 
 def test_ctrl_c_leaves_the_job_running(service: Contract) -> None:
     service.streams.append([*EVENTS, HANG])
-    command = [sys.executable, "-m", "n2n_core.cli", "jobs", "watch", "j1"]
+    command = [sys.executable, "-m", "service.cli", "jobs", "watch", "j1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stdout.readline().startswith("epoch 1: ")
@@ -146,7 +148,7 @@ def test_ctrl_c_leaves_the_job_running(service: Contract) -> None:
     assert process.returncode == 130
     assert err.splitlines() == [
         "j1: running",
-        "job j1 goes on; n2n jobs watch j1 shows it, n2n jobs cancel j1 stops it",
+        "job j1 is still running; n2n jobs watch j1 shows it, n2n jobs cancel j1 stops it",
     ]
     assert service.asked("POST", "/train-jobs/j1/cancel") == []
 
@@ -164,7 +166,7 @@ def test_jobs_are_listed_shown_and_steered(service: Contract, capsys: pytest.Cap
         "j2  failed        0%  ~21.00 dB  mine",
         "j2  mine: failed, attempt 1 of 3",
         "step 0 of 4",
-        "figures: psnr_estimate 21.0",
+        "metrics: psnr_estimate 21.0",
         "recipe: epochs 3",
         "nan",
         "job j2 failed (diverged): the loss is not a number",

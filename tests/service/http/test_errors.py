@@ -15,7 +15,7 @@ from tests.service.serving import unstarted
 
 SERVER_FAULTS = {
     core.N2NError, core.ConfigError, core.DataError, core.ArchiveError, core.LimitError,
-    core.WeightsError, core.DivergedError, core.OutOfMemoryError, core.ServiceError, jobs.LeaseLostError,
+    core.WeightsError, core.DivergedError, core.OutOfMemoryError, jobs.LeaseLostError,
 }  # fmt: skip
 """Unless the endpoint knows that its input is at fault."""
 

@@ -20,7 +20,7 @@ import torch
 from torch import Generator
 
 from n2n_core.datasets.dataset import MANIFEST
-from n2n_core.datasets.importing.pipeline import import_dataset
+from n2n_core.datasets.importing.importer import import_dataset
 from n2n_core.datasets.pairs import Pairs, save_pairs
 from n2n_core.metrics.batch import to_bytes
 from n2n_core.models import weights

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Generator
 
-from n2n_core.course.studies import Kind, Run, Study, StudyData, conduct
+from n2n_core.course.studies import PlotKind, Study, StudyData, StudyRun, conduct
 from n2n_core.course.studies.results import Record
 from n2n_core.datasets.pairs import Pairs
 from n2n_core.metrics.batch import to_bytes
@@ -18,11 +18,11 @@ SCALE = 0.0004
 """20 pairs."""
 
 RUNS = (
-    Run("first", CONFIG, AutoEncoder((4, 3), skip=False), x=1, report=24.5, seconds=12.0, ensemble=True),
-    Run("second", CONFIG, StridedAutoEncoder(hidden=4), share=0.5, repeats=2, x=2, series="others"),
-    Run("clean", CONFIG, AutoEncoder((4, 3), skip=False), clean=True, x=3),
+    StudyRun("first", CONFIG, AutoEncoder((4, 3), skip=False), x=1, report=24.5, seconds=12.0, ensemble=True),
+    StudyRun("second", CONFIG, StridedAutoEncoder(hidden=4), share=0.5, repeats=2, x=2, series="others"),
+    StudyRun("clean", CONFIG, AutoEncoder((4, 3), skip=False), clean=True, x=3),
 )
-STUDY = Study("a small study", "It says little.", RUNS, Kind.POINTS, axis="size", points=((1, 24.5),))
+STUDY = Study("a small study", "It says little.", RUNS, PlotKind.POINTS, axis="size", points=((1, 24.5),))
 
 
 def data(count: int = 20, clean: bool = True) -> StudyData:

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from n2n_core.course.studies import STUDIES, Kind
+from n2n_core.course.studies import STUDIES, PlotKind
 from n2n_core.course.studies.charts import draw
 from n2n_core.course.studies.results import Record
 from n2n_core.training.run_folder import plots
 from tests.core.course.studies.small import record
 from tests.pictures import opened
 
-DRAWN = {name: study for name, study in STUDIES.items() if study.kind is not Kind.PICTURES}
+DRAWN = {name: study for name, study in STUDIES.items() if study.kind is not PlotKind.PICTURES}
 
 
 def results(name: str) -> list[Record]:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from n2n_core.course.studies import Progress, conduct
-from n2n_core.course.studies.perform import run_folder
+from n2n_core.course.studies import StudyProgress, conduct
 from n2n_core.course.studies.results import FILE, Record, read
+from n2n_core.course.studies.trainer import run_folder
 from n2n_core.errors import ConfigError, DataError
 from n2n_core.models import weights
 from n2n_core.training import loop
@@ -64,7 +64,7 @@ def test_a_study_that_was_stopped_goes_on_and_ends_the_same(steps: int, tmp_path
 def test_what_has_a_result_is_not_done_again(tmp_path: Path) -> None:
     conducted(tmp_path)
     before = (tmp_path / FILE).read_bytes()
-    told: list[Progress] = []
+    told: list[StudyProgress] = []
     assert conducted(tmp_path, on_progress=told.append)
     assert (tmp_path / FILE).read_bytes() == before
     assert told == []
@@ -88,7 +88,7 @@ def test_a_complete_run_keeps_its_model_and_no_checkpoint(tmp_path: Path) -> Non
 
 
 def test_progress_grows_to_the_end_and_tells_the_time_left(tmp_path: Path) -> None:
-    told: list[Progress] = []
+    told: list[StudyProgress] = []
     conducted(tmp_path, on_progress=told.append)
     shares = [progress.share for progress in told]
     assert shares == sorted(shares)

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from n2n_core.course.studies import PAIRS, STUDIES, Kind, Run, Study
+from n2n_core.course.studies import PAIRS, STUDIES, PlotKind, Study, StudyRun
 from n2n_core.course.studies.experiments import BATCHES
 from n2n_core.course.studies.planted import Unswapped
 from n2n_core.models import architectures
@@ -13,7 +13,7 @@ from n2n_core.models.weights import count_parameters
 EACH = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 
 
-def parameters(run: Run) -> int:
+def parameters(run: StudyRun) -> int:
     return count_parameters(run.architecture.build())
 
 
@@ -35,7 +35,7 @@ def test_labels_differ_and_nothing_but_gains_uses_what_the_report_did_not(study:
 
 @EACH
 def test_points_have_a_place_on_the_axis(study: Study) -> None:
-    if study.kind is Kind.POINTS:
+    if study.kind is PlotKind.POINTS:
         assert all(run.x is not None for run in study.runs)
         assert {x for x, _ in study.points} <= {run.x for run in study.runs}
 

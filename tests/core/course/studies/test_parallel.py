@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from torch import Generator
 
-from n2n_core.course.studies import Progress
+from n2n_core.course.studies import StudyProgress
 from n2n_core.course.studies.results import read
 from n2n_core.errors import N2NError
 from n2n_core.models.architectures import StridedAutoEncoder
@@ -21,7 +21,7 @@ def figures(folder: Path) -> dict[tuple[str, int], float]:
 
 
 def test_results_are_those_of_runs_in_turn(tmp_path: Path) -> None:
-    told: list[Progress] = []
+    told: list[StudyProgress] = []
     assert conducted(tmp_path / "both", jobs=2, on_progress=told.append)
     assert conducted(tmp_path / "one")
     assert figures(tmp_path / "both") == figures(tmp_path / "one")

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
-from n2n_core.course.studies import Kind, write
+from n2n_core.course.studies import PlotKind, write
 from n2n_core.course.studies.pictures import draw
 from tests.core.course.studies.small import RUNS, STUDY, conducted, data
 from tests.pictures import opened
 
-PICTURES = replace(STUDY, kind=Kind.PICTURES, runs=RUNS[:2])
+PICTURES = replace(STUDY, kind=PlotKind.PICTURES, runs=RUNS[:2])
 
 
 def test_every_run_has_a_column_between_noisy_and_clean(tmp_path: Path) -> None:

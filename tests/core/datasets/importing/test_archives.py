@@ -79,9 +79,9 @@ def test_what_file_managers_leave_is_skipped(tmp_path: Path, write: Write) -> No
         ("/etc/a.png", "is absolute"),
         ("C:/a.png", "is absolute"),
         ("\\\\host\\a.png", "is absolute"),
-        ("../a.png", r"by '\.\.'"),
-        ("x/../../a.png", r"by '\.\.'"),
-        ("x\\..\\a.png", r"by '\.\.'"),
+        ("../a.png", r"with '\.\.'"),
+        ("x/../../a.png", r"with '\.\.'"),
+        ("x\\..\\a.png", r"with '\.\.'"),
         ("x" * 600, "has 600 characters"),
     ],
 )
@@ -193,15 +193,15 @@ def test_the_directory_of_a_zip64_is_found(tmp_path: Path, monkeypatch: pytest.M
 def test_too_much_in_total_is_refused(tmp_path: Path, write: Write, name: str) -> None:
     path = write(tmp_path / "a", {"a.png": bytes(1000), name: bytes(1000)})
     assert taken(path, Limits(total_bytes=2000))
-    refused(path, "unpacks to too much", Limits(total_bytes=1999))
+    refused(path, "too large when unpacked", Limits(total_bytes=1999))
 
 
 def test_bombs_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("n2n_core.datasets.importing.archives.MARGIN", 2**20)
     bomb = {"a.png": bytes(2**24)}
-    refused(write_zip(tmp_path / "a", bomb, zipfile.ZIP_DEFLATED), "unpacks to too much at 'a.png'")
+    refused(write_zip(tmp_path / "a", bomb, zipfile.ZIP_DEFLATED), "too large when unpacked, at 'a.png'")
     for mode in TARS[1:]:
-        refused(write_tar(tmp_path / "b", bomb, mode), "unpacks to too much at 'a.png'")
+        refused(write_tar(tmp_path / "b", bomb, mode), "too large when unpacked, at 'a.png'")
     assert taken(write_tar(tmp_path / "c", bomb)) == bomb  # no compression, no bomb
 
 

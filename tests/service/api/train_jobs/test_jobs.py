@@ -13,9 +13,9 @@ import pytest
 from anyio import sleep
 from fastapi import FastAPI
 
-from n2n_core.datasets.checks.checks import check
-from n2n_core.datasets.checks.report import Check, Report
-from n2n_core.datasets.importing.pipeline import import_dataset
+from n2n_core.datasets.checks.report import Check, CheckReport
+from n2n_core.datasets.checks.suite import check_dataset
+from n2n_core.datasets.importing.importer import import_dataset
 from n2n_core.datasets.pairs import Pairs, save_pairs
 from n2n_core.metrics.batch import to_bytes
 from n2n_core.models import weights
@@ -42,7 +42,7 @@ def add_dataset(state: State, name: str = "Waves, noisy", **report: Any) -> str:
         first, second = noisy(smooth(20, 32, 32), 2)
         save_pairs(Path(source) / "pairs.pkl", Pairs(to_bytes(first), to_bytes(second)))
         dataset = import_dataset(Path(source) / "pairs.pkl", "pairs", folder, name=name)
-    found = check(dataset).to_dict() | report
+    found = check_dataset(dataset).to_dict() | report
     return state.datasets.update(made.id, state="ready", report=found).id
 
 
@@ -239,7 +239,7 @@ async def test_checks_are_told_and_force_overrides_warnings_alone(
     warning = Check("shift", "warning", 0.4, "pixels", "The shots are shifted.", "Align them.")
     refusal = replace(warning, name="identical", verdict="refuse")
     for found, forced in (([warning], 202), ([warning, refusal], 422)):
-        report = Report("f", 3, tuple(found), b"").to_dict()
+        report = CheckReport("f", 3, tuple(found), b"").to_dict()
         dataset = add_dataset(idle_app.state.n2n, **report)
         problem = problems.check(
             await idle.post("/train-jobs", json={"dataset": dataset}), 422, "dataset_refused"

@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from skimage.filters import gaussian
 
-from n2n_core.datasets.checks.checks import check
-from n2n_core.datasets.checks.report import Check, Report
+from n2n_core.datasets.checks.report import Check, CheckReport
+from n2n_core.datasets.checks.suite import check_dataset
 from n2n_core.datasets.dataset import Dataset
-from n2n_core.datasets.importing.writer import Writer
+from n2n_core.datasets.importing.writer import DatasetWriter
 from tests.pictures import PHOTOS, opened, photo
 
 Array = NDArray[Any]
@@ -47,14 +47,14 @@ class Make:
     def __call__(self, kind: str, *shots: list[Array], dtype: Any = np.float32) -> Dataset:
         folder = self.folder / str(len(list(self.folder.iterdir())))
         folder.mkdir()
-        writer = Writer(folder, 10**10)
+        writer = DatasetWriter(folder, 10**10)
         for index, scene in enumerate(zip(*shots, strict=True)):
             writer.add(np.stack(scene).astype(dtype)[None], [f"scene {index}"])
         corruption = {"name": "gaussian", "sigma": 0.1} if kind == "clean" else None
         return writer.finish(kind, "x", "x", corruption)
 
     def find(self, name: str, kind: str, *shots: list[Array]) -> Check:
-        return one(check(self(kind, *shots)), name)
+        return one(check_dataset(self(kind, *shots)), name)
 
 
 @pytest.fixture
@@ -62,11 +62,11 @@ def make(tmp_path: Path) -> Make:
     return Make(tmp_path)
 
 
-def one(report: Report, name: str) -> Check:
+def one(report: CheckReport, name: str) -> Check:
     return next(found for found in report.checks if found.name == name)
 
 
-def assert_fine(report: Report) -> None:
+def assert_fine(report: CheckReport) -> None:
     assert [(c.name, c.verdict) for c in report.checks] == [(c.name, "fine") for c in report.checks]
     assert all(not c.advice for c in report.checks)
     assert (report.verdict, report.blocks()) == ("fine", [])
@@ -76,7 +76,7 @@ def assert_fine(report: Report) -> None:
 @pytest.mark.parametrize("kind", ["pairs", "bursts"])
 def test_good_shots_are_fine(make: Make, kind: str, sigma: float) -> None:
     shots = [noisy(sigma=sigma, seed=seed) for seed in range(2 if kind == "pairs" else 4)]
-    report = check(make(kind, *shots))
+    report = check_dataset(make(kind, *shots))
     assert_fine(report)
     names = "shape range clipped identical bias shift independent correlation noise brightness"
     assert [c.name for c in report.checks] == names.split()
@@ -84,25 +84,25 @@ def test_good_shots_are_fine(make: Make, kind: str, sigma: float) -> None:
 
 @pytest.mark.parametrize("sigma", [5 / 255, SIGMA])
 def test_good_single_pictures_are_fine(make: Make, sigma: float) -> None:
-    assert_fine(check(make("single", noisy(sigma=sigma))))
+    assert_fine(check_dataset(make("single", noisy(sigma=sigma))))
 
 
 def test_left_out_files_are_told_and_hinder_nothing(tmp_path: Path) -> None:
-    writer = Writer(tmp_path, 10**10)
+    writer = DatasetWriter(tmp_path, 10**10)
     for scene in noisy():
         writer.add(scene[None, None].astype(np.float32))
     left_out = ["m31.fits", "odd\x1b[2J", "a", "b", "c", "d"]
-    report = check(writer.finish("single", "x", "x", None, left_out))
+    report = check_dataset(writer.finish("single", "x", "x", None, left_out))
     assert_fine(report)
     told = one(report, "files")
     assert (told.figure, told.unit) == (6, "files")
     assert told.message == (
-        "6 files were left out, as no pictures that can be read: m31.fits, 'odd\\x1b[2J', a, b, c, ..."
+        "6 files were left out because they are not readable pictures: m31.fits, 'odd\\x1b[2J', a, b, c, ..."
     )
 
 
 def test_good_clean_pictures_are_fine(make: Make) -> None:
-    assert_fine(check(make("clean", SCENES)))
+    assert_fine(check_dataset(make("clean", SCENES)))
 
 
 def test_grey_and_small_and_8_bit_pictures_are_fine(make: Make) -> None:
@@ -113,19 +113,19 @@ def test_grey_and_small_and_8_bit_pictures_are_fine(make: Make) -> None:
     pieces = [[np.rint(piece.clip(0, 1) * 255) for piece in shot] for shot in pieces]
     dataset = make("pairs", *pieces, dtype=np.uint8)
     assert dataset.shape(0) == (1, 48, 48)
-    assert_fine(check(dataset))
+    assert_fine(check_dataset(dataset))
 
 
 @pytest.mark.parametrize("sigma", [5, 25, 60])
 @pytest.mark.parametrize(("kind", "tolerance"), [("pairs", 0.01), ("single", 0.1)])
 def test_the_noise_is_measured(make: Make, kind: str, tolerance: float, sigma: float) -> None:
     shots = [noisy(sigma=sigma / 255, seed=seed) for seed in range(2 if kind == "pairs" else 1)]
-    found = one(check(make(kind, *shots)), "noise")
+    found = one(check_dataset(make(kind, *shots)), "noise")
     assert found.figure == pytest.approx(sigma, rel=tolerance)
     assert (found.verdict, found.unit) == ("fine", "of 255")
 
 
-@pytest.mark.parametrize(("sigma", "advice"), [(0.3, "hardly any noise"), (150, "drowns the scene")])
+@pytest.mark.parametrize(("sigma", "advice"), [(0.3, "hardly any noise"), (150, "hides the scene")])
 def test_too_little_noise_and_too_much(make: Make, sigma: float, advice: str) -> None:
     found = make.find("noise", "pairs", *(noisy(sigma=sigma / 255, seed=seed) for seed in range(2)))
     assert found.verdict == "warning"
@@ -140,7 +140,7 @@ def test_a_dark_sky_of_16_bits_has_noise_enough_and_is_seen(make: Make, kind: st
         for sky in shot:
             sky[0, 50, 50] = 60000  # a star
     shots = [[sky / 65535 for sky in shot] for shot in skies[: 2 if kind == "pairs" else 1]]
-    report = check(make(kind, *shots))
+    report = check_dataset(make(kind, *shots))
     found = one(report, "noise")
     assert found.verdict == "fine"
     assert found.figure == pytest.approx(150 / 257, rel=0.1)
@@ -204,7 +204,7 @@ def test_correlated_noise_is_measured(make: Make, kind: str, sigma: float) -> No
     white = grain[0]
     expected = float((white[..., 1:] * white[..., :-1]).mean() / (white**2).mean())
     shots = [[s + g for s, g in zip(SCENES, grain[i : i + 4], strict=True)] for i in (0, 4)]
-    found = one(check(make(kind, *shots[: 2 if kind == "pairs" else 1])), "correlation")
+    found = one(check_dataset(make(kind, *shots[: 2 if kind == "pairs" else 1])), "correlation")
     assert found.figure == pytest.approx(expected, abs=0.03 if kind == "pairs" else 0.1)
     assert found.verdict == "warning"
     assert "JPEG" in found.advice
@@ -299,35 +299,35 @@ def result(verdict: Any) -> Check:
 
 def test_force_overrides_warnings_alone() -> None:
     fine, warning, refuse = map(result, ("fine", "warning", "refuse"))
-    report = Report("", 1, (fine, warning, refuse), b"")
+    report = CheckReport("", 1, (fine, warning, refuse), b"")
     assert report.blocks() == [warning, refuse]
     assert report.blocks(force=True) == [refuse]
     assert report.verdict == "refuse"
-    assert Report("", 1, (fine, warning), b"").blocks(force=True) == []
+    assert CheckReport("", 1, (fine, warning), b"").blocks(force=True) == []
 
 
 def test_a_report_is_json_with_a_picture(make: Make) -> None:
     dataset = make("pairs", noisy(), noisy(seed=2))
-    report = check(dataset)
+    report = check_dataset(dataset)
     read = json.loads(json.dumps(report.to_dict()))
     assert (read["verdict"], read["scenes"], read["fingerprint"]) == ("fine", 4, dataset.fingerprint)
     assert {"name", "verdict", "figure", "unit", "message", "advice"} == set(read["checks"][0])
     assert opened(report.picture).size == (3 * 132 - 4, 4 * 132 - 4)
-    assert opened(check(make("single", noisy())).picture).size == (3 * 132 - 4, 2 * 132 - 4)
+    assert opened(check_dataset(make("single", noisy())).picture).size == (3 * 132 - 4, 2 * 132 - 4)
 
 
 def test_the_picture_s_third_column_is_the_difference(make: Make) -> None:
     first, second = noisy(), [s + 0.3 for s in noisy()]
-    pixels = np.asarray(opened(check(make("pairs", first, second)).picture)).astype(float)
+    pixels = np.asarray(opened(check_dataset(make("pairs", first, second)).picture)).astype(float)
     assert pixels[:128, 264:].max() == 0, "a constant difference is far beyond its deviation of 0"
-    good = np.asarray(opened(check(make("pairs", first, noisy(seed=2))).picture)).astype(float)
+    good = np.asarray(opened(check_dataset(make("pairs", first, noisy(seed=2))).picture)).astype(float)
     assert good[:128, 264:].mean() == pytest.approx(127.5, abs=2)
     assert good[:128, 264:].std() == pytest.approx(127.5 / 3, rel=0.1)
 
 
 def test_the_same_seed_looks_at_the_same_scenes(make: Make) -> None:
     dataset = make("pairs", noisy(SCENES * 3), noisy(SCENES * 3, seed=2))
-    first, again, other = (check(dataset, 2, seed) for seed in (0, 0, 1))
+    first, again, other = (check_dataset(dataset, 2, seed) for seed in (0, 0, 1))
     assert first == again
     assert first.checks != other.checks
     assert first.scenes == 2

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from n2n_core.course.studies import results
 from n2n_core.course.studies.results import Record
-from n2n_core.course.studies.study import Run
+from n2n_core.course.studies.study import StudyRun
 from n2n_core.datasets.pairs import Pairs
 from n2n_core.device import pick_device
 from n2n_core.inference.denoiser import Denoiser
@@ -40,13 +40,13 @@ class StudyData(NamedTuple):
     card: dict[str, Any]
 
 
-def run_folder(folder: Path, run: Run, seed: int) -> Path:
+def run_folder(folder: Path, run: StudyRun, seed: int) -> Path:
     """Where a study in ``folder`` keeps one of its runs."""
     return folder / RUNS / f"{re.sub('[^a-z0-9]+', '-', run.label.lower())}-{seed}"
 
 
 @dataclass(frozen=True)
-class Performer:
+class RunTrainer:
     """What the runs of a study share."""
 
     data: StudyData
@@ -55,7 +55,7 @@ class Performer:
     device: str
 
     def __call__(
-        self, run: Run, seed: int, on_event: Callable[[Event], None], should_stop: Callable[[], bool]
+        self, run: StudyRun, seed: int, on_event: Callable[[Event], None], should_stop: Callable[[], bool]
     ) -> Record | None:
         """Do ``run``, from its checkpoint if it has one; what is to be kept of it, None if it was stopped."""
         home = run_folder(self.folder, run, seed)

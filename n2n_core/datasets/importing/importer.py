@@ -1,4 +1,4 @@
-"""From archives, folders and files to a dataset, whole or not at all."""
+"""Imports archives, folders and files as a dataset, completely or not at all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from n2n_core.datasets.importing.archives import SKIPPED, Limits, Member, is_arc
 from n2n_core.datasets.importing.arrays import read_npz, read_pkl
 from n2n_core.datasets.importing.naming import KINDS, find_scenes
 from n2n_core.datasets.importing.pictures import Array, count_pages, is_picture, read_picture, to_stored
-from n2n_core.datasets.importing.writer import Writer
+from n2n_core.datasets.importing.writer import DatasetWriter
 from n2n_core.errors import ConfigError, DataError
 from n2n_core.files import atomic_folder
 from n2n_core.noise.corruptions import NOISES, noise
@@ -27,23 +27,24 @@ NAME_LENGTH = 200
 
 
 class Page(NamedTuple):
-    """A picture in a file."""
+    """A picture in a file, or one page of it."""
 
     member: Member
     page: int | None = None
 
 
 @dataclass(frozen=True)
-class Options:
-    """How sources are read.
+class ImportOptions:
+    """Options for reading the sources.
 
     Args:
-        rule: how names tell scene and shot, see ``find_scenes``; folders and usual names if None.
-        pages: what the pages of a TIFF are in pairs and bursts: ``shots`` of one scene, a file
-            for each scene; or ``scenes``, a file for each shot.
-        data_range: values are divided by it; needed for floats that are not about in [0, 1],
-            and wise for 12-bit values in 16-bit files (4095).
-        limits: of what is read and written.
+        rule: pattern that splits names into scene and shot, see ``find_scenes``. None means folders and
+            usual names.
+        pages: what the pages of a TIFF are in pairs and bursts: ``shots`` of one scene, with a file for each
+            scene, or ``scenes``, with a file for each shot.
+        data_range: value of white, by which values are divided. Required for floats far outside [0, 1],
+            and advisable for 12-bit values in 16-bit files (4095).
+        limits: limits of what is read and written.
     """
 
     rule: str | None = None
@@ -65,36 +66,37 @@ def import_dataset(
     *,
     name: str | None = None,
     corruption: dict[str, Any] | None = None,
-    options: Options | None = None,
+    options: ImportOptions | None = None,
 ) -> Dataset:
     """Read ``sources`` and write a dataset to ``folder``, which must not exist yet.
 
     Args:
         sources: a ZIP or TAR, a folder, a ``.pkl``, an ``.npz``, or pictures.
         kind: one of ``KINDS``.
-        folder: of the dataset; it appears when all is written.
-        name: the folder's if None.
-        corruption: for kind ``clean`` alone, and needed there: the noise that training adds, as
-            ``noise`` takes it, in units of [0, 1]: ``{"name": "gaussian", "sigma": 0.1}``.
-        options: how the sources are read.
+        folder: folder of the dataset. It appears when everything is written.
+        name: name of the dataset. None takes the folder's name.
+        corruption: noise that training adds to pictures of kind ``clean``, required for them and not
+            allowed for others: arguments of ``noise`` for values in [0, 1], such as
+            ``{"name": "gaussian", "sigma": 0.1}``.
+        options: options for reading the sources.
 
     Raises:
-        DataError: the sources cannot be used; the message names the file and what is expected.
-        ConfigError: an argument that cannot work.
+        DataError: the sources cannot be used. The message names the file and says what is expected.
+        ConfigError: an argument is invalid.
     """
     paths = [Path(path) for path in ([sources] if isinstance(sources, (str, Path)) else sources)]
-    folder, options = Path(folder), options or Options()
+    folder, options = Path(folder), options or ImportOptions()
     name = _checked_name(folder.name if name is None else name)
     corruption = _checked_corruption(kind, corruption)
     for source in paths:
         if not source.exists():
             raise DataError(f"{source}: no such file or folder")
     if folder.exists():
-        raise DataError(f"{folder}: exists, expected a new folder for the dataset")
+        raise DataError(f"{folder}: exists already, expected a new folder for the dataset")
     with atomic_folder(folder) as temporary:
         spool = temporary / SPOOL
         spool.mkdir()
-        writer = Writer(temporary, options.limits.total_bytes)
+        writer = DatasetWriter(temporary, options.limits.total_bytes)
         left_out = _write(paths, kind, writer, spool, options)
         shutil.rmtree(spool)
         shown = ", ".join(source.name for source in paths[:8]) + (", ..." if len(paths) > 8 else "")
@@ -112,7 +114,7 @@ def _checked_corruption(kind: str, corruption: dict[str, Any] | None) -> dict[st
     if kind not in KINDS:
         raise ConfigError(f"kind is {kind!r}, expected one of: {', '.join(KINDS)}")
     if kind != "clean" and corruption is not None:
-        raise ConfigError(f"corruption is {corruption} for kind {kind!r}, which is noisy already")
+        raise ConfigError(f"corruption is {corruption} for kind {kind!r}, expected none for noisy pictures")
     if kind == "clean":
         if not corruption or not isinstance(corruption.get("name"), str):
             raise ConfigError(f"clean pictures need a corruption, expected one of: {', '.join(NOISES)}")
@@ -120,8 +122,10 @@ def _checked_corruption(kind: str, corruption: dict[str, Any] | None) -> dict[st
     return corruption
 
 
-def _write(sources: list[Path], kind: str, writer: Writer, spool: Path, options: Options) -> list[str]:
-    """Write all scenes; the names of the files that are no pictures."""
+def _write(
+    sources: list[Path], kind: str, writer: DatasetWriter, spool: Path, options: ImportOptions
+) -> list[str]:
+    """Write all scenes, and return the names of files that are not pictures."""
     suffixes = {source.suffix.lower() for source in sources}
     if suffixes & {".pkl", ".npz"}:
         if len(sources) > 1:
@@ -139,14 +143,14 @@ def _write(sources: list[Path], kind: str, writer: Writer, spool: Path, options:
     return sorted(left_out)
 
 
-def _read_arrays(source: Path, kind: str, spool: Path, options: Options) -> Iterator[Array]:
+def _read_arrays(source: Path, kind: str, spool: Path, options: ImportOptions) -> Iterator[Array]:
     if source.suffix.lower() == ".pkl":
         return read_pkl(source, kind, options.data_range)
     return read_npz(source, kind, spool, options.limits, options.data_range)
 
 
 def _members(sources: list[Path], spool: Path, limits: Limits) -> tuple[list[Member], list[str]]:
-    """The pictures in all sources, where their bytes can be read, and the names of other files."""
+    """Return the pictures in all sources, unpacked, and the names of all other files."""
     found: list[Member] = []
     others: list[str] = []
     for index, source in enumerate(sources):
@@ -168,7 +172,9 @@ def _source_members(source: Path, spool: Path, limits: Limits) -> Iterator[Membe
             name = path.relative_to(source).as_posix()
             if path.is_file() and not SKIPPED.search(name):
                 if not path.resolve().is_relative_to(source.resolve()):
-                    raise DataError(f"{name}: is a link that leads out of {source.name}")
+                    raise DataError(
+                        f"{name}: a link that leads out of {source.name}, expected files inside it"
+                    )
                 yield Member(name, path)
     elif is_archive(source):
         spool.mkdir()
@@ -178,7 +184,7 @@ def _source_members(source: Path, spool: Path, limits: Limits) -> Iterator[Membe
 
 
 def _pages(members: list[Member], limits: Limits) -> dict[str, Page]:
-    """Each picture by its name; the pages of a TIFF are named as if it were a folder."""
+    """Map names to pictures. A TIFF of several pages is treated as a folder of its pages."""
     found: dict[str, Page] = {}
     for member in members:
         count = count_pages(member.path, member.name, limits.frames)
@@ -190,8 +196,8 @@ def _pages(members: list[Member], limits: Limits) -> dict[str, Page]:
     return found
 
 
-def _read_scene(shots: list[tuple[str, Page]], options: Options) -> Array:
-    """``(S, C, H, W)``."""
+def _read_scene(shots: list[tuple[str, Page]], options: ImportOptions) -> Array:
+    """Read the shots of a scene as ``(S, C, H, W)``."""
     pictures = [
         to_stored(
             read_picture(page.member.path, name, page.page, options.limits.pixels), name, options.data_range
@@ -201,7 +207,7 @@ def _read_scene(shots: list[tuple[str, Page]], options: Options) -> Array:
     for (name, _), picture in zip(shots, pictures, strict=True):
         if (picture.shape, picture.dtype) != (pictures[0].shape, pictures[0].dtype):
             got = f"{shots[0][0]} is {_describe(pictures[0])} and {name} is {_describe(picture)}"
-            raise DataError(f"{got}, expected shots of one scene to be alike")
+            raise DataError(f"{got}, expected equal sizes and types of a scene's shots")
     return np.stack(pictures)
 
 

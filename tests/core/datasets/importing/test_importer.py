@@ -21,8 +21,8 @@ from hypothesis.extra import numpy as hnp
 
 from n2n_core.datasets.dataset import Dataset
 from n2n_core.datasets.importing.archives import Limits
-from n2n_core.datasets.importing.pipeline import Options, import_dataset
-from n2n_core.datasets.importing.writer import Writer
+from n2n_core.datasets.importing.importer import ImportOptions, import_dataset
+from n2n_core.datasets.importing.writer import DatasetWriter
 from n2n_core.datasets.pairs import Pairs, save_pairs
 from n2n_core.errors import ConfigError, DataError
 from tests.core.datasets.sources import pair_files, picture, pixels, write_folder, write_tar, write_zip
@@ -98,7 +98,7 @@ def test_loose_files_are_pairs_too(tmp_path: Path) -> None:
 )
 def test_pages_of_a_tiff_are_shots_or_scenes(tmp_path: Path, pages: str, files: dict[str, Any]) -> None:
     source = tiffs(tmp_path / "x", files)
-    assert holds(import_dataset(source, "pairs", tmp_path / "d", options=Options(pages=pages)), PAIRS)
+    assert holds(import_dataset(source, "pairs", tmp_path / "d", options=ImportOptions(pages=pages)), PAIRS)
 
 
 def test_bursts(tmp_path: Path) -> None:
@@ -228,11 +228,13 @@ def test_arrays_that_cannot_be_used(tmp_path: Path, stack: Any, reason: str) -> 
 def test_a_data_range_divides(tmp_path: Path) -> None:
     stack = np.full((1, 3, 16, 16), 819, np.uint16)
     source = npz(tmp_path / "x.npz", images=stack)
-    dataset = import_dataset(source, "single", tmp_path / "d", options=Options(data_range=4095))
+    dataset = import_dataset(source, "single", tmp_path / "d", options=ImportOptions(data_range=4095))
     assert holds(dataset, stack[:, None], 4095)
     floats = npz(tmp_path / "y.npz", images=stack.astype(float))
     assert holds(
-        import_dataset(floats, "single", tmp_path / "e", options=Options(data_range=1)), stack[:, None], 1
+        import_dataset(floats, "single", tmp_path / "e", options=ImportOptions(data_range=1)),
+        stack[:, None],
+        1,
     )
 
 
@@ -240,7 +242,7 @@ def test_a_data_range_divides(tmp_path: Path) -> None:
 def test_what_a_data_range_makes_too_large(tmp_path: Path, value: float, data_range: float) -> None:
     source = npz(tmp_path / "x.npz", images=np.full((1, 3, 16, 16), value, np.float32))
     with pytest.raises(DataError, match=r"^x\.npz: divided by the data range .* larger than 1e\+06"):
-        import_dataset(source, "single", tmp_path / "d", options=Options(data_range=data_range))
+        import_dataset(source, "single", tmp_path / "d", options=ImportOptions(data_range=data_range))
 
 
 @pytest.mark.parametrize("shape", ["(-1, 3, 64, 64)", "(" * 2000])
@@ -256,13 +258,17 @@ def test_a_shape_that_cannot_be(tmp_path: Path, shape: str) -> None:
 def refuse(tmp_path: Path, files: dict[str, bytes], reason: str, kind: str = "pairs", **options: Any) -> None:
     source = write_zip(tmp_path / "x.zip", files)
     with pytest.raises(DataError, match=reason):
-        import_dataset(source, kind, tmp_path / "d", options=Options(**options))
+        import_dataset(source, kind, tmp_path / "d", options=ImportOptions(**options))
     assert [path.name for path in tmp_path.iterdir()] == ["x.zip"], "whole or absent"
 
 
 def test_what_does_not_fit_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     files = pair_files()
-    refuse(tmp_path, files | {"noisy1/odd.png": files["noisy1/0.png"]}, "^noisy1/odd.png: has no partner")
+    refuse(
+        tmp_path,
+        files | {"noisy1/odd.png": files["noisy1/0.png"]},
+        "^noisy1/odd.png: the only picture",
+    )
     refuse(tmp_path, files | {"noisy2/1.png": b"\x89PNG"}, "^noisy2/1.png: ")
     refuse(tmp_path, files | {"noisy2/1.png": files["noisy2/1.png"][:-60]}, "^noisy2/1.png: the .*damaged")
     other = picture(pixels(0, height=21))
@@ -300,7 +306,7 @@ def test_a_link_that_leads_out_of_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "secret.png").write_bytes(picture(pixels(0)))
     folder = write_folder(tmp_path / "x", {"a.png": picture(pixels(1))})
     (folder / "b.png").symlink_to(tmp_path / "secret.png")
-    with pytest.raises(DataError, match=r"b\.png: is a link that leads out of x"):
+    with pytest.raises(DataError, match=r"b\.png: a link that leads out of x"):
         import_dataset(folder, "single", tmp_path / "d")
 
 
@@ -322,7 +328,10 @@ def test_a_file_that_expands_in_memory_is_bounded(tmp_path: Path) -> None:
     torch.save((wide, wide), tmp_path / "x.pkl")
     with pytest.raises(DataError, match="more than the 1000000 bytes allowed"):
         import_dataset(
-            tmp_path / "x.pkl", "pairs", tmp_path / "d", options=Options(limits=Limits(total_bytes=10**6))
+            tmp_path / "x.pkl",
+            "pairs",
+            tmp_path / "d",
+            options=ImportOptions(limits=Limits(total_bytes=10**6)),
         )
     assert [path.name for path in tmp_path.iterdir()] == ["x.pkl"]
 
@@ -335,7 +344,7 @@ def test_arguments_that_cannot_work(tmp_path: Path) -> None:
         ("clean", {"corruption": {"name": "fog"}}, "unknown noise 'fog'"),
         ("clean", {"corruption": {"name": []}}, "need a corruption"),
         ("clean", {"corruption": {"name": "gaussian", "sigma": -1}}, "sigma is -1"),
-        ("single", {"corruption": NOISE}, "noisy already"),
+        ("single", {"corruption": NOISE}, "expected none for noisy pictures"),
         ("single", {"name": ""}, "name is ''"),
         ("single", {"name": "a\nb"}, "name is"),
     ]
@@ -344,10 +353,10 @@ def test_arguments_that_cannot_work(tmp_path: Path) -> None:
             import_dataset(source, kind, tmp_path / "d", **options)
     for wrong in ({"pages": "x"}, {"data_range": 0}, {"data_range": float("nan")}):
         with pytest.raises(ConfigError):
-            Options(**wrong)
+            ImportOptions(**wrong)
     with pytest.raises(DataError, match="no such file"):
         import_dataset(tmp_path / "none", "single", tmp_path / "d")
-    with pytest.raises(DataError, match="exists, expected a new folder"):
+    with pytest.raises(DataError, match="exists already, expected a new folder"):
         import_dataset(source, "single", source)
 
 
@@ -366,7 +375,7 @@ def test_the_manifest_says_what_is_there(tmp_path: Path) -> None:
 
 
 def test_a_stack_grows_over_a_digit_more(tmp_path: Path) -> None:
-    writer = Writer(tmp_path, 10**9)
+    writer = DatasetWriter(tmp_path, 10**9)
     for scene in range(101):
         writer.add(np.full((1, 1, 1, 4, 4), scene, np.uint8), [str(scene)])
     dataset = writer.finish("single", "x", "x", None)

@@ -1,4 +1,4 @@
-"""The part of a dataset that is looked at: some scenes, of each a crop, the same for both shots."""
+"""The part of a dataset that the checks look at: a crop of some scenes, the same for both shots."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from n2n_core.datasets.checks.measures import Pair, Picture
 from n2n_core.datasets.dataset import Dataset
 
 CROP = 256
-"""Side of the part that is read of large pictures."""
+"""Largest side of a crop, in pixels."""
 
 SCENES = 64
+"""Largest number of scenes, unless the caller asks for another."""
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """Crops, and where they come from.
+class SampledCrops:
+    """Crops of a dataset, and where they come from.
 
     Args:
-        dataset: the whole.
-        scenes: the numbers of the scenes, without repetition.
-        shots: of each scene, the one shot or the two that were read.
-        pictures: the first shots, ``(C, H, W)`` with C as stored.
-        seconds: the second shots; empty if scenes have one.
+        dataset: the whole dataset.
+        scenes: numbers of the scenes, each once.
+        shots: for each scene, the numbers of the one or two shots that were read.
+        pictures: crops of the first shots, ``(C, H, W)`` with C as stored.
+        seconds: crops of the second shots. Empty if scenes have one shot.
     """
 
     dataset: Dataset
@@ -36,12 +37,12 @@ class Evidence:
 
     @property
     def pairs(self) -> list[Pair]:
-        """Both shots of each scene."""
+        """Both crops of each scene."""
         return list(zip(self.pictures, self.seconds, strict=True))
 
 
-def gather(dataset: Dataset, scenes: int = SCENES, seed: int = 0) -> Evidence:
-    """Read crops of at most ``scenes`` scenes, drawn by ``seed``; of bursts two shots, drawn too."""
+def sample_crops(dataset: Dataset, scenes: int = SCENES, seed: int = 0) -> SampledCrops:
+    """Read crops of at most ``scenes`` scenes, drawn by ``seed``, and of each burst two shots."""
     generator = Generator().manual_seed(seed)
     chosen = sorted(torch.randperm(len(dataset), generator=generator)[:scenes].tolist())
     shots: list[tuple[int, ...]] = []
@@ -53,7 +54,7 @@ def gather(dataset: Dataset, scenes: int = SCENES, seed: int = 0) -> Evidence:
         rows, columns = (_crop(side, generator) for side in size)
         for kept, shot in zip(pictures, shots[-1], strict=False):
             kept.append(dataset.read(scene, shot, rows, columns)[:channels].numpy())
-    return Evidence(dataset, chosen, shots, *pictures)
+    return SampledCrops(dataset, chosen, shots, *pictures)
 
 
 def _crop(side: int, generator: Generator) -> slice:
