@@ -11,7 +11,12 @@ Exception
 `-- DeadlineError        the request's time was over before its work was done
 """
 
+from typing import Literal
+
 from n2n_core.errors import N2NError
+
+Reason = Literal["overloaded", "stopping", "too_late"]
+"""Why the scheduler rejects work: the code of the problem that the client gets."""
 
 
 class UnknownJobError(N2NError, KeyError):
@@ -57,11 +62,11 @@ class RefusedError(Exception):
     """Work that is not accepted: the queue is full, the service is stopping, or the result would be late.
 
     Args:
-        reason: the problem's code: ``overloaded``, ``stopping`` or ``too_late``.
+        reason: the problem's code.
         retry_after: seconds after which the client may try again.
     """
 
-    def __init__(self, reason: str, detail: str, retry_after: float) -> None:
+    def __init__(self, reason: Reason, detail: str, retry_after: float) -> None:
         super().__init__(detail)
         self.reason, self.detail, self.retry_after = reason, detail, retry_after
 

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 from time import monotonic
+from typing import Literal
 
 WINDOW_SECONDS = 60
+QuotaCode = Literal["rate_exceeded", "concurrency_exceeded"]
 POLICY, STATE = "RateLimit-Policy", "RateLimit"
 
 
@@ -25,7 +27,7 @@ class _Use:
 class QuotaError(Exception):
     """A key asks for more than it may; ``seconds`` from now it may ask again."""
 
-    def __init__(self, code: str, detail: str, seconds: int, headers: dict[str, str]) -> None:
+    def __init__(self, code: QuotaCode, detail: str, seconds: int, headers: dict[str, str]) -> None:
         super().__init__(detail)
         self.code, self.detail, self.seconds, self.headers = code, detail, seconds, headers
 

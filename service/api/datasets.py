@@ -34,14 +34,14 @@ _IMPORTS = CapacityLimiter(1)
 """Imports at a time: their process does one after the other."""
 
 DATASET_LIMITS = {
-    "pixels": ("image_too_large", "N2N_MAX_PIXELS"),
-    "frames": ("too_many_frames", "N2N_MAX_FRAMES"),
-    "members": ("too_many_entries", "N2N_MAX_ARCHIVE_ENTRIES"),
-    "ratio": ("archive_ratio", "N2N_MAX_ARCHIVE_RATIO"),
-    "total_bytes": ("dataset_too_large", "N2N_MAX_DATASET_BYTES"),
-    "name_length": ("name_too_long", "N2N_MAX_NAME_LENGTH"),
+    "pixels": (problem_types.IMAGE_TOO_LARGE, "N2N_MAX_PIXELS"),
+    "frames": (problem_types.TOO_MANY_FRAMES, "N2N_MAX_FRAMES"),
+    "members": (problem_types.TOO_MANY_ENTRIES, "N2N_MAX_ARCHIVE_ENTRIES"),
+    "ratio": (problem_types.ARCHIVE_RATIO, "N2N_MAX_ARCHIVE_RATIO"),
+    "total_bytes": (problem_types.DATASET_TOO_LARGE, "N2N_MAX_DATASET_BYTES"),
+    "name_length": (problem_types.NAME_TOO_LONG, "N2N_MAX_NAME_LENGTH"),
 }
-"""The code of exceeding each of ``n2n_core.datasets.Limits``, and the setting that raises it."""
+"""The problem of exceeding each limit of an import (its ``Limits``), and the setting that raises it."""
 
 _FILES = {"type": "array", "items": FILE, "minItems": 1, "description": "an archive, or pictures"}
 _FORM = form(
@@ -181,9 +181,9 @@ async def _turn(request: Request) -> AsyncIterator[None]:
 def _refusal(error: DataError | ConfigError, folder: FilePath) -> ProblemError:
     detail = str(error).replace(f"{folder}/", "")
     if isinstance(error, LimitError):
-        code, setting = DATASET_LIMITS[error.limit]
-        return ProblemError(413, code, f"{detail} ({setting})")
-    return ProblemError(422, "bad_dataset", detail)
+        type, setting = DATASET_LIMITS[error.limit]
+        return ProblemError(type, f"{detail} ({setting})")
+    return ProblemError(problem_types.BAD_DATASET, detail)
 
 
 async def _receive(request: Request, state: State, workspace: FilePath) -> tuple[Json, Sequence[FilePath]]:
@@ -211,7 +211,9 @@ async def _json(request: Request) -> Json:
     async for piece in request.stream():
         body += piece
         if len(body) > schemas.MAX_JSON:
-            raise ProblemError(413, "body_too_large", f"the JSON has more than {schemas.MAX_JSON} bytes")
+            raise ProblemError(
+                problem_types.BODY_TOO_LARGE, f"the JSON has more than {schemas.MAX_JSON} bytes"
+            )
     try:
         return schemas.DatasetFolder.model_validate_json(body).model_dump()
     except ValidationError as error:
@@ -239,7 +241,9 @@ def _server_side(state: State, path: str) -> FilePath:
     """A path within the setting's folder, links followed."""
     root = state.settings.dataset_root
     if root is None:
-        raise ProblemError(403, "no_dataset_root", "paths are not taken here: N2N_DATASET_ROOT is not set")
+        raise ProblemError(
+            problem_types.NO_DATASET_ROOT, "paths are not taken here: N2N_DATASET_ROOT is not set"
+        )
     try:
         found = (root / path).resolve(strict=True)
     except (OSError, ValueError, RuntimeError):
@@ -258,7 +262,7 @@ def _invalid(error: ValidationError) -> RequestValidationError:
 
 
 def _missing(dataset: str, what: str) -> ProblemError:
-    return ProblemError(404, "not_found", f"dataset {dataset} has no such {what}")
+    return ProblemError(problem_types.NOT_FOUND, f"dataset {dataset} has no such {what}")
 
 
 def _folder(state: State, dataset: str) -> FilePath:
@@ -269,7 +273,7 @@ def _thumbnail(state: State, dataset: str, scene: int, shot: int) -> bytes:
     try:
         return state.aside.run(thumbnail, _folder(state, dataset), scene, shot)
     except IndexError as error:
-        raise ProblemError(404, "not_found", f"dataset {dataset}: {error}") from error
+        raise ProblemError(problem_types.NOT_FOUND, f"dataset {dataset}: {error}") from error
 
 
 def _describe(row: Dataset) -> schemas.Dataset:

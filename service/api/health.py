@@ -24,9 +24,9 @@ async def get_health() -> Health:
 async def get_readiness(state: StateDep) -> Readiness:
     """The models are loaded and warm: send traffic."""
     if state.worker.scheduler.draining:
-        raise ProblemError(503, "stopping", "the service is stopping, expected another one")
+        raise ProblemError(STOPPING, "the service is stopping, expected another one")
     if not state.registry.ready:
-        raise ProblemError(503, "not_ready", "the models are not warm yet, try again in a second")
+        raise ProblemError(NOT_READY, "the models are not warm yet, try again in a second")
     await state.registry.refresh()
     if state.keyring.required:  # whoever asks has shown no key
         return Readiness()

@@ -115,7 +115,7 @@ async def upload_model(
             version = await run_sync(partial(state.catalogue.upload, path, model, task, promote=promote))
     except (WeightsError, ConfigError) as error:
         detail = str(error).rsplit("/", 1)[-1] if isinstance(error, WeightsError) else str(error)
-        raise ProblemError(422, "bad_model", detail) from error
+        raise ProblemError(BAD_MODEL, detail) from error
     await run_sync(state.registry.update)
     body = _describe(state, version).model_dump(mode="json")
     return JSONResponse(body, 201, {"Location": f"/models/{version.name}@{version.version}"})
@@ -141,7 +141,7 @@ async def download_model(
         return FileResponse(path, media_type=BINARY, filename=name, headers={"ETag": f'"{version.sha256}"'})
     if not can_export():
         detail = "ONNX files are not made here, expected format=safetensors (or pip install 'n2n[onnx]')"
-        raise ProblemError(501, "not_installed", detail)
+        raise ProblemError(NOT_INSTALLED, detail)
     content = await run_sync(state.aside.run, to_onnx, path)
     return Response(content, headers=_as_file(name), media_type=BINARY)
 

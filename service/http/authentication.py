@@ -11,9 +11,19 @@ from service.access.keyring import Keyring
 from service.access.keys import Key
 from service.access.quota import QuotaError, Quotas
 from service.http.errors import ProblemError, problem, retry_after
+from service.http.problem_types import (
+    CONCURRENCY_EXCEEDED,
+    KEY_MISSING,
+    KEY_UNKNOWN,
+    RATE_EXCEEDED,
+    SCOPE_MISSING,
+    by_code,
+)
 
 SCHEME = "Bearer"
 REALM = f'{SCHEME} realm="n2n"'
+QUOTA_EXCEEDED = by_code(RATE_EXCEEDED, CONCURRENCY_EXCEEDED)
+"""By the ``code`` of a ``QuotaError``."""
 
 
 class Gate:
@@ -53,17 +63,17 @@ class Gate:
         kind, _, secret = given.partition(" ")
         if kind.lower() != SCHEME.lower():
             detail = "this service asks for an API key, expected the header Authorization: Bearer KEY"
-            raise ProblemError(401, "key_missing", detail, headers={"WWW-Authenticate": REALM})
+            raise ProblemError(KEY_MISSING, detail, headers={"WWW-Authenticate": REALM})
         key = self.keyring.find(secret.strip())
         if key is None:
             detail = "the API key is not known here, expected one that n2n keys add has made"
             challenge = f'{REALM}, error="invalid_token"'
-            raise ProblemError(401, "key_unknown", detail, headers={"WWW-Authenticate": challenge})
+            raise ProblemError(KEY_UNKNOWN, detail, headers={"WWW-Authenticate": challenge})
         if needed not in key.scopes:
             has = ", ".join(sorted(key.scopes))
             detail = f"the key {key.name!r} has no scope {needed!r}, which this needs; it has: {has}"
             challenge = f'{REALM}, error="insufficient_scope", scope="{needed}"'
-            raise ProblemError(403, "scope_missing", detail, headers={"WWW-Authenticate": challenge})
+            raise ProblemError(SCOPE_MISSING, detail, headers={"WWW-Authenticate": challenge})
         return key
 
 
@@ -83,6 +93,6 @@ def _with(headers: dict[str, str], send: Send) -> Send:
 async def _refuse(scope: Scope, receive: Receive, send: Send, error: ProblemError | QuotaError) -> None:
     if isinstance(error, QuotaError):
         headers = error.headers | retry_after(error.seconds)
-        error = ProblemError(429, error.code, error.detail, headers=headers)
-    refusal = problem(Request(scope), error.status, error.code, error.detail, headers=error.headers)
+        error = ProblemError(QUOTA_EXCEEDED[error.code], error.detail, headers=headers)
+    refusal = problem(Request(scope), error.type, error.detail, headers=error.headers)
     await refusal(scope, receive, send)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.http.errors import ProblemError, problem, retry_after
+from service.http.problem_types import BODY_TOO_LARGE, OVERLOADED, READ_TIMEOUT, TOTAL_TIMEOUT
 from service.settings.server import Settings
 
 
@@ -43,7 +44,7 @@ class BodyLimit:
             body.check(announced)
         except ProblemError as error:
             body.release()
-            refusal = problem(Request(scope), error.status, error.code, error.detail, headers=error.headers)
+            refusal = problem(Request(scope), error.type, error.detail, headers=error.headers)
             await refusal(scope, receive, send)
             return
 
@@ -94,12 +95,12 @@ class _Pace:
         settings, close = self.settings, {"Connection": "close"}
         if self._clock() >= self.deadline:
             detail = f"the body was not here after {settings.total_timeout:g} seconds (N2N_TOTAL_TIMEOUT)"
-            return ProblemError(408, "total_timeout", detail, headers=close)
+            return ProblemError(TOTAL_TIMEOUT, detail, headers=close)
         pace = f"at least {settings.min_rate} bytes a second (N2N_MIN_RATE)"
         detail = (
             f"the body came too slowly, expected {pace} after {settings.read_timeout:g} (N2N_READ_TIMEOUT)"
         )
-        return ProblemError(408, "read_timeout", detail, headers=close)
+        return ProblemError(READ_TIMEOUT, detail, headers=close)
 
 
 class _Body:
@@ -124,11 +125,11 @@ class _Body:
         if size > self.max_bytes:
             got = f"{size} bytes" if size > self.received else f"more than {self.max_bytes} bytes"
             detail = f"the body has {got}, expected at most {self.max_bytes} ({self.setting})"
-            raise ProblemError(413, "body_too_large", detail)
+            raise ProblemError(BODY_TOO_LARGE, detail)
         limit, most = self.limit, self.limit.settings.max_reading_bytes
         if limit.reading > max(most, self.held):
             detail = f"bodies of {limit.reading} bytes are being read, expected at most {most}"
-            raise ProblemError(503, "overloaded", f"{detail} (N2N_MAX_READING_BYTES)", headers=retry_after(1))
+            raise ProblemError(OVERLOADED, f"{detail} (N2N_MAX_READING_BYTES)", headers=retry_after(1))
 
     def release(self) -> None:
         """Nothing more is read."""

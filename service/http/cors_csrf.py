@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.http.errors import NO_SNIFFING, problem
+from service.http.problem_types import CROSS_SITE
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 ANY = "*"
@@ -58,7 +59,7 @@ class Browser:
 
         if scope["method"] not in SAFE and ANY not in self.origins and self._is_foreign(scope):
             detail = "a page of another site asks for a change, expected its origin in N2N_CORS_ORIGINS"
-            await problem(Request(scope), 403, "cross_site", detail)(scope, receive, send_guarded)
+            await problem(Request(scope), CROSS_SITE, detail)(scope, receive, send_guarded)
             return
         await self.app(scope, receive, send_guarded)
 

@@ -3,6 +3,7 @@
 from pathlib import PurePath
 
 from service.http.errors import ProblemError
+from service.http.problem_types import NAME_TOO_LONG
 
 NAME_BYTES = 255
 """What file systems take."""
@@ -22,7 +23,7 @@ def plain_name(name: str, longest: int) -> str | None:
     if len(name) > longest:
         got = f"{name[:80]!r}... has {len(name)} characters"
         detail = f"the file's name {got}, expected at most {longest} (N2N_MAX_NAME_LENGTH)"
-        raise ProblemError(413, "name_too_long", detail)
+        raise ProblemError(NAME_TOO_LONG, detail)
     plain = PurePath(name.replace("\\", "/")).name
     usable = plain not in ("", "..") and plain.isprintable() and len(plain.encode()) <= NAME_BYTES
     return plain if usable else None

@@ -11,7 +11,8 @@ from opentelemetry import trace
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.http.errors import CLIENT_CLOSED_REQUEST, REQUEST_ID
+from service.http.errors import REQUEST_ID
+from service.http.problem_types import CLIENT_CLOSED_REQUEST
 from service.telemetry import OTHER, Telemetry
 
 OWN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -111,7 +112,7 @@ class _Exchange:
         """Count what the client is sent."""
         if message["type"] == "http.response.start":
             await self._look()
-            self.status = CLIENT_CLOSED_REQUEST if self.hung_up else message["status"]
+            self.status = CLIENT_CLOSED_REQUEST.status if self.hung_up else message["status"]
         self.bytes_out += len(message.get("body", b""))
         self._answered = message["type"] == "http.response.body" and not message.get("more_body", False)
         await self._send(message)

@@ -11,6 +11,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from service.http.errors import ProblemError
+from service.http.problem_types import BAD_FORM, TOO_MANY_PARTS
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ async def read_form(request: Request, most: int) -> AsyncIterator[FormData]:
     try:
         form = await _Parser(request, most).parse()
     except MultiPartException as error:
-        raise ProblemError(400, "bad_request", f"the form is broken: {error.message}") from error
+        raise ProblemError(BAD_FORM, f"the form is broken: {error.message}") from error
     try:
         yield form
     finally:
@@ -80,4 +81,4 @@ def check_parts(count: int, most: int, setting: str) -> None:
     """Refuse a form that has ``count`` parts already, if those are too many."""
     if count > most:
         detail = f"the form has more than {most} parts ({setting})"
-        raise ProblemError(413, "too_many_parts", detail)
+        raise ProblemError(TOO_MANY_PARTS, detail)

@@ -12,6 +12,13 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from service.http.errors import MEDIA_TYPE, REQUEST_ID, describe
+from service.http.problem_types import (
+    HEADERS_TOO_LARGE,
+    NOT_HTTP,
+    OVERLOADED,
+    READ_TIMEOUT,
+    ProblemType,
+)
 from service.settings.server import Settings
 
 PIPELINED = 32
@@ -58,7 +65,7 @@ class Connection(HttpToolsProtocol):
         self.pipeline: deque[Any]
         self._head = self._unaccounted = 0  # bytes of this head; and since the last head, or piece of a body
         self._in_body = self._repeated = self._discarding = False
-        self._refusal: tuple[int, str, str] | None = None  # of what the parser was stopped for
+        self._refusal: tuple[ProblemType, str] | None = None  # of what the parser was stopped for
         self._waiting: asyncio.TimerHandle | None = None
         self._sending: asyncio.TimerHandle | None = None
 
@@ -69,7 +76,7 @@ class Connection(HttpToolsProtocol):
         if len(self.connections) > most + MOST_REFUSED:
             transport.abort()
         elif len(self.connections) > most:
-            self._refuse(503, "overloaded", f"more than {most} clients are connected (N2N_MAX_CONNECTIONS)")
+            self._refuse(OVERLOADED, f"more than {most} clients are connected (N2N_MAX_CONNECTIONS)")
         else:
             self._wait()
 
@@ -92,7 +99,7 @@ class Connection(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._decline(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
-            self._refuse(*self._refusal or (400, "bad_request", f"the request is not HTTP/1.1: {error}"))
+            self._refuse(*self._refusal or (NOT_HTTP, f"the request is not HTTP/1.1: {error}"))
         else:
             if self._unaccounted > self.settings.max_header_bytes:
                 self._refuse(*self._too_large())
@@ -127,7 +134,7 @@ class Connection(HttpToolsProtocol):
         self._stop_waiting()
         super().on_headers_complete()
         if len(self.pipeline) > PIPELINED:
-            self._refusal = 400, "bad_request", f"more than {PIPELINED} requests wait for their answers"
+            self._refusal = NOT_HTTP, f"more than {PIPELINED} requests wait for their answers"
             raise ValueError
 
     def on_body(self, body: bytes) -> None:
@@ -163,10 +170,10 @@ class Connection(HttpToolsProtocol):
             self._refusal = self._too_large()
             raise ValueError
 
-    def _too_large(self) -> tuple[int, str, str]:
+    def _too_large(self) -> tuple[ProblemType, str]:
         most = self.settings.max_header_bytes
         detail = f"the request's head has more than {most} bytes (N2N_MAX_HEADER_BYTES)"
-        return 431, "headers_too_large", detail
+        return HEADERS_TOO_LARGE, detail
 
     def _decline(self, rest: bytes) -> None:
         """Read on in HTTP/1.1: with a new parser, which learns from a head how long the body is."""
@@ -194,7 +201,7 @@ class Connection(HttpToolsProtocol):
             self._wait()  # the request before is being answered
         elif self._unaccounted:
             detail = f"the request's head was not here after {self.settings.read_timeout:g} seconds"
-            self._refuse(408, "read_timeout", f"{detail} (N2N_READ_TIMEOUT)")
+            self._refuse(READ_TIMEOUT, f"{detail} (N2N_READ_TIMEOUT)")
         else:
             self.transport.close()
 
@@ -218,7 +225,7 @@ class Connection(HttpToolsProtocol):
         else:
             self._watch_sending()
 
-    def _refuse(self, status: int, code: str, detail: str) -> None:
+    def _refuse(self, type: ProblemType, detail: str) -> None:
         """Answer a request that never reaches the app, and close; not into another one's answer."""
         cycle = self.cycle
         self._stop_waiting()
@@ -229,25 +236,24 @@ class Connection(HttpToolsProtocol):
                 return
             cycle.disconnected = True
             cycle.message_event.set()
-        self._write_problem(status, code, detail)
+        self._write_problem(type, detail)
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(LINGER, self.transport.close)
 
-    def _write_problem(self, status: int, code: str, detail: str) -> None:
+    def _write_problem(self, type: ProblemType, detail: str) -> None:
         request_id = uuid4().hex
-        body = describe(status, code, detail, "", request_id).model_dump_json().encode()
-        fields = {
+        body = describe(type, detail, "", request_id).model_dump_json().encode()
+        headers = {
             "Content-Type": MEDIA_TYPE,
             "Content-Length": str(len(body)),
             REQUEST_ID: request_id,
             "Connection": "close",
-            **({"Retry-After": "1"} if status == 503 else {}),
+            **({"Retry-After": "1"} if type is OVERLOADED else {}),
         }
-        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        self.transport.write(STATUS_LINE[status] + f"{head}\r\n".encode() + body)
-        self.telemetry.problem(code)
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self.transport.write(STATUS_LINE[type.status] + f"{head}\r\n".encode() + body)
+        self.telemetry.problem(type.code)
         client = self.client[0] if self.client else ""
-        log.info(
-            "refused", extra={"request_id": request_id, "status": status, "code": code, "client": client}
-        )
+        fields = {"request_id": request_id, "status": type.status, "code": type.code, "client": client}
+        log.info("refused", extra=fields)

@@ -10,6 +10,7 @@ from n2n_core.files import storing
 from service.http.errors import ProblemError
 from service.http.filenames import plain_name
 from service.http.multipart import check_parts
+from service.http.problem_types import BAD_FORM, BAD_REQUEST, UNSUPPORTED_MEDIA_TYPE
 from service.settings.server import Settings
 
 MAX_FIELDS, MAX_FIELD_BYTES = 20, 2**16
@@ -31,7 +32,7 @@ class Upload:
         kind, options = parse_options_header(content_type)
         if kind != b"multipart/form-data" or not options.get(b"boundary"):
             detail = f"Content-Type is {content_type!r}, expected multipart/form-data with a boundary"
-            raise ProblemError(415, "unsupported_media_type", detail)
+            raise ProblemError(UNSUPPORTED_MEDIA_TYPE, detail)
         self.folder, self.settings, self._parts = folder, settings, 0
         self.fields: dict[str, str] = {}
         self.files: dict[str, Path] = {}
@@ -53,7 +54,7 @@ class Upload:
                 },
             )
         except FormParserError as error:  # of the boundary
-            raise ProblemError(400, "bad_request", f"the form is broken: {error}") from error
+            raise ProblemError(BAD_FORM, f"the form is broken: {error}") from error
 
     def feed(self, data: bytes) -> None:
         """The next piece of the body."""
@@ -61,12 +62,12 @@ class Upload:
             with storing(Path("the upload")):
                 self._parser.write(data)
         except FormParserError as error:
-            raise ProblemError(400, "bad_request", f"the form is broken: {error}") from error
+            raise ProblemError(BAD_FORM, f"the form is broken: {error}") from error
 
     def finish(self) -> None:
         """All has come."""
         if not self._ended:
-            raise ProblemError(400, "bad_request", "the form breaks off before its end")
+            raise ProblemError(BAD_FORM, "the form breaks off before its end")
 
     def close(self) -> None:
         """Close what an upload that broke off has left open."""
@@ -130,4 +131,4 @@ class Upload:
 
 
 def _refusal(field: str, detail: str) -> ProblemError:
-    return ProblemError(422, "bad_request", f"the form's field {field[:80]!r}: {detail}")
+    return ProblemError(BAD_REQUEST, f"the form's field {field[:80]!r}: {detail}")

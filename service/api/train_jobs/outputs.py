@@ -46,7 +46,7 @@ async def get_train_job_metrics(
     await run_sync(state.jobs.get, job)
     kind = {"json": JSON, "csv": CSV}[format] if format else prefers(accept, (JSON, CSV))
     if kind is None:
-        raise ProblemError(406, "not_acceptable", f"Accept is {accept!r}, expected {JSON} or {CSV}")
+        raise ProblemError(NOT_ACCEPTABLE, f"Accept is {accept!r}, expected {JSON} or {CSV}")
     history = await run_sync(_history, state, job)
     return Response(_table(history), media_type=CSV) if kind == CSV else JSONResponse({"history": history})
 
@@ -108,7 +108,7 @@ async def get_train_job_sample(
     await run_sync(state.jobs.get, job)
     known = [sample.name for sample in await run_sync(_samples, state, job)]
     if name not in known:
-        raise ProblemError(404, "unknown_sample", f"job {job} has no sample {name!r}")
+        raise ProblemError(UNKNOWN_SAMPLE, f"job {job} has no sample {name!r}")
     return FileResponse(state.folder.job(job) / data_folder.SAMPLES / name, media_type=sent_as(PNG, accept))
 
 
