@@ -12,6 +12,7 @@ from n2n_core.errors import ConfigError, WeightsError
 from n2n_core.files import storing
 from n2n_core.inference.onnx_export import can_export, to_onnx
 from n2n_core.models import weights
+from n2n_core.models.names import DEFAULT, check_name
 from service.api.dependencies import State, StateDep
 from service.api.openapi import ALWAYS, FILE, links, picture, responses
 from service.api.schemas import Model, ModelList, ModelVersions
@@ -32,7 +33,6 @@ from service.http.problem_types import (
 )
 from service.storage.dataset_import import arriving
 from service.storage.model_catalogue import Version
-from service.storage.model_check import DEFAULT, check_name
 
 router = APIRouter(prefix="/models", tags=["models"], responses=ALWAYS)
 

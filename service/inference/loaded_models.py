@@ -12,10 +12,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from n2n_core.errors import ConfigError, N2NError, UnknownModelError
 from n2n_core.models import weights
+from n2n_core.models.names import DEFAULT
 from n2n_core.models.weights import Entry
 from service.inference.device_process import DeviceDiedError, DeviceProcess, RemoteDenoiser
 from service.storage.model_catalogue import Catalogue, Version
-from service.storage.model_check import DEFAULT
 
 CHECK_SECONDS = 1.0
 """How long a look at the index and the catalogue is good for."""

@@ -16,11 +16,12 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 import n2n_core
 from n2n_core.errors import UnknownModelError, WeightsError
 from n2n_core.models import weights
+from n2n_core.models.names import check_name
 from service.exceptions import ConflictError
 from service.storage.data_folder import DataFolder
 from service.storage.database import Database
 from service.storage.job_states import ENDED
-from service.storage.model_check import Check, Kept, can_serve, check_name, commit, keep
+from service.storage.model_check import Check, Kept, can_serve, commit, keep
 from service.storage.schema import counters, jobs, models, now, versions
 
 Source = Literal["shipped", "trained", "uploaded"]

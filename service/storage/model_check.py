@@ -13,16 +13,11 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 import n2n_core
-from n2n_core.errors import ConfigError, N2NError, WeightsError
+from n2n_core.errors import N2NError, WeightsError
 from n2n_core.files import atomic_path
-from n2n_core.inference.model_choice import AUTO
 from n2n_core.models import weights
 from n2n_core.models.weights import Card
 from service.storage.data_folder import DataFolder
-
-DEFAULT = "default"
-"""Stands for the model that is used when a request names none; so no model is called so."""
-
 
 Check = Callable[[Path], None]
 """Raises ``WeightsError`` unless a file is a model that can be served."""
@@ -107,15 +102,6 @@ def check_card(card: Card) -> None:
         raise ValueError(f"{where} is {fault['input']!r}: {fault['msg']}") from error
     _check_depth(list(vars(card).values()))
     json.dumps(vars(card), allow_nan=False, ensure_ascii=False).encode()
-
-
-def check_name(name: str) -> None:
-    """Raise ``ConfigError`` unless a model may be called so."""
-    if name in (DEFAULT, AUTO):
-        meant = "default model" if name == DEFAULT else "model that suits a picture's noise"
-        raise ConfigError(f"the model's name is {name!r}, which stands for the {meant}")
-    if not weights.NAME.fullmatch(name):
-        raise ConfigError(f"the model's name is {name!r}, expected a-z, 0-9, '.', '_' and '-', at most 64")
 
 
 @cache

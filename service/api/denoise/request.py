@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from n2n_core.errors import ImageError
 from n2n_core.image import MEDIA_TYPES, SUFFIXES, Picture, check_pages
-from n2n_core.inference.model_choice import AUTO, choose
+from n2n_core.inference.model_choice import choose
 from n2n_core.inference.self_ensemble import SYMMETRIES
 from n2n_core.metrics.quality import LEVELS
+from n2n_core.models.names import AUTO
 from n2n_core.noise.estimation import noise_level
 from service.api.dependencies import State
 from service.http.errors import ProblemError

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect
 
-from n2n_core.inference.model_choice import AUTO
+from n2n_core.models.names import AUTO
 from service.api.denoise.report import report_alone, report_with_pictures
 from service.api.denoise.request import Order, denoised, find, headers, written
 from service.api.denoise.schemas import DenoiseReport

@@ -5,6 +5,7 @@ import re
 from n2n_core.datasets.checks.report import Report
 from n2n_core.errors import ConfigError, UnknownModelError
 from n2n_core.models import architectures, weights
+from n2n_core.models.names import RESERVED, check_name
 from service.api.dependencies import State
 from service.api.train_jobs.schemas import TrainJobRequest
 from service.exceptions import UnknownDatasetError
@@ -22,10 +23,6 @@ from service.jobs.spec import recipe
 from service.jobs.store import Job, Json
 from service.storage.dataset_store import Dataset
 from service.storage.model_catalogue import Version
-from service.storage.model_check import check_name
-
-RESERVED = frozenset({"default"})
-"""Names that stand for other models."""
 
 NAME_LENGTH = 64
 NO_RECIPE = {"dataset", "validation_dataset", "name", "base", "force"}
@@ -120,7 +117,7 @@ def _architecture(base: Version) -> str:
 
 def _name(state: State, request: TrainJobRequest, dataset: Dataset) -> str:
     """The model's name: what is asked for, or after the dataset."""
-    taken = RESERVED | set(weights.read_index(state.settings.weights))
+    taken = RESERVED.keys() | set(weights.read_index(state.settings.weights))
     if request.name is None:
         return derive_name(dataset.name, taken)
     try:

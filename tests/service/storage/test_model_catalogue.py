@@ -13,6 +13,7 @@ from n2n_core.errors import ConfigError, UnknownModelError, WeightsError
 from n2n_core.inference.denoiser import Denoiser
 from n2n_core.models import architectures, weights
 from n2n_core.models.architectures import Architecture, AutoEncoder, StridedAutoEncoder
+from n2n_core.models.names import RESERVED
 from n2n_core.models.weights import Card
 from service.exceptions import ConflictError, LeaseLostError
 from service.jobs.store import Failure, JobStore, Progress
@@ -239,6 +240,21 @@ def test_an_upload_that_lost_its_file_to_a_deletion_is_done_again(
 def test_bad_names_are_refused(catalogue: Catalogue, tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="expected a-z, 0-9"):
         catalogue.upload(write(tmp_path / "w"), name)
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_a_reserved_name_is_refused(catalogue: Catalogue, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"name is '{name}', .* not reserved: 'auto' .* and 'default'"):
+        catalogue.upload(write(tmp_path / "w"), name)
+
+
+def test_a_weights_folder_with_a_reserved_name_is_not_followed(catalogue: Catalogue, tmp_path: Path) -> None:
+    weights.publish(write(tmp_path / "w"), "mine", "", None, tmp_path / "folder")
+    index = tmp_path / "folder" / weights.INDEX
+    index.write_text(index.read_text().replace('"mine"', '"auto"'))
+    with pytest.raises(WeightsError, match="name is 'auto', expected a name that is not reserved"):
+        catalogue.follow(tmp_path / "folder")
+    assert catalogue.list_served() == []
 
 
 def text(path: Path) -> Path:
