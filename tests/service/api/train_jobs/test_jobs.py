@@ -287,7 +287,9 @@ async def test_a_key_that_is_not_answered_yet_conflicts(
     headers, body = {"idempotency-key": "two"}, {"dataset": dataset}
     payload = (await idle.post("/train-jobs", json=body)).json()["spec"]
     payload |= {"dataset": dataset, "validation_dataset": None, "name": None, "base": None, "force": False}
-    idle_app.state.n2n.keys.begin("two", "POST /train-jobs", json.dumps(payload, sort_keys=True).encode())
+    idle_app.state.n2n.idempotency_keys.begin(
+        "two", "POST /train-jobs", json.dumps(payload, sort_keys=True).encode()
+    )
     problems.check(await idle.post("/train-jobs", json=body, headers=headers), 409, "key_in_flight")
 
 
