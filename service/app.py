@@ -27,9 +27,9 @@ from service.api.openapi import completed, responses
 from service.api.schemas import MAX_JSON
 from service.api.train_jobs import jobs
 from service.http import errors
-from service.http.authentication import Gate
+from service.http.authentication import Authentication
 from service.http.body_limit import BodyLimit
-from service.http.cors_csrf import Browser, cors
+from service.http.cors_csrf import CrossSiteGuard, cors
 from service.http.middleware import Head, Observe, RequestId
 from service.http.problem_types import REFUSALS
 from service.inference.device_process import DeviceProcess
@@ -44,7 +44,7 @@ from service.storage.data_folder import DataFolder
 from service.storage.database import Database
 from service.storage.dataset_store import DatasetStore
 from service.storage.idempotency import IdempotencyKeys
-from service.storage.model_catalogue import Catalogue
+from service.storage.model_catalogue import ModelCatalogue
 from service.storage.model_check import can_serve
 from service.storage.orphans import sweep
 from service.telemetry import Telemetry
@@ -102,7 +102,7 @@ def _state(settings: Settings) -> State:
     devices = _devices(settings, aside)
     database, folder = Database(settings.database_url), DataFolder(settings.data)
     store = JobStore(database)
-    catalogue = Catalogue(database, folder, check=lambda path: aside.run(can_serve, path))
+    catalogue = ModelCatalogue(database, folder, check=lambda path: aside.run(can_serve, path))
     telemetry = Telemetry(n2n_core.__version__, version("torch"))
     for device in devices:
         telemetry.watch_device(device.name, device.resident_bytes)
@@ -141,10 +141,10 @@ def _add_middleware(app: FastAPI, state: State) -> None:
     app.add_middleware(FastRoute, state=state)
     app.add_middleware(BodyLimit, settings=settings, own=own)
     app.add_middleware(Head)
-    app.add_middleware(Gate, keyring=state.keyring, quotas=quotas)
+    app.add_middleware(Authentication, keyring=state.keyring, quotas=quotas)
     if settings.cors_origins:
         app.add_middleware(cors, origins=settings.cors_origins)
-    app.add_middleware(Browser, origins=settings.cors_origins)
+    app.add_middleware(CrossSiteGuard, origins=settings.cors_origins)
     app.add_middleware(Observe, telemetry=state.telemetry)
     app.add_middleware(RequestId)
 

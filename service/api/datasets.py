@@ -28,8 +28,15 @@ from service.http.negotiation import PNG, Accept, sent_as
 from service.http.problem_types import DATASET_ID
 from service.http.upload import Upload
 from service.settings.server import Settings
-from service.storage.dataset_import import REPORT, Order, arriving, enter, forget, thumbnail
-from service.storage.dataset_store import Dataset, Json
+from service.storage import dataset_import
+from service.storage.dataset_import import (
+    REPORT,
+    ImportOptions,
+    import_sources,
+    thumbnail,
+    upload_folder,
+)
+from service.storage.dataset_store import DatasetRecord, Json
 
 _IMPORTS = CapacityLimiter(1)
 """Imports at a time: their process does one after the other."""
@@ -92,13 +99,13 @@ async def create_dataset(
     Send a form with `kind`, `name`, one or several `file`s, and options; `corruption` is JSON. Or send
     JSON with the `path` of files that the server has. What cannot be read is refused and leaves nothing.
     """
-    with arriving(folder) as workspace:
+    with upload_folder(folder) as workspace:
         fields, sources = await _receive(request, settings, workspace)
-        order = _order(fields)
+        options = _options(fields)
         async with _turn(request):
             try:
-                make = partial(enter, datasets, folder, imports)
-                row = await run_sync(make, workspace, sources, order, settings.dataset_limits())
+                make = partial(import_sources, datasets, folder, imports)
+                row = await run_sync(make, workspace, sources, options, settings.dataset_limits())
             except (DataError, ConfigError) as error:
                 raise _refusal(error, sources[0].parent) from error
     body = _describe(row).model_dump(mode="json")
@@ -125,7 +132,7 @@ async def get_dataset(datasets: DatasetsDep, dataset: Id) -> schemas.Dataset:
 @router.delete("/{dataset}", status_code=204, responses=_FOUND | responses(problem_types.CONFLICT))
 async def delete_dataset(datasets: DatasetsDep, folder: FolderDep, dataset: Id) -> None:
     """Delete a dataset and its pictures, unless a job that has not ended trains on it."""
-    await run_sync(forget, datasets, folder, dataset)
+    await run_sync(dataset_import.delete_dataset, datasets, folder, dataset)
 
 
 @router.get("/{dataset}/report", responses=_PART_FOUND)
@@ -200,7 +207,7 @@ def _refusal(error: DataError | ConfigError, folder: FilePath) -> ProblemError:
 async def _receive(
     request: Request, settings: Settings, workspace: FilePath
 ) -> tuple[Json, Sequence[FilePath]]:
-    """The order's fields, and the files that it is about."""
+    """The options's fields, and the files that it is about."""
     content_type = request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() == "application/json":
         fields = await _json(request)
@@ -243,9 +250,9 @@ def _parsed(fields: dict[str, str]) -> Json:
         raise _wrong("corruption", f"not JSON ({error})", fields["corruption"]) from error
 
 
-def _order(fields: Json) -> Order:
+def _options(fields: Json) -> ImportOptions:
     try:
-        return Order(**schemas.DatasetRequest.model_validate(fields).model_dump())
+        return ImportOptions(**schemas.DatasetRequest.model_validate(fields).model_dump())
     except ValidationError as error:
         raise _invalid(error) from error
 
@@ -277,7 +284,7 @@ def _missing(dataset: str, what: str) -> ProblemError:
     return ProblemError(problem_types.NOT_FOUND, f"dataset {dataset} has no such {what}")
 
 
-def _describe(row: Dataset) -> schemas.Dataset:
+def _describe(row: DatasetRecord) -> schemas.Dataset:
     return schemas.Dataset.model_validate(
         {
             **vars(row), "report": row.report or None, "options": row.manifest,

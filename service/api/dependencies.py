@@ -20,7 +20,7 @@ from service.settings.server import Settings
 from service.storage.data_folder import DataFolder
 from service.storage.dataset_store import DatasetStore
 from service.storage.idempotency import IdempotencyKeys
-from service.storage.model_catalogue import Catalogue
+from service.storage.model_catalogue import ModelCatalogue
 from service.telemetry import Telemetry
 
 
@@ -34,7 +34,7 @@ class State:
     telemetry: Telemetry
     jobs: JobStore
     datasets: DatasetStore
-    catalogue: Catalogue
+    catalogue: ModelCatalogue
     idempotency_keys: IdempotencyKeys
     keyring: Keyring
     folder: DataFolder
@@ -67,7 +67,7 @@ SchedulerDep = Annotated[Scheduler, _part("worker.scheduler")]
 TelemetryDep = Annotated[Telemetry, _part("telemetry")]
 JobsDep = Annotated[JobStore, _part("jobs")]
 DatasetsDep = Annotated[DatasetStore, _part("datasets")]
-CatalogueDep = Annotated[Catalogue, _part("catalogue")]
+CatalogueDep = Annotated[ModelCatalogue, _part("catalogue")]
 KeyringDep = Annotated[Keyring, _part("keyring")]
 FolderDep = Annotated[DataFolder, _part("folder")]
 SupervisorDep = Annotated[Supervisor, _part("supervisor")]

@@ -32,7 +32,7 @@ from service.http.problem_types import (
     UNKNOWN_MODEL,
 )
 from service.inference.loaded_models import Registry
-from service.storage.dataset_import import arriving
+from service.storage.dataset_import import upload_folder
 from service.storage.model_catalogue import Version
 
 router = APIRouter(prefix="/models", tags=["models"], responses=ALWAYS)
@@ -114,7 +114,7 @@ async def upload_model(
     """
     try:
         check_name(model)
-        with arriving(folder) as workspace:
+        with upload_folder(folder) as workspace:
             path = workspace / f"{model}.safetensors"
             await _save(request, path)
             version = await run_sync(partial(catalogue.upload, path, model, task, promote=promote))

@@ -26,7 +26,7 @@ QUOTA_EXCEEDED = by_code(RATE_EXCEEDED, CONCURRENCY_EXCEEDED)
 """By the ``code`` of a ``QuotaError``."""
 
 
-class Gate:
+class Authentication:
     """Asks each request for a key, if keys are asked for, and holds the key to its quota."""
 
     def __init__(self, app: ASGIApp, keyring: Keyring, quotas: Quotas) -> None:

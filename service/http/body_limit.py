@@ -1,4 +1,4 @@
-"""What is read of requests' bodies: so many bytes, at such a pace."""
+"""What is read of requests' bodies: so many bytes, at such a rate."""
 
 import asyncio
 from collections.abc import Mapping
@@ -37,9 +37,9 @@ class BodyLimit:
         text = Headers(scope=scope).get("content-length", "0")
         announced = int(text) if text.isdecimal() else 0
         own = self.own.get(scope["path"]) if scope["method"] == "POST" else None
-        body = _Apart(self, *own) if own else _Body(self, announced)
-        pace = _Pace(self.settings)
-        scope.setdefault("state", {})["deadline"] = pace.deadline
+        body = _SeparateBody(self, *own) if own else _Body(self, announced)
+        rate = _BodyRate(self.settings)
+        scope.setdefault("state", {})["deadline"] = rate.deadline
         try:
             body.check(announced)
         except ProblemError as error:
@@ -51,7 +51,7 @@ class BodyLimit:
         async def receive_counted() -> Message:
             if body.read:
                 return await receive()
-            message = await pace.next(receive)
+            message = await rate.next(receive)
             body.add(len(message.get("body", b"")))
             if not message.get("more_body", False):
                 body.release()
@@ -69,7 +69,7 @@ def time_left(request: Request) -> float:
     return deadline - asyncio.get_running_loop().time()
 
 
-class _Pace:
+class _BodyRate:
     """How long to wait for a client that sends: what it sends buys time, at most ``read_timeout``."""
 
     def __init__(self, settings: Settings) -> None:
@@ -96,9 +96,9 @@ class _Pace:
         if self._clock() >= self.deadline:
             detail = f"the body was not here after {settings.total_timeout:g} seconds (N2N_TOTAL_TIMEOUT)"
             return ProblemError(TOTAL_TIMEOUT, detail, headers=close)
-        pace = f"at least {settings.min_rate} bytes a second (N2N_MIN_RATE)"
+        rate = f"at least {settings.min_rate} bytes a second (N2N_MIN_RATE)"
         detail = (
-            f"the body came too slowly, expected {pace} after {settings.read_timeout:g} (N2N_READ_TIMEOUT)"
+            f"the body came too slowly, expected {rate} after {settings.read_timeout:g} (N2N_READ_TIMEOUT)"
         )
         return ProblemError(READ_TIMEOUT, detail, headers=close)
 
@@ -143,7 +143,7 @@ class _Body:
             self.held = size
 
 
-class _Apart(_Body):
+class _SeparateBody(_Body):
     """A body that takes little memory: bounded by itself alone."""
 
     def __init__(self, limit: BodyLimit, setting: str, max_bytes: int) -> None:

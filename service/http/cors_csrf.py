@@ -40,7 +40,7 @@ TOLD = (
 )  # fmt: skip
 
 
-class Browser:
+class CrossSiteGuard:
     """Adds the headers that browsers go by, and refuses changes that other sites ask for."""
 
     def __init__(self, app: ASGIApp, origins: Collection[str] = ()) -> None:

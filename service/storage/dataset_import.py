@@ -11,7 +11,7 @@ from n2n_core.errors import DataError
 from n2n_core.files import atomic_path, storing
 from service.processes.background import Aside
 from service.storage.data_folder import DataFolder, delete_folder, in_use
-from service.storage.dataset_store import Dataset, DatasetStore, Json
+from service.storage.dataset_store import DatasetRecord, DatasetStore, Json
 from service.storage.ids import uuid7
 
 REPORT = "report.png"
@@ -19,7 +19,7 @@ REPORT = "report.png"
 
 
 @dataclass(frozen=True)
-class Order:
+class ImportOptions:
     """How to read what arrived; see ``n2n_core.datasets.importing.pipeline``."""
 
     kind: str
@@ -31,7 +31,7 @@ class Order:
 
 
 @contextmanager
-def arriving(folder: DataFolder) -> Iterator[Path]:
+def upload_folder(folder: DataFolder) -> Iterator[Path]:
     """A folder for what is on its way; what a crash leaves of it, the next start removes."""
     path = folder.datasets / f".{uuid7()}.tmp"
     with storing(Path("the dataset")):
@@ -52,15 +52,15 @@ class Findings:
     report: Json
 
 
-def read(sources: Sequence[Path], order: Order, target: Path, limits: dict[str, int]) -> Findings:
+def read(sources: Sequence[Path], options: ImportOptions, target: Path, limits: dict[str, int]) -> Findings:
     """Make a dataset in the folder ``target``, within ``Limits(**limits)``, and look at it.
 
     Raises:
         DataError: the sources cannot be used, or not within this process' memory.
-        ConfigError: the order cannot work.
+        ConfigError: the options cannot work.
     """
     try:
-        return _read(sources, order, target, limits)
+        return _read(sources, options, target, limits)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -70,15 +70,19 @@ def read(sources: Sequence[Path], order: Order, target: Path, limits: dict[str, 
         ) from error
 
 
-def _read(sources: Sequence[Path], order: Order, target: Path, limits: dict[str, int]) -> Findings:
+def _read(sources: Sequence[Path], options: ImportOptions, target: Path, limits: dict[str, int]) -> Findings:
     from n2n_core.datasets.checks.checks import check
     from n2n_core.datasets.checks.statistics import statistics
     from n2n_core.datasets.importing.archives import Limits
     from n2n_core.datasets.importing.pipeline import Options, import_dataset
 
-    options = Options(order.rule, order.pages, order.data_range, Limits(**limits))
     dataset = import_dataset(
-        sources, order.kind, target, name=order.name, corruption=order.corruption, options=options
+        sources,
+        options.kind,
+        target,
+        name=options.name,
+        corruption=options.corruption,
+        options=Options(options.rule, options.pages, options.data_range, Limits(**limits)),
     )
     report = check(dataset)
     with atomic_path(target / REPORT) as path:
@@ -98,38 +102,38 @@ def thumbnail(folder: Path, scene: int, shot: int) -> bytes:
     return thumbnails.thumbnail(Dataset.open(folder), scene, shot)
 
 
-def enter(
+def import_sources(
     store: DatasetStore,
     folder: DataFolder,
     aside: Aside,
     workspace: Path,
     sources: Sequence[Path],
-    order: Order,
+    options: ImportOptions,
     limits: dict[str, int],
-) -> Dataset:
+) -> DatasetRecord:
     """Import ``sources`` within ``workspace``, check them, and make a row: ready, or refused by a check.
 
     Raises:
         DataError: the sources cannot be used.
-        ConfigError: the order cannot work.
+        ConfigError: the options cannot work.
     """
     made, dataset_id = workspace / "dataset", uuid7()
-    found = aside.run(read, sources, order, made, limits)
+    found = aside.run(read, sources, options, made, limits)
     target = folder.dataset(dataset_id)
     made.rename(target)
     try:
         return store.create(
-            order.name,
-            order.kind,
+            options.name,
+            options.kind,
             dataset_id=dataset_id,
             state="refused" if found.report["verdict"] == "refuse" else "ready",
             bytes=sum(path.stat().st_size for path in target.iterdir()),
             counts=found.figures,
             manifest={
-                "rule": order.rule,
-                "pages": order.pages,
-                "data_range": order.data_range,
-                "corruption": order.corruption,
+                "rule": options.rule,
+                "pages": options.pages,
+                "data_range": options.data_range,
+                "corruption": options.corruption,
                 "fingerprint": found.fingerprint,
             },
             report=found.report,
@@ -139,7 +143,7 @@ def enter(
         raise
 
 
-def forget(store: DatasetStore, folder: DataFolder, dataset_id: str) -> None:
+def delete_dataset(store: DatasetStore, folder: DataFolder, dataset_id: str) -> None:
     """Delete a dataset with its pictures.
 
     Raises:

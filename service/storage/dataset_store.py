@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Dataset:
+class DatasetRecord:
     """A row of ``datasets``. ``report`` is that of the checks before training."""
 
     id: str
@@ -40,7 +40,7 @@ class DatasetStore:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def create(self, name: str, kind: str, *, dataset_id: str | None = None, **values: Any) -> Dataset:
+    def create(self, name: str, kind: str, *, dataset_id: str | None = None, **values: Any) -> DatasetRecord:
         """A new dataset, being received unless ``values``, its other columns, say otherwise. With the
         id of one that exists, that one.
         """
@@ -55,21 +55,21 @@ class DatasetStore:
                 connection.execute(insert(datasets).values(row))
             return _get(connection, dataset_id)
 
-    def get(self, dataset_id: str) -> Dataset:
+    def get(self, dataset_id: str) -> DatasetRecord:
         """The dataset of this id, or ``UnknownDatasetError``."""
         with self.database.read() as connection:
             return _get(connection, dataset_id)
 
-    def page(self, size: int = 50, after: str | None = None) -> tuple[list[Dataset], str | None]:
+    def page(self, size: int = 50, after: str | None = None) -> tuple[list[DatasetRecord], str | None]:
         """Datasets, the newest first, and what to pass as ``after`` for the next page, None on the last."""
         query = select(datasets).order_by(datasets.c.id.desc()).limit(size + 1)
         if after is not None:
             query = query.where(datasets.c.id < after)
         with self.database.read() as connection:
-            found = [Dataset(**row._mapping) for row in connection.execute(query)]
+            found = [DatasetRecord(**row._mapping) for row in connection.execute(query)]
         return found[:size], found[size - 1].id if len(found) > size else None
 
-    def update(self, dataset_id: str, *, expected: Sequence[str] = STATES, **values: Any) -> Dataset:
+    def update(self, dataset_id: str, *, expected: Sequence[str] = STATES, **values: Any) -> DatasetRecord:
         """Change columns of a dataset whose state is one of ``expected``, or raise ``ConflictError``."""
         mine = datasets.c.id == dataset_id, datasets.c.state.in_(expected)
         with self.database.write() as connection:
@@ -95,12 +95,12 @@ class DatasetStore:
             connection.execute(delete(datasets).where(datasets.c.id == dataset_id))
 
 
-def _get(connection: Connection, dataset_id: str, lock: bool = False) -> Dataset:
+def _get(connection: Connection, dataset_id: str, lock: bool = False) -> DatasetRecord:
     query = select(datasets).where(datasets.c.id == dataset_id)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
         raise UnknownDatasetError(dataset_id)
-    return Dataset(**row._mapping)
+    return DatasetRecord(**row._mapping)
 
 
 def _users(connection: Connection, dataset_id: str) -> int:

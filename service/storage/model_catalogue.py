@@ -59,7 +59,7 @@ class Version:
         return self.name if self.promoted else f"{self.name}@{self.version}"
 
 
-class Catalogue:
+class ModelCatalogue:
     """All that is done to models. Thread-safe.
 
     Args:

@@ -10,11 +10,11 @@ from sqlalchemy import select
 from service.exceptions import UnknownDatasetError
 from service.storage.data_folder import DataFolder, delete_folder, is_left
 from service.storage.dataset_store import DatasetStore
-from service.storage.model_catalogue import Catalogue, hold
+from service.storage.model_catalogue import ModelCatalogue, hold
 from service.storage.schema import versions
 
 
-def sweep(folder: DataFolder, datasets: DatasetStore, catalogue: Catalogue) -> None:
+def sweep(folder: DataFolder, datasets: DatasetStore, catalogue: ModelCatalogue) -> None:
     """Remove those of datasets and of models that nobody has written to for a minute."""
     for path in folder.datasets.iterdir():
         if not path.name.startswith(".") and _is_old(path) and not _has_row(datasets, path.name):
@@ -42,7 +42,7 @@ def _has_row(datasets: DatasetStore, dataset_id: str) -> bool:
     return True
 
 
-def _nameless(catalogue: Catalogue) -> list[Path]:
+def _nameless(catalogue: ModelCatalogue) -> list[Path]:
     """Weights files that are no version of any model."""
     old = [path for path in catalogue.folder.models.glob("*.safetensors") if _is_old(path)]
     with catalogue.database.read() as connection:

@@ -21,7 +21,7 @@ from service.http.problem_types import (
 )
 from service.jobs.spec import recipe
 from service.jobs.store import Job, Json
-from service.storage.dataset_store import Dataset
+from service.storage.dataset_store import DatasetRecord
 from service.storage.model_catalogue import Version
 
 NAME_LENGTH = 64
@@ -57,7 +57,7 @@ def _refusal(field: str, type: ProblemType, detail: str) -> ProblemError:
     return ProblemError(type, detail, [FieldError(pointer=f"body/{field}", detail=detail)])
 
 
-def _dataset(state: State, field: str, dataset_id: str, force: bool) -> Dataset:
+def _dataset(state: State, field: str, dataset_id: str, force: bool) -> DatasetRecord:
     """The dataset, unless its checks keep it from being trained on."""
     try:
         dataset = state.datasets.get(dataset_id)
@@ -115,7 +115,7 @@ def _architecture(base: Version) -> str:
     raise _refusal("base", BAD_RECIPE, detail)
 
 
-def _name(state: State, request: TrainJobRequest, dataset: Dataset) -> str:
+def _name(state: State, request: TrainJobRequest, dataset: DatasetRecord) -> str:
     """The model's name: what is asked for, or after the dataset."""
     taken = RESERVED.keys() | set(weights.read_index(state.settings.weights))
     if request.name is None:
