@@ -1,4 +1,4 @@
-"""Who gets in: every request's API key and quota, before anything of its body is read."""
+"""Middleware that checks the API key and the quota of a request before its body is read."""
 
 from contextlib import ExitStack
 
@@ -27,13 +27,13 @@ QUOTA_EXCEEDED = by_code(RATE_EXCEEDED, CONCURRENCY_EXCEEDED)
 
 
 class Authentication:
-    """Asks each request for a key, if keys are asked for, and holds the key to its quota."""
+    """Requires an API key for each request, if the service has keys, and enforces the key's quota."""
 
     def __init__(self, app: ASGIApp, keyring: Keyring, quotas: Quotas) -> None:
         self.app, self.keyring, self.quotas = app, keyring, quotas
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let in, or refuse."""
+        """Pass the request on, or reject it."""
         needed = scopes.needed(scope["method"], scope["path"]) if scope["type"] == "http" else None
         if needed is None:
             await self.app(scope, receive, send)
@@ -46,7 +46,7 @@ class Authentication:
             try:
                 key = self._admit(scope, needed)
                 scope["state"]["key"] = key.name  # for the log
-                scope["state"]["owner"] = key.sha256  # a name may be given again
+                scope["state"]["owner"] = key.sha256  # unlike a name, never given again
                 headers = request.enter_context(self.quotas.using(key.sha256))
             except (ProblemError, QuotaError) as error:
                 await _refuse(scope, receive, send, error)
@@ -54,10 +54,10 @@ class Authentication:
             await self.app(scope, receive, _with(headers, send))
 
     def _admit(self, scope: Scope, needed: scopes.Scope) -> Key:
-        """The request's key.
+        """Return the request's key.
 
         Raises:
-            ProblemError: it has none (RFC 6750, section 3), or one that may not do this.
+            ProblemError: the request has no valid key (RFC 6750, section 3), or the key lacks the scope.
         """
         given = Headers(scope=scope).get("authorization", "")
         kind, _, secret = given.partition(" ")
@@ -78,7 +78,7 @@ class Authentication:
 
 
 def _with(headers: dict[str, str], send: Send) -> Send:
-    """A ``send`` that adds these headers."""
+    """Return a ``send`` that adds these headers to the response."""
     if not headers:
         return send
 

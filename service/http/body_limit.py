@@ -1,4 +1,4 @@
-"""What is read of requests' bodies: so many bytes, at such a rate."""
+"""Middleware that limits the size of request bodies, and the time that clients take to send them."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ from service.settings.server import Settings
 
 
 class BodyLimit:
-    """Bounds each body by ``max_bytes``, all that are under way together, and the time to wait for them.
+    """Limits the size of each body, the total size of all bodies being read, and the time to wait for them.
 
-    A body is refused by its announced length, at once, or as soon as it exceeds a bound.
+    A body is rejected as soon as its announced length, or what has been received, exceeds a limit.
 
     Args:
-        own: POST bodies to these paths, which go to the disk or are small: each has its own bound, by
-            the setting of that name, and does not count among those that are read into memory.
+        own: path to (name of the setting, limit in bytes) for POST bodies that go to disk or are small.
+            These have a limit of their own, and do not count towards the total in memory.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class BodyLimit:
         self.reading = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let at most so much through."""
+        """Pass the request on with a body that is counted and timed."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -64,13 +64,13 @@ class BodyLimit:
 
 
 def time_left(request: Request) -> float:
-    """Seconds until the request's time is over; reading has taken its share."""
+    """Return the seconds left for the request; reading the body counts."""
     deadline: float = request.state.deadline
     return deadline - asyncio.get_running_loop().time()
 
 
 class _BodyRate:
-    """How long to wait for a client that sends: what it sends buys time, at most ``read_timeout``."""
+    """Time allowance of one body: bytes received extend it, up to ``read_timeout`` seconds."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -79,7 +79,7 @@ class _BodyRate:
         self.deadline = self._clock() + settings.total_timeout
 
     async def next(self, receive: Receive) -> Message:
-        """The next piece of the body; only waiting for it takes from the patience."""
+        """Return the next message of the body. Only the time spent waiting for it uses up the allowance."""
         began = self._clock()
         try:
             async with asyncio.timeout(min(self.patience, self.deadline - began)):
@@ -104,7 +104,7 @@ class _BodyRate:
 
 
 class _Body:
-    """One request's share of what is being read."""
+    """Bytes of one body, counted against its own limit and the total."""
 
     def __init__(
         self, limit: BodyLimit, announced: int, setting: str = "N2N_MAX_BYTES", max_bytes: int | None = None
@@ -115,13 +115,13 @@ class _Body:
         self._hold(min(announced, self.max_bytes))
 
     def add(self, count: int) -> None:
-        """Count what has come."""
+        """Count bytes that were received."""
         self.received += count
         self._hold(self.received)
         self.check(self.received)
 
     def check(self, size: int) -> None:
-        """Raise ``ProblemError`` if this body, or all together, are too large."""
+        """Raise ``ProblemError`` if this body, or all bodies together, are too large."""
         if size > self.max_bytes:
             got = f"{size} bytes" if size > self.received else f"more than {self.max_bytes} bytes"
             detail = f"the body has {got}, expected at most {self.max_bytes} ({self.setting})"
@@ -132,7 +132,7 @@ class _Body:
             raise ProblemError(OVERLOADED, f"{detail} (N2N_MAX_READING_BYTES)", headers=retry_after(1))
 
     def release(self) -> None:
-        """Nothing more is read."""
+        """Stop counting this body towards the total."""
         self.read = True
         self.limit.reading -= self.held
         self.held = 0
@@ -144,7 +144,7 @@ class _Body:
 
 
 class _SeparateBody(_Body):
-    """A body that takes little memory: bounded by itself alone."""
+    """A body that takes little memory, so it does not count towards the total."""
 
     def __init__(self, limit: BodyLimit, setting: str, max_bytes: int) -> None:
         super().__init__(limit, 0, setting, max_bytes)

@@ -1,4 +1,4 @@
-"""Errors to HTTP: every one as RFC 9457 problem details, translated here and nowhere else."""
+"""Exception handlers: the only place that turns errors into responses, as RFC 9457 problem details."""
 
 import errno
 import logging
@@ -42,17 +42,17 @@ from service.http.problem_types import ProblemType
 MEDIA_TYPE = "application/problem+json"
 REQUEST_ID = "X-Request-ID"
 NO_SNIFFING = {"X-Content-Type-Options": "nosniff"}
-"""An answer is of the type that it says; of all answers, the server's last resort for errors included."""
+"""Tells browsers not to guess another content type. Set on error responses, too."""
 MAX_DETAIL, MAX_ERRORS = 2000, 100
-"""Characters, and errors, that a problem tells of what was sent."""
-# RFC 9110's names, where Python's differ between its releases.
+"""Largest length of a detail, in characters, and largest number of field errors in a response."""
+# RFC 9110's phrases, where Python's differ between versions.
 TITLES = {
     413: "Content Too Large",
     422: "Unprocessable Content",
     problem_types.CLIENT_CLOSED_REQUEST.status: "Client Closed Request",
 }
 
-# The first class that fits an error decides; anything else is a fault of ours.
+# The first class that an error is an instance of decides. Any other error is an internal error.
 CORE_ERRORS: dict[type[N2NError], ProblemType] = {
     UnknownModelError: problem_types.UNKNOWN_MODEL,
     ImageTooLargeError: problem_types.IMAGE_TOO_LARGE,
@@ -72,7 +72,7 @@ REFUSED = problem_types.by_code(problem_types.OVERLOADED, problem_types.STOPPING
 
 DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 SQLITE_FAULTS = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
-"""What is no fault of ours: the disk is full, or must not be written."""
+"""Errors of a disk that is full or read-only."""
 
 Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
 
@@ -80,7 +80,7 @@ log = logging.getLogger("n2n.service")
 
 
 class ProblemError(HTTPException):
-    """A problem that only the HTTP layer can have; of this class, the framework hands it on as it is."""
+    """A problem found in the HTTP layer. The framework passes it on, as it is an ``HTTPException``."""
 
     def __init__(
         self,
@@ -94,13 +94,13 @@ class ProblemError(HTTPException):
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Answer every exception with problem details."""
+    """Register a handler for every exception."""
     for kind, handler in _handlers().items():
         app.add_exception_handler(kind, handler)
 
 
 async def answer(request: Request, error: Exception) -> JSONResponse:
-    """The problem that ``error`` is, as a response."""
+    """Return the response for ``error``."""
     handlers = _handlers()
     return await next(handlers[kind] for kind in type(error).__mro__ if kind in handlers)(request, error)
 
@@ -127,34 +127,34 @@ def problem(
     errors: Iterable[FieldError] = (),
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """A problem as a response, which counts."""
+    """Count a problem, and return it as a response."""
     request.app.state.n2n.telemetry.problem(type.code)
     request_id = getattr(request.state, "request_id", "")
     body = describe(type, detail, request.url.path, request_id, errors)
-    told = {REQUEST_ID: request_id, **NO_SNIFFING, **(headers or {})}
-    return JSONResponse(body.model_dump(), type.status, told, MEDIA_TYPE)
+    own = {REQUEST_ID: request_id, **NO_SNIFFING, **(headers or {})}
+    return JSONResponse(body.model_dump(), type.status, own, MEDIA_TYPE)
 
 
 def describe(
     type: ProblemType, detail: str, path: str, request_id: str, errors: Iterable[FieldError] = ()
 ) -> Problem:
-    """The problem's fields, as they can be sent."""
+    """Return the body of a problem."""
     return Problem(
         title=title(type.status),
         status=type.status,
-        detail=_told(detail),
+        detail=_sendable(detail),
         instance=quote(path, safe="/@"),
         code=type.code,
         request_id=request_id,
         errors=[
-            FieldError(pointer=_told(error.pointer), detail=_told(error.detail))
+            FieldError(pointer=_sendable(error.pointer), detail=_sendable(error.detail))
             for error in islice(errors, MAX_ERRORS)
         ],
     )
 
 
-def _told(text: str) -> str:
-    """As it can be sent: not too long, and Unicode, where a file's name was not."""
+def _sendable(text: str) -> str:
+    """Shorten a text, and escape what is not Unicode, such as bytes of a file's name."""
     short = text if len(text) <= MAX_DETAIL else f"{text[:MAX_DETAIL]}..."
     return short.encode(errors="backslashreplace").decode()
 
@@ -177,7 +177,7 @@ async def _deadline(request: Request, error: Exception) -> JSONResponse:
 
 
 def retry_after(seconds: float) -> dict[str, str]:
-    """The header that tells when to come back."""
+    """Return the ``Retry-After`` header."""
     return {"Retry-After": str(ceil(seconds))}
 
 
@@ -209,14 +209,14 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 def _allowed(request: Request) -> list[str]:
-    """The methods of all routes of the path; the framework names those of the first one alone."""
+    """Return the methods of all routes of the path. The framework lists those of the first route only."""
     routes, scope = request.app.routes, request.scope
     found = [
         method
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
         if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
     ]
-    return [*found, "HEAD"] if "GET" in found else found  # as our middleware has it
+    return [*found, "HEAD"] if "GET" in found else found  # see middleware.Head
 
 
 async def _disconnect(request: Request, error: Exception) -> JSONResponse:
@@ -233,7 +233,7 @@ async def _system(request: Request, error: Exception) -> JSONResponse:
 async def _database(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, OperationalError)
     code = getattr(error.orig, "sqlite_errorcode", 0)
-    if code & 0xFF not in SQLITE_FAULTS:  # the rest of it tells more of the same
+    if code & 0xFF not in SQLITE_FAULTS:  # the higher bits only refine it
         return await _unexpected(request, error)
     return problem(request, problem_types.STORAGE, f"the database cannot be written ({error.orig})")
 
@@ -245,5 +245,5 @@ async def _unexpected(request: Request, error: Exception) -> JSONResponse:
 
 
 def title(status: int) -> str:
-    """The status in words."""
+    """Return the reason phrase of a status."""
     return TITLES.get(status) or HTTPStatus(status).phrase

@@ -1,4 +1,4 @@
-"""One client's connection: HTTP/1.1 by uvicorn and httptools, with the bounds that they leave open."""
+"""HTTP/1.1 connections: uvicorn's protocol on httptools, with the limits that they do not have."""
 
 import asyncio
 import logging
@@ -22,13 +22,13 @@ from service.http.problem_types import (
 from service.settings.server import Settings
 
 PIPELINED = 32
-"""Requests that may wait behind one that is being answered; no client of today sends any."""
+"""Most requests queued behind the one being answered. Current clients do not pipeline at all."""
 
 LINGER = 2.0
-"""Seconds for which a refused client may go on sending: a reset at once would take the answer from it."""
+"""Seconds that a rejected client may go on sending. An immediate reset could lose the response."""
 
 MOST_REFUSED = 100
-"""Connections beyond the limit that are told why; further ones are closed without a word."""
+"""Connections beyond the limit that still get an error response. Any further ones are just closed."""
 
 FRAMING = (b"content-length", b"transfer-encoding")
 
@@ -36,19 +36,20 @@ log = logging.getLogger("n2n.access")
 
 
 class Connection(HttpToolsProtocol):
-    """Reads requests, and sends answers, while the client keeps within the settings.
+    """One client's connection, closed when the client exceeds a limit of the settings.
 
-    - There are ``max_connections`` at once. One more is refused before anything of it is read: it would
-      cost a descriptor and buffers for as long as its client likes.
-    - A request's head has ``max_header_bytes`` and ``read_timeout`` seconds, from its first byte; so many
-      bytes has what is neither head nor body: the extensions of chunks, and trailers, which are dropped.
-    - A body that nobody is going to read is taken for ``LINGER`` seconds, then the connection is closed.
-    - At most ``PIPELINED`` requests wait for each other.
-    - The client takes ``min_rate`` bytes a second of its answer.
-    - To go on with another protocol is declined, as RFC 9110 (section 7.8) allows; the request is answered.
-      httptools itself stops reading there, and loses the body.
+    - At most ``max_connections`` are open. Another one is rejected before anything is read from it, because
+      it would hold a descriptor and buffers for as long as its client likes.
+    - A request's head may have ``max_header_bytes`` bytes and take ``read_timeout`` seconds from its first
+      byte. The size limit also holds for what is neither head nor body: chunk extensions, and trailers,
+      which are dropped.
+    - A body that the app does not read is received for ``LINGER`` seconds; then the connection is closed.
+    - At most ``PIPELINED`` requests are queued.
+    - The client must receive at least ``min_rate`` bytes of a response per second.
+    - Upgrades to another protocol are ignored, as RFC 9110 (section 7.8) allows, and the request is
+      answered. httptools alone would stop reading there and lose the body.
 
-    The body's pace is the app's affair (``body_limit``): it has something to clean up.
+    ``body_limit`` limits the rate of the body, inside the app, which has to clean up after a timeout.
     """
 
     def __init__(
@@ -63,14 +64,14 @@ class Connection(HttpToolsProtocol):
         self.settings: Settings = app.state.n2n.settings
         self.telemetry = app.state.n2n.telemetry
         self.pipeline: deque[Any]
-        self._head = self._unaccounted = 0  # bytes of this head; and since the last head, or piece of a body
+        self._head = self._unaccounted = 0  # bytes of this head; bytes since the last head or piece of body
         self._in_body = self._repeated = self._discarding = False
-        self._refusal: tuple[ProblemType, str] | None = None  # of what the parser was stopped for
+        self._refusal: tuple[ProblemType, str] | None = None  # why the parser was stopped
         self._waiting: asyncio.TimerHandle | None = None
         self._sending: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for the first request."""
+        """Start waiting for the first request, or reject the connection."""
         super().connection_made(transport)
         most = self.settings.max_connections
         if len(self.connections) > most + MOST_REFUSED:
@@ -81,13 +82,13 @@ class Connection(HttpToolsProtocol):
             self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop all clocks."""
+        """Cancel all timers."""
         self._stop_waiting()
         self._stop_sending()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on."""
+        """Parse what was received, and reject what exceeds a limit."""
         self._unset_keepalive_if_required()
         if self._discarding:
             return
@@ -105,7 +106,7 @@ class Connection(HttpToolsProtocol):
                 self._refuse(*self._too_large())
 
     def on_message_begin(self) -> None:
-        """A request's first byte."""
+        """Start timing the head at its first byte."""
         if self._repeated:
             return
         self._head = 0
@@ -114,20 +115,20 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        """A piece of the target."""
+        """Count a piece of the request target."""
         if not self._repeated:
             self._count(url)
             super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A field of the head, or behind the body."""
+        """Count a header field, and drop it if it is a trailer."""
         if not self._repeated:
             self._count(name, value)
             if not self._in_body:
                 super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The head is here."""
+        """Stop timing the head, and check the queue."""
         if self._repeated:
             return
         self._in_body, self._unaccounted, self._head = True, 0, 0
@@ -138,34 +139,34 @@ class Connection(HttpToolsProtocol):
             raise ValueError
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body."""
+        """Pass on a piece of the body."""
         self._unaccounted = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is here."""
-        if not self.parser.should_upgrade():  # else what is here is the head alone
+        """Note that the whole request was received."""
+        if not self.parser.should_upgrade():  # otherwise only the head is complete
             self._in_body = False
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """The answer is written; the request need not be here yet."""
+        """Close the connection soon if the response is complete but the request is not."""
         super().on_response_complete()
         if self._in_body and self.cycle.response_complete:
             self.loop.call_later(LINGER, self._close_unread, self.cycle)
 
     def pause_writing(self) -> None:
-        """More of an answer waits than the client takes at once."""
+        """Start watching the rate at which the client receives."""
         super().pause_writing()
         self._watch_sending()
 
     def resume_writing(self) -> None:
-        """The client has taken what there was."""
+        """Stop watching the rate: the client has received everything so far."""
         self._stop_sending()
         super().resume_writing()
 
     def _count(self, *pieces: bytes) -> None:
-        self._head += sum(map(len, pieces)) + 4  # ": " and the line's end
+        self._head += sum(map(len, pieces)) + 4  # ": " and the line ending
         if self._head > self.settings.max_header_bytes:
             self._refusal = self._too_large()
             raise ValueError
@@ -176,7 +177,7 @@ class Connection(HttpToolsProtocol):
         return HEADERS_TOO_LARGE, detail
 
     def _decline(self, rest: bytes) -> None:
-        """Read on in HTTP/1.1: with a new parser, which learns from a head how long the body is."""
+        """Stay with HTTP/1.1: continue with a new parser, which gets a head that tells the body's length."""
         framing = [b"%s: %s\r\n" % field for field in self.headers if field[0] in FRAMING]
         self.parser = httptools.HttpRequestParser(self)
         self._repeated = True
@@ -198,7 +199,7 @@ class Connection(HttpToolsProtocol):
     def _end_waiting(self) -> None:
         self._waiting = None
         if self.cycle and not self.cycle.response_complete:
-            self._wait()  # the request before is being answered
+            self._wait()  # the previous request is being answered
         elif self._unaccounted:
             detail = f"the request's head was not here after {self.settings.read_timeout:g} seconds"
             self._refuse(READ_TIMEOUT, f"{detail} (N2N_READ_TIMEOUT)")
@@ -226,7 +227,7 @@ class Connection(HttpToolsProtocol):
             self._watch_sending()
 
     def _refuse(self, type: ProblemType, detail: str) -> None:
-        """Answer a request that never reaches the app, and close; not into another one's answer."""
+        """Reject a request that never reaches the app, and close; send nothing into another response."""
         cycle = self.cycle
         self._stop_waiting()
         self._discarding = True

@@ -1,4 +1,4 @@
-"""A multipart form of any size: its files go to a folder as they come, its fields stay in memory."""
+"""Streaming multipart parser: files are written to a folder as they arrive, fields stay in memory."""
 
 from pathlib import Path
 from typing import BinaryIO
@@ -17,15 +17,15 @@ MAX_FIELDS, MAX_FIELD_BYTES = 20, 2**16
 
 
 class Upload:
-    """Takes the body piece by piece.
+    """Parses a form piece by piece.
 
     Args:
-        content_type: the header, with the form's boundary.
-        folder: gets every part ``file`` under its own name.
-        settings: bound the number of parts, and the files' names.
+        content_type: the ``Content-Type`` header, with the boundary.
+        folder: where the files of the field ``file`` are written, each under its own name.
+        settings: limit the number of parts and the length of file names.
 
     Raises:
-        ProblemError: it is no form, or not one that is expected here.
+        ProblemError: the body is not a multipart form, or has unexpected fields.
     """
 
     def __init__(self, content_type: str, folder: Path, settings: Settings) -> None:
@@ -53,11 +53,11 @@ class Upload:
                     "on_end": self._on_end,
                 },
             )
-        except FormParserError as error:  # of the boundary
+        except FormParserError as error:  # in the boundary
             raise ProblemError(BAD_FORM, f"the form is broken: {error}") from error
 
     def feed(self, data: bytes) -> None:
-        """The next piece of the body."""
+        """Parse the next piece of the body."""
         try:
             with storing(Path("the upload")):
                 self._parser.write(data)
@@ -65,12 +65,12 @@ class Upload:
             raise ProblemError(BAD_FORM, f"the form is broken: {error}") from error
 
     def finish(self) -> None:
-        """All has come."""
+        """Check that the form is complete."""
         if not self._ended:
             raise ProblemError(BAD_FORM, "the form breaks off before its end")
 
     def close(self) -> None:
-        """Close what an upload that broke off has left open."""
+        """Close the file that an interrupted upload has left open."""
         if self._file:
             self._file.close()
 

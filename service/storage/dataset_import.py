@@ -1,4 +1,4 @@
-"""From files to a dataset that jobs can train on: imported, checked, entered; whole or not at all."""
+"""Import uploaded files as a dataset: read them, check them, and add a row; all or nothing."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -15,12 +15,12 @@ from service.storage.dataset_store import DatasetRecord, DatasetStore, Json
 from service.storage.ids import uuid7
 
 REPORT = "report.png"
-"""The pictures of the checks' report, beside the dataset."""
+"""File in the dataset's folder with the pictures of the checks' report."""
 
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """How to read what arrived; see ``n2n_core.datasets.importing.pipeline``."""
+    """How to read the files; see ``n2n_core.datasets.importing.pipeline``."""
 
     kind: str
     name: str
@@ -32,7 +32,7 @@ class ImportOptions:
 
 @contextmanager
 def upload_folder(folder: DataFolder) -> Iterator[Path]:
-    """A folder for what is on its way; what a crash leaves of it, the next start removes."""
+    """Make a temporary folder for an upload. The next start removes what a crash leaves of it."""
     path = folder.datasets / f".{uuid7()}.tmp"
     with storing(Path("the dataset")):
         path.mkdir(parents=True)
@@ -45,7 +45,7 @@ def upload_folder(folder: DataFolder) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Findings:
-    """What is known of an imported dataset: its fingerprint, figures, and the checks' report."""
+    """Fingerprint, statistics and check report of an imported dataset."""
 
     fingerprint: str
     figures: Json
@@ -53,11 +53,11 @@ class Findings:
 
 
 def read(sources: Sequence[Path], options: ImportOptions, target: Path, limits: dict[str, int]) -> Findings:
-    """Make a dataset in the folder ``target``, within ``Limits(**limits)``, and look at it.
+    """Import a dataset to the folder ``target`` within ``Limits(**limits)``, and check it.
 
     Raises:
-        DataError: the sources cannot be used, or not within this process' memory.
-        ConfigError: the options cannot work.
+        DataError: the sources cannot be used, or need more memory than this process has.
+        ConfigError: the options are not valid.
     """
     try:
         return _read(sources, options, target, limits)
@@ -91,7 +91,7 @@ def _read(sources: Sequence[Path], options: ImportOptions, target: Path, limits:
 
 
 def thumbnail(folder: Path, scene: int, shot: int) -> bytes:
-    """A PNG of a shot of the dataset in ``folder``.
+    """Return a small PNG of a shot of the dataset in ``folder``.
 
     Raises:
         IndexError: there is no such scene or shot.
@@ -111,11 +111,11 @@ def import_sources(
     options: ImportOptions,
     limits: dict[str, int],
 ) -> DatasetRecord:
-    """Import ``sources`` within ``workspace``, check them, and make a row: ready, or refused by a check.
+    """Import and check ``sources`` in the folder ``workspace``, and add the dataset, ready or refused.
 
     Raises:
         DataError: the sources cannot be used.
-        ConfigError: the options cannot work.
+        ConfigError: the options are not valid.
     """
     made, dataset_id = workspace / "dataset", uuid7()
     found = aside.run(read, sources, options, made, limits)
@@ -144,7 +144,7 @@ def import_sources(
 
 
 def delete_dataset(store: DatasetStore, folder: DataFolder, dataset_id: str) -> None:
-    """Delete a dataset with its pictures.
+    """Delete a dataset and its files.
 
     Raises:
         ConflictError: a job that has not ended uses it.
