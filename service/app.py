@@ -27,9 +27,9 @@ from service.api.openapi import completed, responses
 from service.api.schemas import MAX_JSON
 from service.api.train_jobs import jobs
 from service.http import errors
-from service.http.authentication import Gate
+from service.http.authentication import Authentication
 from service.http.body_limit import BodyLimit
-from service.http.cors_csrf import Browser, cors
+from service.http.cors_csrf import CrossSiteGuard, cors
 from service.http.middleware import Head, Observe, RequestId
 from service.http.problem_types import REFUSALS
 from service.inference.device_process import DeviceProcess
@@ -44,7 +44,7 @@ from service.storage.data_folder import DataFolder
 from service.storage.database import Database
 from service.storage.dataset_store import DatasetStore
 from service.storage.idempotency import IdempotencyKeys
-from service.storage.model_catalogue import Catalogue
+from service.storage.model_catalogue import ModelCatalogue
 from service.storage.model_check import can_serve
 from service.storage.orphans import sweep
 from service.telemetry import Telemetry
@@ -61,26 +61,20 @@ Every error is an RFC 9457 problem (`application/problem+json`).
 
 
 def create_app(settings: Settings, tracers: TracerProvider | None = None) -> FastAPI:
-    """The service; it makes and loads nothing before it starts. ``tracers`` goes before the process' own.
+    """Make the service. Nothing is created on disk or loaded until it starts.
+
+    Args:
+        tracers: OpenTelemetry provider to use instead of the process's own.
 
     Raises:
         N2NError: the weights folder, the default model or the device cannot be used.
     """
-    aside = Aside()
-    imports = Aside(memory=settings.train_memory)  # another one: nothing else waits for a large archive
-    plain = settings.device == "cpu"  # as which nobody need be asked
-    names = ["cpu"] if plain else aside.run(device_names, settings.device)
-    devices = [DeviceProcess(name, settings.threads) for name in names]
-    database, folder = Database(settings.database_url), DataFolder(settings.data)
-    store = JobStore(database)
-    catalogue = Catalogue(database, folder, check=lambda path: aside.run(can_serve, path))
-    registry = Registry(settings.weights, settings.default_model, devices, catalogue)
     app = FastAPI(
         title="n2n",
         version=n2n_core.__version__,
         description=DESCRIPTION,
         license_info={"name": "MIT", "identifier": "MIT"},
-        docs_url=None,  # ours needs no other site
+        docs_url=None,  # ours loads no files from other sites
         redoc_url=None,
         lifespan=_lifespan,
         generate_unique_id_function=_operation_id,
@@ -91,41 +85,68 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
             "logs": False,
         },
     )
-    telemetry = Telemetry(n2n_core.__version__, version("torch"))
-    for device in devices:
-        telemetry.watch_device(device.name, device.resident_bytes)
-    scheduler = Scheduler(len(devices), settings.max_waiting_pixels, telemetry)
-    worker = Worker(settings.max_pixels, scheduler, telemetry, settings.max_frames)
-    state = app.state.n2n = State(
-        settings, registry, worker, telemetry, store, DatasetStore(database), catalogue,
-        IdempotencyKeys(database), Keyring(ApiKeys(database)), folder, Supervisor(settings, store), aside,
-        imports,
-    )  # fmt: skip
+    app.state.n2n = _state(settings)
     for module in (single, batch, models, datasets, jobs, health, docs, page):
         app.include_router(module.router)
     app.mount(ASSETS, docs.files)
     app.mount(PAGE, page.files)
-    app.add_middleware(FastRoute, state=state)
-    app.add_middleware(
-        BodyLimit,
-        settings=settings,
-        own={
-            "/datasets": ("N2N_MAX_DATASET_BYTES", settings.max_dataset_bytes),
-            "/train-jobs": ("of JSON", MAX_JSON),
-        },
-    )
-    app.add_middleware(Head)
-    app.add_middleware(
-        Gate, keyring=state.keyring, quotas=Quotas(settings.key_rate, settings.key_concurrency)
-    )
-    if settings.cors_origins:
-        app.add_middleware(cors, origins=settings.cors_origins)
-    app.add_middleware(Browser, origins=settings.cors_origins)
-    app.add_middleware(Observe, telemetry=telemetry)
-    app.add_middleware(RequestId)  # added last, so it comes first
+    _add_middleware(app, app.state.n2n)
     errors.add_handlers(app)
     _complete(app)
     return app
+
+
+def _state(settings: Settings) -> State:
+    """Make the collaborators, and connect them."""
+    aside = Aside()
+    devices = _devices(settings, aside)
+    database, folder = Database(settings.database_url), DataFolder(settings.data)
+    store = JobStore(database)
+    catalogue = ModelCatalogue(database, folder, check=lambda path: aside.run(can_serve, path))
+    telemetry = Telemetry(n2n_core.__version__, version("torch"))
+    for device in devices:
+        telemetry.watch_device(device.name, device.resident_bytes)
+    scheduler = Scheduler(len(devices), settings.max_waiting_pixels, telemetry)
+    return State(
+        settings=settings,
+        registry=Registry(settings.weights, settings.default_model, devices, catalogue),
+        worker=Worker(settings.max_pixels, scheduler, telemetry, settings.max_frames),
+        telemetry=telemetry,
+        jobs=store,
+        datasets=DatasetStore(database),
+        catalogue=catalogue,
+        idempotency_keys=IdempotencyKeys(database),
+        keyring=Keyring(ApiKeys(database)),
+        folder=folder,
+        supervisor=Supervisor(settings, store),
+        aside=aside,
+        imports=Aside(memory=settings.train_memory),  # so that nothing else waits for a large archive
+    )
+
+
+def _devices(settings: Settings, aside: Aside) -> list[DeviceProcess]:
+    """One process for each device; for the CPU alone, no process has to load torch to list them."""
+    names = ["cpu"] if settings.device == "cpu" else aside.run(device_names, settings.device)
+    return [DeviceProcess(name, settings.threads) for name in names]
+
+
+def _add_middleware(app: FastAPI, state: State) -> None:
+    """Add the middleware from the inside out: the last one added sees a request first."""
+    settings = state.settings
+    own = {
+        "/datasets": ("N2N_MAX_DATASET_BYTES", settings.max_dataset_bytes),
+        "/train-jobs": ("of JSON", MAX_JSON),
+    }
+    quotas = Quotas(settings.key_rate, settings.key_concurrency)
+    app.add_middleware(FastRoute, state=state)
+    app.add_middleware(BodyLimit, settings=settings, own=own)
+    app.add_middleware(Head)
+    app.add_middleware(Authentication, keyring=state.keyring, quotas=quotas)
+    if settings.cors_origins:
+        app.add_middleware(cors, origins=settings.cors_origins)
+    app.add_middleware(CrossSiteGuard, origins=settings.cors_origins)
+    app.add_middleware(Observe, telemetry=state.telemetry)
+    app.add_middleware(RequestId)
 
 
 @asynccontextmanager
@@ -137,8 +158,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await state.worker.close()
     if state.settings.train_concurrency:
         await anyio.to_thread.run_sync(state.supervisor.close)
-    for aside in (state.aside, state.imports):
-        aside.close()
+    state.aside.close()
+    state.imports.close()
     state.registry.close()
     state.jobs.database.close()
 
@@ -149,16 +170,16 @@ def _open(state: State) -> None:
     state.folder.make()
     sweep(state.folder, state.datasets, state.catalogue)
     state.registry.open()
-    state.aside.rest()  # what it was started for is over
+    state.aside.rest()  # start-up is what it was needed for
     if state.settings.train_concurrency:
         state.supervisor.start()
 
 
 def _can_export() -> bool:
-    """Whether the extra ``otel`` is installed; OTEL_EXPORTER_OTLP_ENDPOINT then decides."""
+    """Whether the extra ``otel`` is installed. If so, OTEL_EXPORTER_OTLP_ENDPOINT turns the export on."""
     try:
         return find_spec("opentelemetry.exporter.otlp.proto.http") is not None
-    except ModuleNotFoundError:  # of a package above it
+    except ModuleNotFoundError:  # a parent package is missing
         return False
 
 
@@ -167,7 +188,7 @@ def _operation_id(route: APIRoute) -> str:
 
 
 def _complete(app: FastAPI) -> None:
-    """Let the OpenAPI document say all; it is made once, when it is first asked for."""
+    """Complete the OpenAPI document. It is generated once, on its first request."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:

@@ -1,17 +1,22 @@
-"""Errors of the service, beside those of ``n2n_core.errors``.
+"""Errors of the service, in addition to ``n2n_core.errors``.
 
 N2NError
-|-- UnknownJobError, UnknownDatasetError    no row has this id
-|-- ConflictError        not possible in the state that the thing is in
-|-- KeyInFlightError     a request with this idempotency key has not been answered yet
-|-- KeyReusedError       the idempotency key came with another request before
-`-- LeaseLostError       the job belongs to another attempt: stop, and write nothing
+|-- UnknownJobError, UnknownDatasetError    no row with this id
+|-- ConflictError        not possible in the current state
+|-- KeyInFlightError     a request with this idempotency key is still being processed
+|-- KeyReusedError       the idempotency key was used with another request
+`-- LeaseLostError       the job belongs to another attempt: stop without writing
 Exception
-|-- RefusedError         the scheduler does not accept this work now
-`-- DeadlineError        the request's time was over before its work was done
+|-- RefusedError         the scheduler does not accept the work now
+`-- DeadlineError        the request's time ran out
 """
 
+from typing import Literal
+
 from n2n_core.errors import N2NError
+
+Reason = Literal["overloaded", "stopping", "too_late"]
+"""Why the scheduler rejects work: the code of the problem that the client gets."""
 
 
 class UnknownJobError(N2NError, KeyError):
@@ -20,7 +25,7 @@ class UnknownJobError(N2NError, KeyError):
     def __init__(self, job_id: str) -> None:
         super().__init__(f"unknown job {job_id!r}")
 
-    def __str__(self) -> str:  # KeyError would show the repr of the message
+    def __str__(self) -> str:  # KeyError shows the repr of the message
         return str(self.args[0])
 
 
@@ -35,36 +40,36 @@ class UnknownDatasetError(N2NError, KeyError):
 
 
 class ConflictError(N2NError):
-    """What is asked for is not possible in the state that the job, dataset or model is in."""
+    """The request is not possible in the current state of the job, dataset or model."""
 
 
 class KeyInFlightError(N2NError):
-    """A request with this idempotency key has not been answered yet."""
+    """A request with this idempotency key is still being processed."""
 
 
 class KeyReusedError(N2NError):
-    """The idempotency key came with another request before."""
+    """The idempotency key was used with another request."""
 
 
 class LeaseLostError(N2NError):
-    """The job belongs to another attempt, or has ended: whoever meets this stops and writes nothing."""
+    """The job belongs to another attempt, or has ended. The attempt that gets this stops without writing."""
 
     def __init__(self, job_id: str, fence: int) -> None:
         super().__init__(f"job {job_id}: fence {fence} is stale")
 
 
 class RefusedError(Exception):
-    """Work that is not accepted: the queue is full, the service is stopping, or the result would be late.
+    """The scheduler rejects work: the queue is full, the service is stopping, or it would take too long.
 
     Args:
-        reason: the problem's code: ``overloaded``, ``stopping`` or ``too_late``.
+        reason: the problem's code.
         retry_after: seconds after which the client may try again.
     """
 
-    def __init__(self, reason: str, detail: str, retry_after: float) -> None:
+    def __init__(self, reason: Reason, detail: str, retry_after: float) -> None:
         super().__init__(detail)
         self.reason, self.detail, self.retry_after = reason, detail, retry_after
 
 
 class DeadlineError(Exception):
-    """A request's time was over before its work was done."""
+    """A request's time ran out before its work was done."""

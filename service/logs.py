@@ -1,16 +1,16 @@
-"""The log: lines of text for people, or of JSON for programs."""
+"""Log formats: text lines for people, JSON lines for programs."""
 
 import json
 import logging
 from datetime import UTC, datetime
 from typing import Any
 
-# uvicorn says some messages twice, the second time in colour.
+# color_message: uvicorn's coloured copy of some messages.
 _STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "color_message"}
 
 
 def configuration(format: str) -> dict[str, Any]:
-    """What ``logging.config.dictConfig`` takes: everything to stderr, as ``text`` or ``json``."""
+    """Return the argument of ``logging.config.dictConfig``: log to stderr, as ``text`` or ``json``."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -28,15 +28,15 @@ class Text(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802, logging's name
-        """The line, before any exception."""
+        """Format the line, without an exception."""
         return " ".join([super().formatMessage(record), *(f"{k}={v}" for k, v in _fields(record).items())])
 
 
 class Json(logging.Formatter):
-    """One JSON object a line, an exception's traceback included as a string."""
+    """One JSON object per line; tracebacks are strings."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Format the line."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -50,5 +50,5 @@ class Json(logging.Formatter):
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """What was passed as ``extra``."""
+    """Return the fields passed as ``extra``."""
     return {name: value for name, value in vars(record).items() if name not in _STANDARD}

@@ -21,11 +21,11 @@ from service.http.protocol import MOST_REFUSED, Connection
 from service.settings.server import read_settings
 
 KEEP_ALIVE_SECONDS = 15
-"""Until a connection without requests is closed: longer than clients keep one (httpx: 5 s), for what is
-sent on it as it is closed gets no answer."""
+"""Seconds until an idle connection is closed. Clients must close theirs first (httpx: after 5 s), because a
+request sent while the server closes the connection gets no response."""
 
 OTHER_DESCRIPTORS = 256
-"""For files, the database, and the lines to the service's processes."""
+"""Descriptors for files, the database, and pipes to the service's processes."""
 
 log = logging.getLogger("n2n.service")
 
@@ -34,7 +34,7 @@ def run(host: str, port: int, insecure: bool = False) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
-        insecure: let in whoever reaches the address, if there is no API key; as the setting does.
+        insecure: accept requests from other machines even if there is no API key, like the setting.
 
     Raises:
         ConfigError: a setting is bad, the address cannot be listened on, or others can reach it and
@@ -45,7 +45,7 @@ def run(host: str, port: int, insecure: bool = False) -> None:
         libtiff.silence()
         let_connect(settings.max_connections)
         app = create_app(settings)
-        app.state.n2n.jobs.database.migrate()  # here, where what is wrong with it is told in a line
+        app.state.n2n.jobs.database.migrate()  # here, so that an error is one line, not a traceback
         if not (insecure or settings.insecure or is_loopback(listener)):
             require_keys(app.state.n2n.keyring, host)
         config = uvicorn.Config(
@@ -53,7 +53,7 @@ def run(host: str, port: int, insecure: bool = False) -> None:
             http=Connection,
             ws="none",
             log_config=logs.configuration(settings.log_format),
-            access_log=False,  # ours has the request's id
+            access_log=False,  # ours logs the request's id
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=ceil(settings.grace),
         )
@@ -61,7 +61,7 @@ def run(host: str, port: int, insecure: bool = False) -> None:
 
 
 def let_connect(clients: int) -> None:
-    """Let this process have the descriptors for so many connections, as far as the system lets it."""
+    """Raise the limit of open descriptors for this many connections, as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = clients + MOST_REFUSED + OTHER_DESCRIPTORS
     if soft == resource.RLIM_INFINITY or soft >= wanted:
@@ -74,15 +74,15 @@ def let_connect(clients: int) -> None:
 
 
 def is_loopback(listener: socket.socket) -> bool:
-    """Whether only programs of this machine reach the socket."""
+    """Whether the socket can only be reached from this machine."""
     return ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
 
 
 def require_keys(keyring: Keyring, host: str) -> None:
-    """Ask for keys from now on, if there is any.
+    """Require API keys from now on.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is no key.
     """
     keyring.look()
     if not keyring.required:
@@ -94,30 +94,30 @@ def require_keys(keyring: Keyring, host: str) -> None:
 
 
 class Server(uvicorn.Server):
-    """Says where it listens, which uvicorn leaves to whoever made the socket, and drains on signals."""
+    """Logs its address, as uvicorn does not for a given socket, and drains on signals."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take on nothing more; what was taken on is finished."""
+        """Finish the requests in progress, and accept no more."""
         app: Any = self.config.app
         app.state.n2n.worker.scheduler.drain()
         if (
             sig == signal.SIGTERM
-        ):  # uvicorn would raise it anew at the end, and the status would tell of a fault
+        ):  # uvicorn would raise it again at the end, so the exit status would not be 0
             self.should_exit = True
         else:
             super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the app, then listen."""
+        """Start the app, then log the address."""
         await super().startup(sockets)
-        gc.freeze()  # what is loaded stays; to search it for garbage holds all up for a tenth of a second
+        gc.freeze()  # loaded objects stay; a garbage collection of them blocks the loop for 0.1 s
         for listener in sockets or []:
             host, port = listener.getsockname()[:2]
             log.info("serving on http://%s:%d", f"[{host}]" if ":" in host else host, port)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to the address."""
+    """Return a socket bound to the address."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)

@@ -1,6 +1,6 @@
-"""What the service measures of itself, for Prometheus.
+"""Prometheus metrics of the service.
 
-Every app has a registry of its own, so that several can live in one process.
+Each app has its own registry, so several apps can run in one process.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,12 +15,12 @@ from prometheus_client.registry import Collector
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 OTHER = "other"
-"""Stands for what clients make up, which must not make a series each."""
+"""Label for methods and routes that do not exist, so that clients cannot create new series."""
 
 Kind = TypeVar("Kind", Counter, Histogram)
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-"""From a tile on a GPU to a large picture on a CPU."""
+"""Buckets, from one tile on a GPU to a large picture on a CPU."""
 
 TILES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
@@ -28,7 +28,7 @@ TILES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 class Telemetry:
     """The metrics of one app. Thread-safe.
 
-    ``batch``, ``waited`` and ``dropped`` are what a scheduler of tiles tells its observer.
+    The scheduler of tiles calls ``batch``, ``waited`` and ``dropped``.
     """
 
     def __init__(self, version: str, torch: str) -> None:
@@ -83,68 +83,68 @@ class Telemetry:
     def request(
         self, route: str, method: str, status: int, seconds: float, bytes_in: int, bytes_out: int
     ) -> None:
-        """A request was answered; ``route`` is the template, such as ``/models/{model}``."""
+        """Record a response; ``route`` is the template, such as ``/models/{model}``."""
         self._requests(route, method if method in METHODS else OTHER, status).inc()
         self._request_seconds(route).observe(seconds)
         self._bytes_in(route).inc(bytes_in)
         self._bytes_out(route).inc(bytes_out)
 
     def problem(self, code: str) -> None:
-        """A request was refused, or failed."""
+        """Count an error response."""
         self._problems.labels(code).inc()
 
     def disconnect(self) -> None:
-        """A client hung up before its answer was sent."""
+        """Count a client that disconnected before its response was sent."""
         self._disconnects.inc()
 
     def batch(self, model: str, tiles: int, pixels: int, seconds: float) -> None:
-        """The device ran a network on these tiles at once."""
+        """Record a batch of tiles that ran on the device."""
         self._tiles.labels(model).inc(tiles)
         self._pixels.labels(model).inc(pixels)
         self._batch_tiles.labels(model).observe(tiles)
         self._device_seconds.labels(model).observe(seconds)
 
     def waited(self, model: str, seconds: float) -> None:
-        """Work began after it had waited for the device."""
+        """Record how long work waited for the device."""
         self._queue_seconds.labels(model).observe(seconds)
 
     def dropped(self, model: str, reason: str) -> None:
-        """Work left the queue undone: ``cancelled``, ``deadline`` or ``failed``."""
+        """Count work that left the queue undone: ``cancelled``, ``deadline`` or ``failed``."""
         self._dropped.labels(model, reason).inc()
 
     def codec(self, stage: str, seconds: float) -> None:
-        """An image was read (``decode``) or written (``encode``)."""
+        """Record reading (``decode``) or writing (``encode``) an image."""
         self._codec_seconds(stage).observe(seconds)
 
     def watch_device(self, device: str, resident_bytes: Callable[[], float]) -> None:
-        """Ask at every scrape for the memory of a device's process."""
+        """Report the memory of a device's process at every scrape."""
         self._device_memory.labels(device).set_function(resident_bytes)
 
     def watch(self, pixels_waiting: Callable[[], float]) -> None:
-        """Ask ``pixels_waiting`` at every scrape from now on."""
+        """Report ``pixels_waiting()`` at every scrape."""
         self._waiting.set_function(pixels_waiting)
 
     def scrape(self) -> bytes:
-        """All metrics in Prometheus' text format, of ``MEDIA_TYPE``."""
+        """Return all metrics in Prometheus' text format (``MEDIA_TYPE``)."""
         return generate_latest(_WithoutCreated(self.registry))
 
 
 def _series(metric: Kind) -> Callable[..., Kind]:
-    """The metric's series by its labels; the client's own way to find one takes longer than to count."""
+    """Cache the metric's series by labels: the client library's look-up takes longer than counting."""
     return lru_cache(256)(metric.labels)
 
 
 class _WithoutCreated(Collector):
-    """Leaves out when each series began: twice the series, and nobody asks.
+    """Omits the ``_created`` samples, which double the number of series.
 
-    The client's own switch for that is one for the whole process.
+    The client library's own switch affects the whole process.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
 
     def collect(self) -> Iterator[Metric]:
-        """The registry's metrics."""
+        """Yield the registry's metrics."""
         for metric in self._registry.collect():
             metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
             yield metric

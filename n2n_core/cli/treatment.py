@@ -18,10 +18,11 @@ from n2n_core.image import Bits, Picture, Pixels
 from n2n_core.inference.blend import blend
 from n2n_core.inference.contrast_stretch import Stretch
 from n2n_core.inference.denoiser import Denoiser
-from n2n_core.inference.model_choice import AUTO, choose
+from n2n_core.inference.model_choice import choose
 from n2n_core.inference.self_ensemble import self_ensemble
 from n2n_core.metrics.quality import quality, spread_figures
 from n2n_core.models import weights
+from n2n_core.models.names import AUTO
 from n2n_core.noise.estimation import noise_level
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from n2n_core.errors import UnknownModelError
-
-AUTO = "auto"
+from n2n_core.models.names import AUTO
 
 PREFERENCE = ("photo", "unet", "torch", "scratch")
 """The best first: ``photo`` is for pictures of any origin, the others for point-sampled ones."""

@@ -24,6 +24,7 @@ from safetensors import SafetensorError, safe_open
 from n2n_core.errors import ConfigError, ShapeError, UnknownModelError, WeightsError
 from n2n_core.files import atomic_path
 from n2n_core.models import architectures
+from n2n_core.models.names import NAME, check_name
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from n2n_core.models.torch_modules import Network
 
 INDEX = "index.json"
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 FILE = re.compile(NAME.pattern + r"\.safetensors")
 _HERE = Path(__file__).resolve().parents[1]
 SHIPPED = next(
@@ -173,12 +173,16 @@ def read_index(folder: Path = SHIPPED) -> dict[str, Entry]:
     path = folder / INDEX
     try:
         models = json.loads(path.read_text(encoding="utf-8"))["models"]
+        for name in models:
+            check_name(name)
         return {
             name: Entry(name, _inside(folder, value["file"]), value["sha256"], value["task"])
             for name, value in models.items()
         }
     except FileNotFoundError as error:
         raise WeightsError(f"{path}: no such file, expected the index of a weights folder") from error
+    except ConfigError as error:
+        raise WeightsError(f"{path}: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"{path}: not an index of weights ({error!r})") from error
 
@@ -215,11 +219,10 @@ def publish(
     the model that is overwritten.
 
     Raises:
-        ConfigError: the name is not made of lower-case letters, digits, ``.``, ``_`` and ``-``, or
-            there is a model of this name and ``overwrite`` is false.
+        ConfigError: no model may have this name (``check_name``), or there is a model of this name and
+            ``overwrite`` is false.
     """
-    if not NAME.fullmatch(name):
-        raise ConfigError(f"the model's name is {name!r}, expected a-z, 0-9, '.', '_' and '-', at most 64")
+    check_name(name)
     network, _, card = load(source)
     index = read_index(folder) if (folder / INDEX).exists() else {}
     if name in index and not overwrite:

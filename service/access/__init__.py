@@ -1,1 +1,1 @@
-"""Who may do what: API keys, what each endpoint asks of them, and how much each may ask for."""
+"""API keys, the scopes that endpoints require, and quotas."""

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of keys: a security scheme, and each operation's scope and refusals."""
+"""API keys in the OpenAPI document: the security scheme, and each operation's scope and error responses."""
 
 from typing import Any
 
@@ -21,10 +21,10 @@ _HEADERS: dict[str, dict[str, str]] = {
 
 
 def describe(document: Document, refusals: Document) -> None:
-    """Add it to an OpenAPI document.
+    """Describe API keys in an OpenAPI document.
 
     Args:
-        refusals: the responses to requests that are not let in, by status.
+        refusals: error responses of authentication and quotas, by status.
     """
     told = "; ".join(f"`{scope}`: {meaning}" for scope, meaning in MEANINGS.items())
     document["components"].setdefault("securitySchemes", {})[SCHEME] = {
@@ -36,7 +36,7 @@ def describe(document: Document, refusals: Document) -> None:
         for method, operation in operations.items():
             scope = needed(method.upper(), path)
             if scope is not None:
-                operation["security"] = [{SCHEME: [scope]}, {}]  # the second: a service without keys
+                operation["security"] = [{SCHEME: [scope]}, {}]  # the second one: a service without keys
                 for status, response in refusals.items():
                     own = operation["responses"].get(status)
                     operation["responses"][status] = _with_headers(
@@ -45,7 +45,7 @@ def describe(document: Document, refusals: Document) -> None:
 
 
 def _joined(refusal: Document, own: Document) -> Document:
-    """A refusal beside the operation's own problems of its status."""
+    """Merge an error response with the operation's own errors of the same status."""
     (media_type, content), *_ = refusal["content"].items()
     examples = own["content"][media_type]["examples"] | content["examples"]
     return {**own, "content": {media_type: {**content, "examples": examples}}}

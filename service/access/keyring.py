@@ -1,4 +1,4 @@
-"""The keys that a process knows: those of the database, as they were at most a second ago."""
+"""In-memory copy of the API keys, at most a second behind the database."""
 
 import asyncio
 import logging
@@ -10,22 +10,22 @@ from sqlalchemy.exc import SQLAlchemyError
 from service.access.keys import ApiKeys, Key, fingerprint
 
 CHECK_SECONDS = 1.0
-"""How long a look at the database is good for."""
+"""Seconds after which the keys are read again."""
 
 STALE_SECONDS = 10.0
-"""Beyond this age a look is waited for, also while another request takes it."""
+"""Age in seconds beyond which a request waits for the keys to be read, even by another request."""
 
 log = logging.getLogger("n2n.service")
 
 
 class Keyring:
-    """Knows whether keys are asked for, and whose each is.
+    """Finds keys by their secret, and knows whether keys are required.
 
-    They are once there is one, and from then on, whatever becomes of them: a service does not open when
-    its last key is removed.
+    Keys are required from the moment there is one, and stay required: removing the last key does not open
+    the service.
 
     Args:
-        required: ask for keys even if there is none, so that nobody gets in.
+        required: require keys even if there are none, so that all requests are rejected.
     """
 
     def __init__(self, keys: ApiKeys, required: bool = False) -> None:
@@ -36,7 +36,7 @@ class Keyring:
     _known: tuple[Key, ...]
 
     async def refresh(self) -> None:
-        """Follow the database, if the last look is old; what cannot be read changes nothing."""
+        """Read the keys again if they are old. If the database cannot be read, nothing changes."""
         age = monotonic() - self._looked
         if age < CHECK_SECONDS or (self._looking.locked() and age < STALE_SECONDS):
             return
@@ -45,17 +45,17 @@ class Keyring:
                 await asyncio.to_thread(self._follow)
 
     def look(self) -> None:
-        """Read the keys, whatever the last look's age."""
+        """Read the keys now."""
         self._known = self._keys.list()
         self.required |= bool(self._known)
         self._looked = monotonic()
 
     def find(self, secret: str) -> Key | None:
-        """Whose key this is. All are compared, each in constant time: how long it takes tells nothing."""
-        mine = fingerprint(secret)
+        """Return the key with this secret. Comparisons take constant time, so timing reveals nothing."""
+        digest = fingerprint(secret)
         found = None
         for key in self._known:
-            if compare_digest(key.sha256, mine):
+            if compare_digest(key.sha256, digest):
                 found = key
         return found
 

@@ -1,8 +1,8 @@
-"""API keys in the database: made, listed, removed. Nobody can read one from there.
+"""API keys in the database, which stores only their hashes.
 
-A key is 256 random bits, so its plain SHA-256 is kept: it cannot be guessed, with or without salt and
-slow hashing, which protect what people make up. NIST SP 800-63B (2017), section 5.1.2.2, asks for no more
-of secrets of 112 random bits. Its prefix lets people, and scanners of leaked secrets, see what it is.
+A key has 256 random bits, so a plain SHA-256 is enough: salts and slow hashes protect passwords that can
+be guessed. NIST SP 800-63B (2017), section 5.1.2.2, requires no more for secrets of at least 112 random
+bits. The prefix lets people, and scanners for leaked secrets, recognise a key.
 """
 
 import re
@@ -24,7 +24,7 @@ NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 @dataclass(frozen=True)
 class Key:
-    """What is known of a key; ``created_at`` in seconds since 1970."""
+    """What the database stores about a key; ``created_at`` is in seconds since 1970."""
 
     name: str
     sha256: str
@@ -33,21 +33,21 @@ class Key:
 
 
 def fingerprint(secret: str) -> str:
-    """What is kept of a key, in hexadecimal digits."""
+    """Return the SHA-256 of a key, in hexadecimal digits."""
     return sha256(secret.encode()).hexdigest()
 
 
 class ApiKeys:
-    """The keys of all processes that share the database. Thread-safe."""
+    """The table of API keys, shared by all processes that use the database. Thread-safe."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
     def add(self, name: str, scopes: Collection[Scope]) -> str:
-        """Make a key; this is the only time that it can be seen.
+        """Make a key and return its secret, which cannot be read again.
 
         Raises:
-            ConfigError: the name is taken or cannot be one, or there is no such scope, or none at all.
+            ConfigError: the name is taken or not valid, or the scopes are empty or unknown.
         """
         if not NAME.fullmatch(name):
             raise ConfigError(f"{name!r} is no name for a key, expected 1 to 64 of A-Z a-z 0-9 . _ -")
@@ -64,13 +64,13 @@ class ApiKeys:
         return secret
 
     def list(self) -> tuple[Key, ...]:
-        """All keys, by name."""
+        """Return all keys, sorted by name."""
         with self.database.read() as connection:
             rows = connection.execute(select(api_keys).order_by(api_keys.c.name)).all()
         return tuple(Key(row.name, row.sha256, frozenset(row.scopes), row.created_at) for row in rows)
 
     def remove(self, name: str) -> None:
-        """Let a key open nothing any more.
+        """Remove a key.
 
         Raises:
             ConfigError: there is no such key.

@@ -1,6 +1,6 @@
-"""How much each key may ask for: requests a minute, and requests at a time. Both are this process' own.
+"""Quotas of each key: requests per minute, and concurrent requests, both counted per process.
 
-The headers are those of draft-ietf-httpapi-ratelimit-headers-11.
+The headers follow draft-ietf-httpapi-ratelimit-headers-11.
 """
 
 from collections.abc import Iterator
@@ -8,14 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 from time import monotonic
+from typing import Literal
 
 WINDOW_SECONDS = 60
+QuotaCode = Literal["rate_exceeded", "concurrency_exceeded"]
 POLICY, STATE = "RateLimit-Policy", "RateLimit"
 
 
 @dataclass
 class _Use:
-    """What one key has left, as of ``at``, and what is under way."""
+    """Tokens that a key had left at the time ``at``, and its requests in progress."""
 
     tokens: float
     at: float
@@ -23,22 +25,21 @@ class _Use:
 
 
 class QuotaError(Exception):
-    """A key asks for more than it may; ``seconds`` from now it may ask again."""
+    """A key has exceeded its quota; it may try again in ``seconds``."""
 
-    def __init__(self, code: str, detail: str, seconds: int, headers: dict[str, str]) -> None:
+    def __init__(self, code: QuotaCode, detail: str, seconds: int, headers: dict[str, str]) -> None:
         super().__init__(detail)
         self.code, self.detail, self.seconds, self.headers = code, detail, seconds, headers
 
 
 class Quotas:
-    """Limits of every key. For one event loop.
+    """Enforces the quotas of all keys. Use it from one event loop only.
 
-    Requests are let through by a token bucket: as many as ``rate`` at once, then one every
-    ``60 / rate`` seconds.
+    A token bucket limits the rate: a burst of up to ``rate`` requests, then one every ``60 / rate`` seconds.
 
     Args:
-        rate: requests a minute; None for no limit.
-        concurrency: requests at a time; None for no limit.
+        rate: requests per minute; None for no limit.
+        concurrency: concurrent requests; None for no limit.
     """
 
     def __init__(self, rate: int | None, concurrency: int | None) -> None:
@@ -53,10 +54,10 @@ class Quotas:
 
     @contextmanager
     def using(self, key: str) -> Iterator[dict[str, str]]:
-        """One request of a key, for as long as it takes; gives the headers of its answer.
+        """Count one request of a key for the duration of the block, which gets the response's headers.
 
         Raises:
-            QuotaError: the key has nothing left. It costs nothing.
+            QuotaError: the quota is exceeded. The rejected request does not count.
         """
         if not self._policy:
             yield {}
@@ -95,5 +96,5 @@ class Quotas:
         return {POLICY: self._policy, STATE: ", ".join(left)}
 
     def _wait(self, use: _Use) -> int:
-        """Seconds until there is one token more."""
+        """Return the seconds until there is one more token."""
         return ceil((int(use.tokens) + 1 - use.tokens) * WINDOW_SECONDS / (self.rate or 1))

@@ -1,7 +1,7 @@
-"""What each endpoint asks of a key.
+"""The scope that each endpoint requires of a key.
 
-It is decided by method and path, before anything of a request is read. What nobody has decided on needs
-``admin``; a test goes through all routes, so that a new one is decided on.
+Method and path determine it, before a request is read. Unlisted paths require ``admin``; a test checks that
+every route is listed.
 """
 
 from types import MappingProxyType
@@ -19,10 +19,10 @@ MEANINGS: MappingProxyType[Scope, str] = MappingProxyType(
 )
 
 ASSETS, PAGE = "/docs/assets", "/web"
-"""Folders of files that /docs and the page at / are made of."""
+"""Paths of the static files for /docs and for the page at /."""
 
 OPEN = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz"})
-"""Whoever reaches the service may have these: they tell what it is, and whether it runs."""
+"""Paths that need no key: they tell what the service is, and whether it runs."""
 
 READING = frozenset({"GET", "HEAD"})
 AREAS: MappingProxyType[str, tuple[Scope, Scope]] = MappingProxyType(
@@ -33,13 +33,13 @@ AREAS: MappingProxyType[str, tuple[Scope, Scope]] = MappingProxyType(
         "train-jobs": ("train", "train"),
     }
 )
-"""By a path's first part: what reading needs, and what everything else does."""
+"""By the first part of the path: the scope for reading, and for everything else."""
 
 UNDECIDED: tuple[Scope, Scope] = ("admin", "admin")
 
 
 def needed(method: str, path: str) -> Scope | None:
-    """The scope that a request needs; None if it needs no key.
+    """Return the scope that a request needs, or None if it needs no key.
 
     >>> needed("GET", "/models/torch"), needed("DELETE", "/models/torch"), needed("GET", "/healthz")
     ('denoise', 'admin', None)

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from n2n_core.errors import ConfigError, DataError, LimitError
 from service.api import schemas
-from service.api.dependencies import State, StateDep
+from service.api.dependencies import AsideDep, DatasetsDep, FolderDep, ImportsDep, SettingsDep
 from service.api.openapi import ALWAYS, FILE, form, links, picture, responses
 from service.api.paging import PageSize, PageToken
 from service.exceptions import DeadlineError
@@ -27,21 +27,29 @@ from service.http.errors import ProblemError
 from service.http.negotiation import PNG, Accept, sent_as
 from service.http.problem_types import DATASET_ID
 from service.http.upload import Upload
-from service.storage.dataset_import import REPORT, Order, arriving, enter, forget, thumbnail
-from service.storage.dataset_store import Dataset, Json
+from service.settings.server import Settings
+from service.storage import dataset_import
+from service.storage.dataset_import import (
+    REPORT,
+    ImportRequest,
+    import_sources,
+    thumbnail,
+    upload_folder,
+)
+from service.storage.dataset_store import DatasetRecord, Json
 
 _IMPORTS = CapacityLimiter(1)
 """Imports at a time: their process does one after the other."""
 
 DATASET_LIMITS = {
-    "pixels": ("image_too_large", "N2N_MAX_PIXELS"),
-    "frames": ("too_many_frames", "N2N_MAX_FRAMES"),
-    "members": ("too_many_entries", "N2N_MAX_ARCHIVE_ENTRIES"),
-    "ratio": ("archive_ratio", "N2N_MAX_ARCHIVE_RATIO"),
-    "total_bytes": ("dataset_too_large", "N2N_MAX_DATASET_BYTES"),
-    "name_length": ("name_too_long", "N2N_MAX_NAME_LENGTH"),
+    "pixels": (problem_types.IMAGE_TOO_LARGE, "N2N_MAX_PIXELS"),
+    "frames": (problem_types.TOO_MANY_FRAMES, "N2N_MAX_FRAMES"),
+    "members": (problem_types.TOO_MANY_ENTRIES, "N2N_MAX_ARCHIVE_ENTRIES"),
+    "ratio": (problem_types.ARCHIVE_RATIO, "N2N_MAX_ARCHIVE_RATIO"),
+    "total_bytes": (problem_types.DATASET_TOO_LARGE, "N2N_MAX_DATASET_BYTES"),
+    "name_length": (problem_types.NAME_TOO_LONG, "N2N_MAX_NAME_LENGTH"),
 }
-"""The code of exceeding each of ``n2n_core.datasets.Limits``, and the setting that raises it."""
+"""The problem of exceeding each limit of an import (its ``Limits``), and the setting that raises it."""
 
 _FILES = {"type": "array", "items": FILE, "minItems": 1, "description": "an archive, or pictures"}
 _FORM = form(
@@ -83,19 +91,21 @@ Id = Annotated[str, Path(description="the dataset's id", max_length=64, examples
     },
     openapi_extra={"requestBody": _BODY},
 )  # fmt: skip
-async def create_dataset(request: Request, state: StateDep) -> Response:
+async def create_dataset(
+    request: Request, settings: SettingsDep, datasets: DatasetsDep, folder: FolderDep, imports: ImportsDep
+) -> Response:
     """Make a dataset of an archive or of pictures, and check them.
 
     Send a form with `kind`, `name`, one or several `file`s, and options; `corruption` is JSON. Or send
     JSON with the `path` of files that the server has. What cannot be read is refused and leaves nothing.
     """
-    with arriving(state.folder) as workspace:
-        fields, sources = await _receive(request, state, workspace)
-        order = _order(fields)
+    with upload_folder(folder) as workspace:
+        fields, sources = await _receive(request, settings, workspace)
+        options = _options(fields)
         async with _turn(request):
             try:
-                make = partial(enter, state.datasets, state.folder, state.imports)
-                row = await run_sync(make, workspace, sources, order, state.settings.dataset_limits())
+                make = partial(import_sources, datasets, folder, imports)
+                row = await run_sync(make, workspace, sources, options, settings.dataset_limits())
             except (DataError, ConfigError) as error:
                 raise _refusal(error, sources[0].parent) from error
     body = _describe(row).model_dump(mode="json")
@@ -104,31 +114,31 @@ async def create_dataset(request: Request, state: StateDep) -> Response:
 
 @router.get("", responses=responses(problem_types.BAD_REQUEST))
 async def list_datasets(
-    state: StateDep,
+    datasets: DatasetsDep,
     page_size: PageSize = 50,
     page_token: PageToken = None,
 ) -> schemas.DatasetList:
     """The datasets, the newest first."""
-    found, token = await run_sync(state.datasets.page, page_size, page_token)
+    found, token = await run_sync(datasets.page, page_size, page_token)
     return schemas.DatasetList(datasets=[_describe(row) for row in found], next_page_token=token)
 
 
 @router.get("/{dataset}", responses=_FOUND)
-async def get_dataset(state: StateDep, dataset: Id) -> schemas.Dataset:
+async def get_dataset(datasets: DatasetsDep, dataset: Id) -> schemas.Dataset:
     """One dataset, with its figures and what the checks found."""
-    return _describe(await run_sync(state.datasets.get, dataset))
+    return _describe(await run_sync(datasets.get, dataset))
 
 
 @router.delete("/{dataset}", status_code=204, responses=_FOUND | responses(problem_types.CONFLICT))
-async def delete_dataset(state: StateDep, dataset: Id) -> None:
+async def delete_dataset(datasets: DatasetsDep, folder: FolderDep, dataset: Id) -> None:
     """Delete a dataset and its pictures, unless a job that has not ended trains on it."""
-    await run_sync(forget, state.datasets, state.folder, dataset)
+    await run_sync(dataset_import.delete_dataset, datasets, folder, dataset)
 
 
 @router.get("/{dataset}/report", responses=_PART_FOUND)
-async def get_dataset_report(state: StateDep, dataset: Id) -> schemas.DatasetReport:
+async def get_dataset_report(datasets: DatasetsDep, dataset: Id) -> schemas.DatasetReport:
     """What the checks before training found: a verdict, a figure and an advice each."""
-    row = await run_sync(state.datasets.get, dataset)
+    row = await run_sync(datasets.get, dataset)
     if not row.report:
         raise _missing(dataset, "report")
     return schemas.DatasetReport.model_validate(row.report)
@@ -139,9 +149,11 @@ async def get_dataset_report(state: StateDep, dataset: Id) -> schemas.DatasetRep
     response_class=Response,
     responses={**picture("A PNG", PNG), **_PART_FOUND},
 )
-async def get_dataset_report_picture(state: StateDep, dataset: Id, accept: Accept = "*/*") -> Response:
+async def get_dataset_report_picture(
+    datasets: DatasetsDep, folder: FolderDep, dataset: Id, accept: Accept = "*/*"
+) -> Response:
     """Crops of some scenes: the shots, and their difference where there are two."""
-    path = await run_sync(_folder, state, dataset) / REPORT
+    path = folder.dataset((await run_sync(datasets.get, dataset)).id) / REPORT
     if not path.exists():
         raise _missing(dataset, "report")
     return FileResponse(path, media_type=sent_as(PNG, accept))
@@ -153,14 +165,20 @@ async def get_dataset_report_picture(state: StateDep, dataset: Id, accept: Accep
     responses={**picture("A PNG", PNG), **_PART_FOUND},
 )
 async def get_dataset_thumbnail(
-    state: StateDep,
+    datasets: DatasetsDep,
+    folder: FolderDep,
+    aside: AsideDep,
     dataset: Id,
     scene: Annotated[int, Path(ge=0, description="number of the scene, from 0", examples=[0])],
     shot: Annotated[int, Query(ge=0, description="number of its shot, from 0")] = 0,
     accept: Accept = "*/*",
 ) -> Response:
     """A small picture of one shot."""
-    content = await run_sync(_thumbnail, state, dataset, scene, shot)
+    path = folder.dataset((await run_sync(datasets.get, dataset)).id)
+    try:
+        content = await run_sync(aside.run, thumbnail, path, scene, shot)
+    except IndexError as error:
+        raise ProblemError(problem_types.NOT_FOUND, f"dataset {dataset}: {error}") from error
     return Response(content, media_type=sent_as(PNG, accept))
 
 
@@ -181,20 +199,22 @@ async def _turn(request: Request) -> AsyncIterator[None]:
 def _refusal(error: DataError | ConfigError, folder: FilePath) -> ProblemError:
     detail = str(error).replace(f"{folder}/", "")
     if isinstance(error, LimitError):
-        code, setting = DATASET_LIMITS[error.limit]
-        return ProblemError(413, code, f"{detail} ({setting})")
-    return ProblemError(422, "bad_dataset", detail)
+        type, setting = DATASET_LIMITS[error.limit]
+        return ProblemError(type, f"{detail} ({setting})")
+    return ProblemError(problem_types.BAD_DATASET, detail)
 
 
-async def _receive(request: Request, state: State, workspace: FilePath) -> tuple[Json, Sequence[FilePath]]:
-    """The order's fields, and the files that it is about."""
+async def _receive(
+    request: Request, settings: Settings, workspace: FilePath
+) -> tuple[Json, Sequence[FilePath]]:
+    """The request's fields, and the files that it is about."""
     content_type = request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() == "application/json":
         fields = await _json(request)
-        return fields, [_server_side(state, str(fields.pop("path")))]
+        return fields, [_server_side(settings.dataset_root, str(fields.pop("path")))]
     folder = workspace / "files"
     folder.mkdir()
-    upload = Upload(content_type, folder, state.settings)
+    upload = Upload(content_type, folder, settings)
     try:
         async for piece in request.stream():
             await run_sync(upload.feed, piece)
@@ -211,7 +231,9 @@ async def _json(request: Request) -> Json:
     async for piece in request.stream():
         body += piece
         if len(body) > schemas.MAX_JSON:
-            raise ProblemError(413, "body_too_large", f"the JSON has more than {schemas.MAX_JSON} bytes")
+            raise ProblemError(
+                problem_types.BODY_TOO_LARGE, f"the JSON has more than {schemas.MAX_JSON} bytes"
+            )
     try:
         return schemas.DatasetFolder.model_validate_json(body).model_dump()
     except ValidationError as error:
@@ -228,18 +250,19 @@ def _parsed(fields: dict[str, str]) -> Json:
         raise _wrong("corruption", f"not JSON ({error})", fields["corruption"]) from error
 
 
-def _order(fields: Json) -> Order:
+def _options(fields: Json) -> ImportRequest:
     try:
-        return Order(**schemas.DatasetRequest.model_validate(fields).model_dump())
+        return ImportRequest(**schemas.DatasetRequest.model_validate(fields).model_dump())
     except ValidationError as error:
         raise _invalid(error) from error
 
 
-def _server_side(state: State, path: str) -> FilePath:
+def _server_side(root: FilePath | None, path: str) -> FilePath:
     """A path within the setting's folder, links followed."""
-    root = state.settings.dataset_root
     if root is None:
-        raise ProblemError(403, "no_dataset_root", "paths are not taken here: N2N_DATASET_ROOT is not set")
+        raise ProblemError(
+            problem_types.NO_DATASET_ROOT, "paths are not taken here: N2N_DATASET_ROOT is not set"
+        )
     try:
         found = (root / path).resolve(strict=True)
     except (OSError, ValueError, RuntimeError):
@@ -258,21 +281,10 @@ def _invalid(error: ValidationError) -> RequestValidationError:
 
 
 def _missing(dataset: str, what: str) -> ProblemError:
-    return ProblemError(404, "not_found", f"dataset {dataset} has no such {what}")
+    return ProblemError(problem_types.NOT_FOUND, f"dataset {dataset} has no such {what}")
 
 
-def _folder(state: State, dataset: str) -> FilePath:
-    return state.folder.dataset(state.datasets.get(dataset).id)
-
-
-def _thumbnail(state: State, dataset: str, scene: int, shot: int) -> bytes:
-    try:
-        return state.aside.run(thumbnail, _folder(state, dataset), scene, shot)
-    except IndexError as error:
-        raise ProblemError(404, "not_found", f"dataset {dataset}: {error}") from error
-
-
-def _describe(row: Dataset) -> schemas.Dataset:
+def _describe(row: DatasetRecord) -> schemas.Dataset:
     return schemas.Dataset.model_validate(
         {
             **vars(row), "report": row.report or None, "options": row.manifest,

@@ -1,13 +1,18 @@
-"""What an app holds, and how endpoints ask for it."""
+"""The app's collaborators, and the FastAPI dependencies by which endpoints ask for them.
+
+An endpoint declares what it uses (``jobs: JobsDep``), and passes it on to its helpers.
+"""
 
 from dataclasses import dataclass
-from typing import Annotated
+from operator import attrgetter
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
 from service.access.keyring import Keyring
 from service.inference.loaded_models import Registry
 from service.inference.pipeline import Worker
+from service.inference.scheduler import Scheduler
 from service.jobs.store import JobStore
 from service.jobs.supervisor import Supervisor
 from service.processes.background import Aside
@@ -15,13 +20,13 @@ from service.settings.server import Settings
 from service.storage.data_folder import DataFolder
 from service.storage.dataset_store import DatasetStore
 from service.storage.idempotency import IdempotencyKeys
-from service.storage.model_catalogue import Catalogue
+from service.storage.model_catalogue import ModelCatalogue
 from service.telemetry import Telemetry
 
 
 @dataclass(frozen=True)
 class State:
-    """One per app; made by ``create_app``."""
+    """The collaborators of one app, made by ``create_app`` and kept as ``app.state.n2n``."""
 
     settings: Settings
     registry: Registry
@@ -29,8 +34,8 @@ class State:
     telemetry: Telemetry
     jobs: JobStore
     datasets: DatasetStore
-    catalogue: Catalogue
-    keys: IdempotencyKeys
+    catalogue: ModelCatalogue
+    idempotency_keys: IdempotencyKeys
     keyring: Keyring
     folder: DataFolder
     supervisor: Supervisor
@@ -38,10 +43,33 @@ class State:
     imports: Aside
 
 
-def _state(request: Request) -> State:
+async def _state(request: Request) -> State:
     state = request.app.state.n2n
     assert isinstance(state, State)
     return state
 
 
+def _part(path: str) -> Any:
+    """Return the dependency on ``state.path``."""
+    get = attrgetter(path)
+
+    async def part(request: Request) -> Any:  # async, because FastAPI runs other functions in a thread
+        return get(request.app.state.n2n)
+
+    return Depends(part)
+
+
 StateDep = Annotated[State, Depends(_state)]
+
+SettingsDep = Annotated[Settings, _part("settings")]
+RegistryDep = Annotated[Registry, _part("registry")]
+SchedulerDep = Annotated[Scheduler, _part("worker.scheduler")]
+TelemetryDep = Annotated[Telemetry, _part("telemetry")]
+JobsDep = Annotated[JobStore, _part("jobs")]
+DatasetsDep = Annotated[DatasetStore, _part("datasets")]
+CatalogueDep = Annotated[ModelCatalogue, _part("catalogue")]
+KeyringDep = Annotated[Keyring, _part("keyring")]
+FolderDep = Annotated[DataFolder, _part("folder")]
+SupervisorDep = Annotated[Supervisor, _part("supervisor")]
+AsideDep = Annotated[Aside, _part("aside")]
+ImportsDep = Annotated[Aside, _part("imports")]

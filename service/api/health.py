@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 
-from service.api.dependencies import StateDep
+from service.api.dependencies import KeyringDep, RegistryDep, SchedulerDep, TelemetryDep
 from service.api.examples import PROMETHEUS
 from service.api.openapi import ALWAYS, responses, text
 from service.api.schemas import Health, Readiness
@@ -21,24 +21,24 @@ async def get_health() -> Health:
 
 
 @router.get("/readyz", responses=responses(STOPPING, NOT_READY))
-async def get_readiness(state: StateDep) -> Readiness:
+async def get_readiness(scheduler: SchedulerDep, registry: RegistryDep, keyring: KeyringDep) -> Readiness:
     """The models are loaded and warm: send traffic."""
-    if state.worker.scheduler.draining:
-        raise ProblemError(503, "stopping", "the service is stopping, expected another one")
-    if not state.registry.ready:
-        raise ProblemError(503, "not_ready", "the models are not warm yet, try again in a second")
-    await state.registry.refresh()
-    if state.keyring.required:  # whoever asks has shown no key
+    if scheduler.draining:
+        raise ProblemError(STOPPING, "the service is stopping, expected another one")
+    if not registry.ready:
+        raise ProblemError(NOT_READY, "the models are not warm yet, try again in a second")
+    await registry.refresh()
+    if keyring.required:  # whoever asks has shown no key
         return Readiness()
     return Readiness(
-        models=sorted(state.registry.models),
-        device=",".join(device.name for device in state.registry.devices),
+        models=sorted(registry.models),
+        device=",".join(device.name for device in registry.devices),
     )
 
 
 @router.get(
     "/metrics", response_class=PlainTextResponse, responses=text("All figures", "text/plain", PROMETHEUS)
 )
-async def get_metrics(state: StateDep) -> Response:
+async def get_metrics(telemetry: TelemetryDep) -> Response:
     """What Prometheus scrapes, in its text format."""
-    return Response(state.telemetry.scrape(), media_type=MEDIA_TYPE)
+    return Response(telemetry.scrape(), media_type=MEDIA_TYPE)

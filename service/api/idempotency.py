@@ -10,7 +10,7 @@ from service.jobs.store import Json
 from service.storage.idempotency import IdempotencyKeys, Replay
 
 
-def once(
+def run_idempotently(
     keys: IdempotencyKeys,
     key: str | None,
     route: str,

@@ -12,7 +12,8 @@ from n2n_core.errors import ConfigError, WeightsError
 from n2n_core.files import storing
 from n2n_core.inference.onnx_export import can_export, to_onnx
 from n2n_core.models import weights
-from service.api.dependencies import State, StateDep
+from n2n_core.models.names import DEFAULT, check_name
+from service.api.dependencies import AsideDep, CatalogueDep, FolderDep, RegistryDep
 from service.api.openapi import ALWAYS, FILE, links, picture, responses
 from service.api.schemas import Model, ModelList, ModelVersions
 from service.exceptions import ConflictError
@@ -30,9 +31,9 @@ from service.http.problem_types import (
     TOTAL_TIMEOUT,
     UNKNOWN_MODEL,
 )
-from service.storage.dataset_import import arriving
+from service.inference.loaded_models import Registry
+from service.storage.dataset_import import upload_folder
 from service.storage.model_catalogue import Version
-from service.storage.model_check import DEFAULT, check_name
 
 router = APIRouter(prefix="/models", tags=["models"], responses=ALWAYS)
 
@@ -62,25 +63,27 @@ _NEXT = links(
 
 
 @router.get("")
-async def list_models(state: StateDep) -> ModelList:
+async def list_models(registry: RegistryDep, catalogue: CatalogueDep) -> ModelList:
     """The promoted version of every model, with its origin and measured quality."""
-    await state.registry.refresh()
-    found = await run_sync(state.catalogue.list_served)
-    return ModelList(models=[_describe(state, version) for version in found])
+    await registry.refresh()
+    found = await run_sync(catalogue.list_served)
+    return ModelList(models=[_describe(registry, version) for version in found])
 
 
 @router.get("/{model}", responses=_FOUND)
-async def get_model(state: StateDep, model: Reference) -> Model:
+async def get_model(registry: RegistryDep, catalogue: CatalogueDep, model: Reference) -> Model:
     """One model, by its name the promoted version."""
-    await state.registry.refresh()
-    return _describe(state, await run_sync(state.catalogue.resolve, _name(state, model)))
+    await registry.refresh()
+    return _describe(registry, await run_sync(catalogue.resolve, _name(registry, model)))
 
 
 @router.get("/{model}/versions", responses=_FOUND)
-async def list_model_versions(state: StateDep, model: Reference) -> ModelVersions:
+async def list_model_versions(
+    registry: RegistryDep, catalogue: CatalogueDep, model: Reference
+) -> ModelVersions:
     """All versions of a model, the newest first, each with its metrics and where it comes from."""
-    found = await run_sync(state.catalogue.list_versions, _name(state, model))
-    return ModelVersions(versions=[_describe(state, version) for version in found])
+    found = await run_sync(catalogue.list_versions, _name(registry, model))
+    return ModelVersions(versions=[_describe(registry, version) for version in found])
 
 
 @router.post(
@@ -95,7 +98,9 @@ async def list_model_versions(state: StateDep, model: Reference) -> ModelVersion
 )
 async def upload_model(
     request: Request,
-    state: StateDep,
+    registry: RegistryDep,
+    catalogue: CatalogueDep,
+    folder: FolderDep,
     model: Annotated[str, Path(description="the model's name, new or not", examples=["mine"])],
     task: Annotated[
         str, Query(max_length=200, description="what it is for; else that of the model so far")
@@ -109,15 +114,15 @@ async def upload_model(
     """
     try:
         check_name(model)
-        with arriving(state.folder) as workspace:
+        with upload_folder(folder) as workspace:
             path = workspace / f"{model}.safetensors"
             await _save(request, path)
-            version = await run_sync(partial(state.catalogue.upload, path, model, task, promote=promote))
+            version = await run_sync(partial(catalogue.upload, path, model, task, promote=promote))
     except (WeightsError, ConfigError) as error:
         detail = str(error).rsplit("/", 1)[-1] if isinstance(error, WeightsError) else str(error)
-        raise ProblemError(422, "bad_model", detail) from error
-    await run_sync(state.registry.update)
-    body = _describe(state, version).model_dump(mode="json")
+        raise ProblemError(BAD_MODEL, detail) from error
+    await run_sync(registry.update)
+    body = _describe(registry, version).model_dump(mode="json")
     return JSONResponse(body, 201, {"Location": f"/models/{version.name}@{version.version}"})
 
 
@@ -127,7 +132,9 @@ async def upload_model(
     responses={**picture("The file"), **responses(UNKNOWN_MODEL, BAD_REQUEST, NOT_INSTALLED)},
 )
 async def download_model(
-    state: StateDep,
+    registry: RegistryDep,
+    catalogue: CatalogueDep,
+    aside: AsideDep,
     model: Reference,
     format: Annotated[
         Literal["safetensors", "onnx"],
@@ -135,46 +142,46 @@ async def download_model(
     ] = "safetensors",
 ) -> Response:
     """The weights, with all that is needed to rebuild the model."""
-    version = await run_sync(state.catalogue.resolve, _name(state, model))
-    path, name = state.catalogue.path(version), f"{version.name}-{version.version}.{format}"
+    version = await run_sync(catalogue.resolve, _name(registry, model))
+    path, name = catalogue.path(version), f"{version.name}-{version.version}.{format}"
     if format == "safetensors":
         return FileResponse(path, media_type=BINARY, filename=name, headers={"ETag": f'"{version.sha256}"'})
     if not can_export():
         detail = "ONNX files are not made here, expected format=safetensors (or pip install 'n2n[onnx]')"
-        raise ProblemError(501, "not_installed", detail)
-    content = await run_sync(state.aside.run, to_onnx, path)
+        raise ProblemError(NOT_INSTALLED, detail)
+    content = await run_sync(aside.run, to_onnx, path)
     return Response(content, headers=_as_file(name), media_type=BINARY)
 
 
 @router.post("/{model}/promote", responses=_FOUND)
-async def promote_model(state: StateDep, model: Reference) -> Model:
+async def promote_model(registry: RegistryDep, catalogue: CatalogueDep, model: Reference) -> Model:
     """Let the bare name stand for the version `name@2`."""
-    return await _changed(state, await run_sync(state.catalogue.promote, _name(state, model)))
+    return await _changed(registry, await run_sync(catalogue.promote, _name(registry, model)))
 
 
 @router.post("/{model}/rollback", responses=_FOUND | responses(CONFLICT))
-async def roll_back_model(state: StateDep, model: Reference) -> Model:
+async def roll_back_model(registry: RegistryDep, catalogue: CatalogueDep, model: Reference) -> Model:
     """Let the bare name stand for what it stood for before."""
-    return await _changed(state, await run_sync(state.catalogue.roll_back, _name(state, model)))
+    return await _changed(registry, await run_sync(catalogue.roll_back, _name(registry, model)))
 
 
 @router.delete("/{model}", status_code=204, responses=_FOUND | responses(CONFLICT))
-async def delete_model(state: StateDep, model: Reference) -> None:
+async def delete_model(registry: RegistryDep, catalogue: CatalogueDep, model: Reference) -> None:
     """Delete the version `name@2`, or by its name a model with all versions.
 
     Not the shipped ones, the default one, what a job starts from, or the promoted one of several.
     """
-    version = await run_sync(state.catalogue.resolve, _name(state, model))
-    if version.promoted and version.name == state.registry.default:
+    version = await run_sync(catalogue.resolve, _name(registry, model))
+    if version.promoted and version.name == registry.default:
         raise ConflictError(f"{version.name!r} is the default model (N2N_DEFAULT_MODEL)")
-    await run_sync(state.catalogue.delete, model)
-    await run_sync(state.registry.update)
+    await run_sync(catalogue.delete, model)
+    await run_sync(registry.update)
 
 
-async def _changed(state: State, version: Version) -> Model:
+async def _changed(registry: Registry, version: Version) -> Model:
     """What other requests see from now on."""
-    await run_sync(state.registry.update)
-    return _describe(state, version)
+    await run_sync(registry.update)
+    return _describe(registry, version)
 
 
 async def _save(request: Request, path: FilePath) -> None:
@@ -183,8 +190,8 @@ async def _save(request: Request, path: FilePath) -> None:
             await run_sync(file.write, piece)
 
 
-def _name(state: State, reference: str) -> str:
-    return state.registry.default if reference == DEFAULT else reference
+def _name(registry: Registry, reference: str) -> str:
+    return registry.default if reference == DEFAULT else reference
 
 
 def _as_file(name: str) -> dict[str, str]:
@@ -197,11 +204,11 @@ def _parameters(path: FilePath) -> int:
     return weights.count_values(path)
 
 
-def _describe(state: State, version: Version) -> Model:
+def _describe(registry: Registry, version: Version) -> Model:
     return Model.model_validate(
         {
             **version.card, **vars(version), "id": version.id,
-            "parameters": _parameters(state.catalogue.path(version)),
-            "default": version.promoted and version.name == state.registry.default,
+            "parameters": _parameters(registry.catalogue.path(version)),
+            "default": version.promoted and version.name == registry.default,
         }
     )  # fmt: skip

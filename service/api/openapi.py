@@ -9,7 +9,7 @@ from service.api.schemas import DatasetFolder
 from service.http.errors import MEDIA_TYPE, REQUEST_ID, title
 from service.http.negotiation import BINARY
 from service.http.problem import Problem
-from service.http.problem_types import HEADERS_TOO_LARGE, INTERNAL_ERROR, KINDS, Kind
+from service.http.problem_types import DOCUMENTED, HEADERS_TOO_LARGE, INTERNAL_ERROR, ProblemType
 
 Json = dict[str, Any]
 Responses = dict[int | str, Json]
@@ -43,7 +43,7 @@ _PARTS: Json = {
 }
 
 
-def responses(*kinds: Kind) -> Responses:
+def responses(*types: ProblemType) -> Responses:
     """The description of these problems, an example each."""
     return {
         status: {
@@ -52,25 +52,25 @@ def responses(*kinds: Kind) -> Responses:
                 MEDIA_TYPE: {
                     "schema": {"$ref": f"{_COMPONENTS}Problem"},
                     "examples": {
-                        kind.code: {"$ref": f"#/components/examples/{_key(kind)}"}
-                        for kind in kinds
-                        if kind.status == status
+                        type.code: {"$ref": f"#/components/examples/{_key(type)}"}
+                        for type in types
+                        if type.status == status
                     },
                 }
             },
         }
-        for status in sorted({kind.status for kind in kinds})
+        for status in sorted({type.status for type in types})
     }
 
 
-def _key(kind: Kind) -> str:
-    return f"{kind.status}_{kind.code}"
+def _key(type: ProblemType) -> str:
+    return f"{type.status}_{type.code}"
 
 
-def _example(kind: Kind) -> Json:
+def _example(type: ProblemType) -> Json:
     problem = Problem(
-        title=title(kind.status), status=kind.status, detail=kind.detail, instance=kind.path,
-        code=kind.code, request_id="9d054123f5504869940a21599f7b9eef",
+        title=title(type.status), status=type.status, detail=type.detail, instance=type.path,
+        code=type.code, request_id="9d054123f5504869940a21599f7b9eef",
     )  # fmt: skip
     return {"value": problem.model_dump()}
 
@@ -112,7 +112,7 @@ def completed(document: Json) -> Json:
         schemas |= {**schema.pop("$defs", {}), model.__name__: schema}
     for name, example in EXAMPLES.items():
         schemas[name]["example"] = example
-    components |= _PARTS | {"examples": {_key(kind): _example(kind) for kind in KINDS}}
+    components |= _PARTS | {"examples": {_key(type): _example(type) for type in DOCUMENTED}}
     for item in document["paths"].values():
         for operation in item.values():
             _complete(operation, schemas)

@@ -1,4 +1,4 @@
-"""``n2n keys add | list | remove``: who may use the service."""
+"""``n2n keys add | list | remove``: API keys of the service."""
 
 import argparse
 import sys
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 
 
 def add(commands: Commands) -> None:
-    """The command with its subcommands."""
+    """Add ``n2n keys`` and its subcommands."""
     help = "API keys of the service: make, list, remove"
     command = commands.add_parser("keys", help=help, description=help)
     subcommands = command.add_subparsers(title="subcommands", required=True, metavar="SUBCOMMAND")
     meanings = "; ".join(f"{scope}: {meaning}" for scope, meaning in MEANINGS.items())
-    making = add_command(subcommands, "add", add_key, "make a key and print it, once")
-    making.add_argument("name", metavar="NAME", help="whose it is, for the list and the log")
+    making = add_command(subcommands, "add", add_key, "make a key and print it")
+    making.add_argument("name", metavar="NAME", help="name of the key, in the list and in the log")
     making.add_argument(
         "--scopes", required=True, type=lambda text: text.split(","), metavar=",".join(SCOPES), help=meanings
     )
-    add_command(subcommands, "list", list_keys, "list the keys: name, scopes, when it was made")
-    removing = add_command(subcommands, "remove", remove_key, "let a key open nothing any more")
-    removing.add_argument("name", metavar="NAME", help="as it was made")
+    add_command(subcommands, "list", list_keys, "list the keys with their scopes and creation times")
+    removing = add_command(subcommands, "remove", remove_key, "remove a key")
+    removing.add_argument("name", metavar="NAME", help="name of the key")
 
 
 def add_key(options: argparse.Namespace) -> None:
-    """Print the key alone to standard output, the rest to standard error."""
+    """Make a key. Print the key alone to standard output, the rest to standard error."""
     keys = _keys()
     print(keys.add(options.name, options.scopes))
     where = keys.database.engine.url.render_as_string(hide_password=True)
@@ -37,7 +37,7 @@ def add_key(options: argparse.Namespace) -> None:
 
 
 def list_keys(options: argparse.Namespace) -> None:
-    """A line a key."""
+    """Print one line per key."""
     for key in _keys().list():
         made = datetime.fromtimestamp(key.created_at, UTC).strftime("%Y-%m-%d %H:%M")
         scopes = ",".join(scope for scope in SCOPES if scope in key.scopes)
@@ -45,15 +45,15 @@ def list_keys(options: argparse.Namespace) -> None:
 
 
 def remove_key(options: argparse.Namespace) -> None:
-    """Say so if it was the last one."""
+    """Remove a key, and warn if it was the last one."""
     keys = _keys()
     keys.remove(options.name)
     if not keys.list():
-        _say("that was the last key: services that run let nobody in; new ones on 127.0.0.1 need none")
+        _say("that was the last key: running services reject all requests; new ones on 127.0.0.1 need none")
 
 
 def _keys() -> "ApiKeys":
-    from service.access.keys import ApiKeys  # here, so that other commands start without a database
+    from service.access.keys import ApiKeys  # imported late, so that other commands start without a database
     from service.settings.server import read_settings
     from service.storage.database import Database
 

@@ -18,25 +18,25 @@ def main() -> int:
 
 
 def add(commands: Commands) -> None:
-    """``n2n serve`` and its options."""
+    """Add ``n2n serve`` and its options."""
     command = add_command(commands, "serve", serve, "serve the models over REST")
     command.add_argument("--host", default="127.0.0.1", help="address to listen on")
     command.add_argument("--port", type=port, default=8000, help="port to listen on, 0 for any")
     command.add_argument(
         "--insecure", action="store_true",
-        help="let in whoever reaches the address, if there is no API key; else only this machine may",
+        help="accept requests from other machines even if there is no API key",
     )  # fmt: skip
 
 
 def add_jobs(commands: Commands) -> None:
-    """``n2n jobs`` and its subcommands."""
-    from service.cli import jobs  # here, because the recipe's options load torch
+    """Add ``n2n jobs`` and its subcommands."""
+    from service.cli import jobs  # imported late, because the recipe's options load torch
 
     jobs.add(commands)
 
 
 def add_openapi(commands: Commands) -> None:
-    """``n2n openapi`` and its options."""
+    """Add ``n2n openapi`` and its options."""
     command = add_command(commands, "openapi", openapi, "write the OpenAPI document of the REST service")
     command.add_argument("-o", "--output", type=Path, help="file to write; standard output if not given")
 
@@ -46,25 +46,25 @@ COMMANDS: cli.More = {"serve": add, "jobs": add_jobs, "keys": keys.add, "openapi
 
 
 def port(text: str) -> int:
-    """A TCP port from the command line."""
+    """Parse a TCP port."""
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port, expected a number from 0 to 65535")
     return int(text)
 
 
 def serve(options: argparse.Namespace) -> None:
-    """Run the service until it is stopped; other settings come from N2N_* variables."""
-    from service.server import run  # here, so that the other commands start without a web framework
+    """Run the service until it is stopped. Other settings come from N2N_* variables."""
+    from service.server import run  # imported late, so that other commands start without a web framework
 
     run(options.host, options.port, options.insecure)
 
 
 def openapi(options: argparse.Namespace) -> None:
-    """Write the document; nothing is started for it."""
+    """Write the OpenAPI document, without starting the service."""
     from service.app import create_app
     from service.settings.server import read_settings
 
-    settings = read_settings().model_copy(update={"device": "cpu"})  # others would be looked for
+    settings = read_settings().model_copy(update={"device": "cpu"})  # so that no GPU is looked for
     text = written(create_app(settings).openapi())
     if options.output is None:
         sys.stdout.write(text)
@@ -74,5 +74,5 @@ def openapi(options: argparse.Namespace) -> None:
 
 
 def written(document: dict[str, Any]) -> str:
-    """The OpenAPI document as it is in ``docs/openapi.json``."""
+    """Return the OpenAPI document as text, as in ``docs/openapi.json``."""
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"

@@ -1,1 +1,1 @@
-"""HTTP below the API: protocol, middleware, errors, forms, uploads."""
+"""HTTP below the API: protocol, middleware, errors, forms and uploads."""

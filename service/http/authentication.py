@@ -1,4 +1,4 @@
-"""Who gets in: every request's API key and quota, before anything of its body is read."""
+"""Middleware that checks the API key and the quota of a request before its body is read."""
 
 from contextlib import ExitStack
 
@@ -11,19 +11,29 @@ from service.access.keyring import Keyring
 from service.access.keys import Key
 from service.access.quota import QuotaError, Quotas
 from service.http.errors import ProblemError, problem, retry_after
+from service.http.problem_types import (
+    CONCURRENCY_EXCEEDED,
+    KEY_MISSING,
+    KEY_UNKNOWN,
+    RATE_EXCEEDED,
+    SCOPE_MISSING,
+    by_code,
+)
 
 SCHEME = "Bearer"
 REALM = f'{SCHEME} realm="n2n"'
+QUOTA_EXCEEDED = by_code(RATE_EXCEEDED, CONCURRENCY_EXCEEDED)
+"""By the ``code`` of a ``QuotaError``."""
 
 
-class Gate:
-    """Asks each request for a key, if keys are asked for, and holds the key to its quota."""
+class Authentication:
+    """Requires an API key for each request, if the service has keys, and enforces the key's quota."""
 
     def __init__(self, app: ASGIApp, keyring: Keyring, quotas: Quotas) -> None:
         self.app, self.keyring, self.quotas = app, keyring, quotas
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let in, or refuse."""
+        """Pass the request on, or reject it."""
         needed = scopes.needed(scope["method"], scope["path"]) if scope["type"] == "http" else None
         if needed is None:
             await self.app(scope, receive, send)
@@ -36,7 +46,7 @@ class Gate:
             try:
                 key = self._admit(scope, needed)
                 scope["state"]["key"] = key.name  # for the log
-                scope["state"]["owner"] = key.sha256  # a name may be given again
+                scope["state"]["owner"] = key.sha256  # unlike a name, never given again
                 headers = request.enter_context(self.quotas.using(key.sha256))
             except (ProblemError, QuotaError) as error:
                 await _refuse(scope, receive, send, error)
@@ -44,31 +54,31 @@ class Gate:
             await self.app(scope, receive, _with(headers, send))
 
     def _admit(self, scope: Scope, needed: scopes.Scope) -> Key:
-        """The request's key.
+        """Return the request's key.
 
         Raises:
-            ProblemError: it has none (RFC 6750, section 3), or one that may not do this.
+            ProblemError: the request has no valid key (RFC 6750, section 3), or the key lacks the scope.
         """
         given = Headers(scope=scope).get("authorization", "")
         kind, _, secret = given.partition(" ")
         if kind.lower() != SCHEME.lower():
             detail = "this service asks for an API key, expected the header Authorization: Bearer KEY"
-            raise ProblemError(401, "key_missing", detail, headers={"WWW-Authenticate": REALM})
+            raise ProblemError(KEY_MISSING, detail, headers={"WWW-Authenticate": REALM})
         key = self.keyring.find(secret.strip())
         if key is None:
             detail = "the API key is not known here, expected one that n2n keys add has made"
             challenge = f'{REALM}, error="invalid_token"'
-            raise ProblemError(401, "key_unknown", detail, headers={"WWW-Authenticate": challenge})
+            raise ProblemError(KEY_UNKNOWN, detail, headers={"WWW-Authenticate": challenge})
         if needed not in key.scopes:
             has = ", ".join(sorted(key.scopes))
             detail = f"the key {key.name!r} has no scope {needed!r}, which this needs; it has: {has}"
             challenge = f'{REALM}, error="insufficient_scope", scope="{needed}"'
-            raise ProblemError(403, "scope_missing", detail, headers={"WWW-Authenticate": challenge})
+            raise ProblemError(SCOPE_MISSING, detail, headers={"WWW-Authenticate": challenge})
         return key
 
 
 def _with(headers: dict[str, str], send: Send) -> Send:
-    """A ``send`` that adds these headers."""
+    """Return a ``send`` that adds these headers to the response."""
     if not headers:
         return send
 
@@ -83,6 +93,6 @@ def _with(headers: dict[str, str], send: Send) -> Send:
 async def _refuse(scope: Scope, receive: Receive, send: Send, error: ProblemError | QuotaError) -> None:
     if isinstance(error, QuotaError):
         headers = error.headers | retry_after(error.seconds)
-        error = ProblemError(429, error.code, error.detail, headers=headers)
-    refusal = problem(Request(scope), error.status, error.code, error.detail, headers=error.headers)
+        error = ProblemError(QUOTA_EXCEEDED[error.code], error.detail, headers=headers)
+    refusal = problem(Request(scope), error.type, error.detail, headers=error.headers)
     await refusal(scope, receive, send)

@@ -1,4 +1,4 @@
-"""What is read of requests' bodies: so many bytes, at such a pace."""
+"""Middleware that limits the size of request bodies, and the time that clients take to send them."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,17 +9,18 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.http.errors import ProblemError, problem, retry_after
+from service.http.problem_types import BODY_TOO_LARGE, OVERLOADED, READ_TIMEOUT, TOTAL_TIMEOUT
 from service.settings.server import Settings
 
 
 class BodyLimit:
-    """Bounds each body by ``max_bytes``, all that are under way together, and the time to wait for them.
+    """Limits the size of each body, the total size of all bodies being read, and the time to wait for them.
 
-    A body is refused by its announced length, at once, or as soon as it exceeds a bound.
+    A body is rejected as soon as its announced length, or what has been received, exceeds a limit.
 
     Args:
-        own: POST bodies to these paths, which go to the disk or are small: each has its own bound, by
-            the setting of that name, and does not count among those that are read into memory.
+        own: path to (name of the setting, limit in bytes) for POST bodies that go to disk or are small.
+            These have a limit of their own, and do not count towards the total in memory.
     """
 
     def __init__(
@@ -29,28 +30,28 @@ class BodyLimit:
         self.reading = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let at most so much through."""
+        """Pass the request on with a body that is counted and timed."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         text = Headers(scope=scope).get("content-length", "0")
         announced = int(text) if text.isdecimal() else 0
         own = self.own.get(scope["path"]) if scope["method"] == "POST" else None
-        body = _Apart(self, *own) if own else _Body(self, announced)
-        pace = _Pace(self.settings)
-        scope.setdefault("state", {})["deadline"] = pace.deadline
+        body = _SeparateBody(self, *own) if own else _Body(self, announced)
+        rate = _BodyRate(self.settings)
+        scope.setdefault("state", {})["deadline"] = rate.deadline
         try:
             body.check(announced)
         except ProblemError as error:
             body.release()
-            refusal = problem(Request(scope), error.status, error.code, error.detail, headers=error.headers)
+            refusal = problem(Request(scope), error.type, error.detail, headers=error.headers)
             await refusal(scope, receive, send)
             return
 
         async def receive_counted() -> Message:
             if body.read:
                 return await receive()
-            message = await pace.next(receive)
+            message = await rate.next(receive)
             body.add(len(message.get("body", b"")))
             if not message.get("more_body", False):
                 body.release()
@@ -63,13 +64,13 @@ class BodyLimit:
 
 
 def time_left(request: Request) -> float:
-    """Seconds until the request's time is over; reading has taken its share."""
+    """Return the seconds left for the request; reading the body counts."""
     deadline: float = request.state.deadline
     return deadline - asyncio.get_running_loop().time()
 
 
-class _Pace:
-    """How long to wait for a client that sends: what it sends buys time, at most ``read_timeout``."""
+class _BodyRate:
+    """Time allowance of one body: bytes received extend it, up to ``read_timeout`` seconds."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -78,7 +79,7 @@ class _Pace:
         self.deadline = self._clock() + settings.total_timeout
 
     async def next(self, receive: Receive) -> Message:
-        """The next piece of the body; only waiting for it takes from the patience."""
+        """Return the next message of the body. Only the time spent waiting for it uses up the allowance."""
         began = self._clock()
         try:
             async with asyncio.timeout(min(self.patience, self.deadline - began)):
@@ -94,16 +95,16 @@ class _Pace:
         settings, close = self.settings, {"Connection": "close"}
         if self._clock() >= self.deadline:
             detail = f"the body was not here after {settings.total_timeout:g} seconds (N2N_TOTAL_TIMEOUT)"
-            return ProblemError(408, "total_timeout", detail, headers=close)
-        pace = f"at least {settings.min_rate} bytes a second (N2N_MIN_RATE)"
+            return ProblemError(TOTAL_TIMEOUT, detail, headers=close)
+        rate = f"at least {settings.min_rate} bytes a second (N2N_MIN_RATE)"
         detail = (
-            f"the body came too slowly, expected {pace} after {settings.read_timeout:g} (N2N_READ_TIMEOUT)"
+            f"the body came too slowly, expected {rate} after {settings.read_timeout:g} (N2N_READ_TIMEOUT)"
         )
-        return ProblemError(408, "read_timeout", detail, headers=close)
+        return ProblemError(READ_TIMEOUT, detail, headers=close)
 
 
 class _Body:
-    """One request's share of what is being read."""
+    """Bytes of one body, counted against its own limit and the total."""
 
     def __init__(
         self, limit: BodyLimit, announced: int, setting: str = "N2N_MAX_BYTES", max_bytes: int | None = None
@@ -114,24 +115,24 @@ class _Body:
         self._hold(min(announced, self.max_bytes))
 
     def add(self, count: int) -> None:
-        """Count what has come."""
+        """Count bytes that were received."""
         self.received += count
         self._hold(self.received)
         self.check(self.received)
 
     def check(self, size: int) -> None:
-        """Raise ``ProblemError`` if this body, or all together, are too large."""
+        """Raise ``ProblemError`` if this body, or all bodies together, are too large."""
         if size > self.max_bytes:
             got = f"{size} bytes" if size > self.received else f"more than {self.max_bytes} bytes"
             detail = f"the body has {got}, expected at most {self.max_bytes} ({self.setting})"
-            raise ProblemError(413, "body_too_large", detail)
+            raise ProblemError(BODY_TOO_LARGE, detail)
         limit, most = self.limit, self.limit.settings.max_reading_bytes
         if limit.reading > max(most, self.held):
             detail = f"bodies of {limit.reading} bytes are being read, expected at most {most}"
-            raise ProblemError(503, "overloaded", f"{detail} (N2N_MAX_READING_BYTES)", headers=retry_after(1))
+            raise ProblemError(OVERLOADED, f"{detail} (N2N_MAX_READING_BYTES)", headers=retry_after(1))
 
     def release(self) -> None:
-        """Nothing more is read."""
+        """Stop counting this body towards the total."""
         self.read = True
         self.limit.reading -= self.held
         self.held = 0
@@ -142,8 +143,8 @@ class _Body:
             self.held = size
 
 
-class _Apart(_Body):
-    """A body that takes little memory: bounded by itself alone."""
+class _SeparateBody(_Body):
+    """A body that takes little memory, so it does not count towards the total."""
 
     def __init__(self, limit: BodyLimit, setting: str, max_bytes: int) -> None:
         super().__init__(limit, 0, setting, max_bytes)

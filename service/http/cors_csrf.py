@@ -1,8 +1,8 @@
-"""What browsers are told, and what is not taken from them.
+"""Middleware against cross-site requests, and the headers that browsers act on.
 
-A page that a browser shows may send requests to a service that only this browser's machine reaches.
-The answers it cannot read, unless ``N2N_CORS_ORIGINS`` has its origin; but what the requests do is done.
-So those that change anything are refused if they come from another site.
+Any page in a browser can send requests to a service that only this browser's machine can reach. The page
+cannot read the responses unless its origin is in ``N2N_CORS_ORIGINS``, but the requests take effect. So
+requests that change something are rejected if they come from another site (CSRF).
 """
 
 from collections.abc import Collection
@@ -14,11 +14,12 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.http.errors import NO_SNIFFING, problem
+from service.http.problem_types import CROSS_SITE
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 ANY = "*"
 DOCUMENTS = ("text/html", "image/svg+xml")
-"""What a browser would run scripts of."""
+"""Media types that can contain scripts."""
 
 DOCUMENT_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:;"
@@ -26,27 +27,27 @@ DOCUMENT_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",  # for browsers that do not know frame-ancestors
 }
-"""Unless a page brings its own."""
+"""Defaults for documents, unless a page sets its own."""
 
-ASKED = (
+ALLOWED_HEADERS = (
     "Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "Prefer",
     "X-Request-ID", "traceparent",
 )  # fmt: skip
-TOLD = (
+EXPOSED_HEADERS = (
     "Content-Disposition", "ETag", "Location", "N2N-Model", "N2N-Noise-Level", "N2N-Weights-SHA256",
     "Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After", "Server-Timing", "WWW-Authenticate",
     "X-Request-ID",
 )  # fmt: skip
 
 
-class Browser:
-    """Adds the headers that browsers go by, and refuses changes that other sites ask for."""
+class CrossSiteGuard:
+    """Adds security headers to responses, and rejects changes requested by pages of other sites."""
 
     def __init__(self, app: ASGIApp, origins: Collection[str] = ()) -> None:
         self.app, self.origins = app, frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand on, or refuse."""
+        """Pass the request on, or reject it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -58,12 +59,12 @@ class Browser:
 
         if scope["method"] not in SAFE and ANY not in self.origins and self._is_foreign(scope):
             detail = "a page of another site asks for a change, expected its origin in N2N_CORS_ORIGINS"
-            await problem(Request(scope), 403, "cross_site", detail)(scope, receive, send_guarded)
+            await problem(Request(scope), CROSS_SITE, detail)(scope, receive, send_guarded)
             return
         await self.app(scope, receive, send_guarded)
 
     def _is_foreign(self, scope: Scope) -> bool:
-        """Whether another site's page asks; programs other than browsers send neither of these headers."""
+        """Whether a page of another site sent the request. Only browsers send these headers."""
         headers = Headers(scope=scope)
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         if origin in self.origins:
@@ -74,9 +75,13 @@ class Browser:
 
 
 def cors(app: ASGIApp, origins: Collection[str]) -> CORSMiddleware:
-    """Let pages of these origins ask, and read the answers."""
+    """Let pages of these origins send requests and read the responses."""
     return CORSMiddleware(
-        app, origins, allow_methods=("GET", "POST", "DELETE"), allow_headers=ASKED, expose_headers=TOLD
+        app,
+        origins,
+        allow_methods=("GET", "POST", "DELETE"),
+        allow_headers=ALLOWED_HEADERS,
+        expose_headers=EXPOSED_HEADERS,
     )
 
 

@@ -1,4 +1,4 @@
-"""Errors to HTTP: every one as RFC 9457 problem details, translated here and nowhere else."""
+"""Exception handlers: the only place that turns errors into responses, as RFC 9457 problem details."""
 
 import errno
 import logging
@@ -35,40 +35,44 @@ from service.exceptions import (
     UnknownDatasetError,
     UnknownJobError,
 )
+from service.http import problem_types
 from service.http.problem import FieldError, Problem
+from service.http.problem_types import ProblemType
 
 MEDIA_TYPE = "application/problem+json"
 REQUEST_ID = "X-Request-ID"
 NO_SNIFFING = {"X-Content-Type-Options": "nosniff"}
-"""An answer is of the type that it says; of all answers, the server's last resort for errors included."""
+"""Tells browsers not to guess another content type. Set on error responses, too."""
 MAX_DETAIL, MAX_ERRORS = 2000, 100
-"""Characters, and errors, that a problem tells of what was sent."""
-CLIENT_CLOSED_REQUEST = 499  # nginx's: there is nobody left to answer
-# RFC 9110's names, where Python's differ between its releases.
+"""Largest length of a detail, in characters, and largest number of field errors in a response."""
+# RFC 9110's phrases, where Python's differ between versions.
 TITLES = {
     413: "Content Too Large",
     422: "Unprocessable Content",
-    CLIENT_CLOSED_REQUEST: "Client Closed Request",
+    problem_types.CLIENT_CLOSED_REQUEST.status: "Client Closed Request",
 }
 
-# The first class that fits an error decides; anything else is a fault of ours.
-CORE_ERRORS: dict[type[N2NError], tuple[int, str]] = {
-    UnknownModelError: (404, "unknown_model"),
-    ImageTooLargeError: (413, "image_too_large"),
-    TooManyPagesError: (413, "too_many_frames"),
-    ImageError: (422, "bad_image"),
-    ShapeError: (422, "bad_image"),
-    UnknownJobError: (404, "unknown_job"),
-    UnknownDatasetError: (404, "unknown_dataset"),
-    ConflictError: (409, "conflict"),
-    KeyInFlightError: (409, "key_in_flight"),
-    KeyReusedError: (422, "key_reused"),
-    StorageError: (507, "storage"),
+# The first class that an error is an instance of decides. Any other error is an internal error.
+CORE_ERRORS: dict[type[N2NError], ProblemType] = {
+    UnknownModelError: problem_types.UNKNOWN_MODEL,
+    ImageTooLargeError: problem_types.IMAGE_TOO_LARGE,
+    TooManyPagesError: problem_types.TOO_MANY_FRAMES,
+    ImageError: problem_types.BAD_IMAGE,
+    ShapeError: problem_types.BAD_IMAGE,
+    UnknownJobError: problem_types.UNKNOWN_JOB,
+    UnknownDatasetError: problem_types.UNKNOWN_DATASET,
+    ConflictError: problem_types.CONFLICT,
+    KeyInFlightError: problem_types.KEY_IN_FLIGHT,
+    KeyReusedError: problem_types.KEY_REUSED,
+    StorageError: problem_types.STORAGE,
 }
+
+REFUSED = problem_types.by_code(problem_types.OVERLOADED, problem_types.STOPPING, problem_types.TOO_LATE)
+"""By the ``reason`` of a ``RefusedError``."""
 
 DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 SQLITE_FAULTS = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
-"""What is no fault of ours: the disk is full, or must not be written."""
+"""Errors of a disk that is full or read-only."""
 
 Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
 
@@ -76,28 +80,27 @@ log = logging.getLogger("n2n.service")
 
 
 class ProblemError(HTTPException):
-    """A problem that only the HTTP layer can have; of this class, the framework hands it on as it is."""
+    """A problem found in the HTTP layer. The framework passes it on, as it is an ``HTTPException``."""
 
     def __init__(
         self,
-        status: int,
-        code: str,
+        type: ProblemType,
         detail: str,
         errors: Iterable[FieldError] = (),
         headers: dict[str, str] | None = None,
     ) -> None:
-        super().__init__(status, detail, headers)
-        self.status, self.code, self.errors = status, code, list(errors)
+        super().__init__(type.status, detail, headers)
+        self.type, self.errors = type, list(errors)
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Answer every exception with problem details."""
+    """Register a handler for every exception."""
     for kind, handler in _handlers().items():
         app.add_exception_handler(kind, handler)
 
 
 async def answer(request: Request, error: Exception) -> JSONResponse:
-    """The problem that ``error`` is, as a response."""
+    """Return the response for ``error``."""
     handlers = _handlers()
     return await next(handlers[kind] for kind in type(error).__mro__ if kind in handlers)(request, error)
 
@@ -119,70 +122,69 @@ def _handlers() -> dict[type[Exception], Handler]:
 
 def problem(
     request: Request,
-    status: int,
-    code: str,
+    type: ProblemType,
     detail: str,
     errors: Iterable[FieldError] = (),
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """A problem as a response, which counts."""
-    request.app.state.n2n.telemetry.problem(code)
+    """Count a problem, and return it as a response."""
+    request.app.state.n2n.telemetry.problem(type.code)
     request_id = getattr(request.state, "request_id", "")
-    body = describe(status, code, detail, request.url.path, request_id, errors)
-    told = {REQUEST_ID: request_id, **NO_SNIFFING, **(headers or {})}
-    return JSONResponse(body.model_dump(), status, told, MEDIA_TYPE)
+    body = describe(type, detail, request.url.path, request_id, errors)
+    own = {REQUEST_ID: request_id, **NO_SNIFFING, **(headers or {})}
+    return JSONResponse(body.model_dump(), type.status, own, MEDIA_TYPE)
 
 
 def describe(
-    status: int, code: str, detail: str, path: str, request_id: str, errors: Iterable[FieldError] = ()
+    type: ProblemType, detail: str, path: str, request_id: str, errors: Iterable[FieldError] = ()
 ) -> Problem:
-    """The problem's fields, as they can be sent."""
+    """Return the body of a problem."""
     return Problem(
-        title=title(status),
-        status=status,
-        detail=_told(detail),
+        title=title(type.status),
+        status=type.status,
+        detail=_sendable(detail),
         instance=quote(path, safe="/@"),
-        code=code,
+        code=type.code,
         request_id=request_id,
         errors=[
-            FieldError(pointer=_told(error.pointer), detail=_told(error.detail))
+            FieldError(pointer=_sendable(error.pointer), detail=_sendable(error.detail))
             for error in islice(errors, MAX_ERRORS)
         ],
     )
 
 
-def _told(text: str) -> str:
-    """As it can be sent: not too long, and Unicode, where a file's name was not."""
+def _sendable(text: str) -> str:
+    """Shorten a text, and escape what is not Unicode, such as bytes of a file's name."""
     short = text if len(text) <= MAX_DETAIL else f"{text[:MAX_DETAIL]}..."
     return short.encode(errors="backslashreplace").decode()
 
 
 async def _own(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ProblemError)
-    return problem(request, error.status, error.code, error.detail, error.errors, error.headers)
+    return problem(request, error.type, error.detail, error.errors, error.headers)
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RefusedError)
     headers = retry_after(error.retry_after)
-    return problem(request, 503, error.reason, error.detail, headers=headers)
+    return problem(request, REFUSED[error.reason], error.detail, headers=headers)
 
 
 async def _deadline(request: Request, error: Exception) -> JSONResponse:
     settings = "timeout, N2N_TIMEOUT, N2N_TOTAL_TIMEOUT"
     detail = f"the answer was not ready in the time that the request may take ({settings})"
-    return problem(request, 503, "deadline", detail, headers=retry_after(1))
+    return problem(request, problem_types.DEADLINE, detail, headers=retry_after(1))
 
 
 def retry_after(seconds: float) -> dict[str, str]:
-    """The header that tells when to come back."""
+    """Return the ``Retry-After`` header."""
     return {"Retry-After": str(ceil(seconds))}
 
 
 async def _core(request: Request, error: Exception) -> JSONResponse:
-    for kind, (status, code) in CORE_ERRORS.items():
+    for kind, row in CORE_ERRORS.items():
         if isinstance(error, kind):
-            return problem(request, status, code, str(error))
+            return problem(request, row, str(error))
     return await _unexpected(request, error)
 
 
@@ -193,55 +195,55 @@ async def _validation(request: Request, error: Exception) -> JSONResponse:
         for fault in error.errors()
     ]
     detail = "; ".join(f"{fault.pointer} is {fault.detail}" for fault in errors)
-    return problem(request, 422, "bad_request", detail, errors)
+    return problem(request, problem_types.BAD_REQUEST, detail, errors)
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    code = HTTPStatus(error.status_code).name.lower()
+    row = ProblemType(error.status_code, HTTPStatus(error.status_code).name.lower())
     detail = f"{request.method} {request.url.path}: {error.detail}"
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(_allowed(request))
-    return problem(request, error.status_code, code, detail, headers=headers)
+    return problem(request, row, detail, headers=headers)
 
 
 def _allowed(request: Request) -> list[str]:
-    """The methods of all routes of the path; the framework names those of the first one alone."""
+    """Return the methods of all routes of the path. The framework lists those of the first route only."""
     routes, scope = request.app.routes, request.scope
     found = [
         method
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
         if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
     ]
-    return [*found, "HEAD"] if "GET" in found else found  # as our middleware has it
+    return [*found, "HEAD"] if "GET" in found else found  # see middleware.Head
 
 
 async def _disconnect(request: Request, error: Exception) -> JSONResponse:
-    return problem(request, CLIENT_CLOSED_REQUEST, "client_closed_request", "the client hung up")
+    return problem(request, problem_types.CLIENT_CLOSED_REQUEST, "the client hung up")
 
 
 async def _system(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, OSError)
     if error.errno not in DISK_FAULTS:
         return await _unexpected(request, error)
-    return problem(request, 507, "storage", f"what was sent cannot be written ({error.strerror})")
+    return problem(request, problem_types.STORAGE, f"what was sent cannot be written ({error.strerror})")
 
 
 async def _database(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, OperationalError)
     code = getattr(error.orig, "sqlite_errorcode", 0)
-    if code & 0xFF not in SQLITE_FAULTS:  # the rest of it tells more of the same
+    if code & 0xFF not in SQLITE_FAULTS:  # the higher bits only refine it
         return await _unexpected(request, error)
-    return problem(request, 507, "storage", f"the database cannot be written ({error.orig})")
+    return problem(request, problem_types.STORAGE, f"the database cannot be written ({error.orig})")
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     request_id = getattr(request.state, "request_id", "")
     log.error("%s failed", request_id, exc_info=error, extra={"request_id": request_id})
-    return problem(request, 500, "internal_error", "the server failed; its log has the reason")
+    return problem(request, problem_types.INTERNAL_ERROR, "the server failed; its log has the reason")
 
 
 def title(status: int) -> str:
-    """The status in words."""
+    """Return the reason phrase of a status."""
     return TITLES.get(status) or HTTPStatus(status).phrase

@@ -1,4 +1,4 @@
-"""What happens to every request before an endpoint sees it."""
+"""Middleware for every request: request ids, logging, metrics, and HEAD."""
 
 import logging
 import re
@@ -11,29 +11,31 @@ from opentelemetry import trace
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.http.errors import CLIENT_CLOSED_REQUEST, REQUEST_ID
+from service.http.errors import REQUEST_ID
+from service.http.problem_types import CLIENT_CLOSED_REQUEST
 from service.telemetry import OTHER, Telemetry
 
 OWN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-"""The ids that we take from a client: they go into the log as they are."""
+"""Request ids accepted from clients. They are logged unchanged."""
 
 LONG = 2**14
-"""Bytes of a body from which on uvicorn may have stopped reading; a look costs as much as a log line."""
+"""Body size in bytes from which uvicorn may have stopped reading. Below it, checking for a disconnect (which
+costs as much as a log line) is not needed."""
 
 log = logging.getLogger("n2n.access")
 
 
 class RequestId:
-    """Gives every request an id, which its answer, its problems, the log and its trace carry.
+    """Gives every request an id that appears in its response, its errors, the log and its trace.
 
-    A client may bring its own.
+    Clients may send their own in ``X-Request-ID``.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Name the request, and its answer."""
+        """Set the id on the request and its response."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -51,13 +53,13 @@ class RequestId:
 
 
 class Observe:
-    """Counts every request, and writes its line of the log."""
+    """Records the metrics of every request, and logs it."""
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
         self.app, self.telemetry = app, telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Watch the request from its first byte to its answer's last."""
+        """Measure the request from its first byte to the last byte of its response."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -90,48 +92,50 @@ class Observe:
 
 
 class _Exchange:
-    """What passes between a client and the app."""
+    """Counts the bytes between a client and the app, and notices when the client disconnects."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
         self.bytes_in = self.bytes_out = 0
-        self.status = 500  # of an app that raises before it answers; Starlette does that outside of us
+        self.status = (
+            500  # if the app raises before it responds: Starlette's own handler is outside this middleware
+        )
         self.hung_up = self._read = self._answered = False
 
     async def receive(self) -> Message:
-        """Count what the client sends."""
+        """Count bytes from the client."""
         message = await self._receive()
         self.bytes_in += len(message.get("body", b""))
         self._read = not message.get("more_body", False)
         self.hung_up |= message["type"] == "http.disconnect" and not self._answered
-        await self._look()  # uvicorn stops reading while a large body waits; this makes it go on
+        await self._check_disconnect()  # uvicorn pauses reading while a large body waits; this resumes it
         return message
 
     async def send(self, message: Message) -> None:
-        """Count what the client is sent."""
+        """Count bytes to the client."""
         if message["type"] == "http.response.start":
-            await self._look()
-            self.status = CLIENT_CLOSED_REQUEST if self.hung_up else message["status"]
+            await self._check_disconnect()
+            self.status = CLIENT_CLOSED_REQUEST.status if self.hung_up else message["status"]
         self.bytes_out += len(message.get("body", b""))
         self._answered = message["type"] == "http.response.body" and not message.get("more_body", False)
         await self._send(message)
 
-    async def _look(self) -> None:
-        """See whether the client is still there; once its body is read, nothing else can come."""
+    async def _check_disconnect(self) -> None:
+        """Check whether the client has disconnected, which is all that can follow once its body is read."""
         if self._read and self.bytes_in > LONG and not self.hung_up and not self._answered:
             with anyio.CancelScope() as scope:
-                scope.cancel()  # takes what is there already, and does not wait
+                scope.cancel()  # takes a message that is there already, without waiting
                 self.hung_up = (await self._receive())["type"] == "http.disconnect"
 
 
 class Head:
-    """Treats HEAD as GET, whose body the server then leaves out (RFC 9110, section 9.3.2)."""
+    """Handles HEAD as GET; the server then omits the body (RFC 9110, section 9.3.2)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand on a GET."""
+        """Pass the request on as GET."""
         if scope["type"] != "http" or scope["method"] != "HEAD":
             await self.app(scope, receive, send)
             return
@@ -139,4 +143,4 @@ class Head:
         try:
             await self.app(inner, receive, send)
         finally:
-            scope["route"] = inner.get("route")  # which the router leaves in the scope that it got
+            scope["route"] = inner.get("route")  # the router sets it on the scope it was given

@@ -1,4 +1,4 @@
-"""Several contents in one body (RFC 2046)."""
+"""Multipart bodies (RFC 2046): writing them, and reading forms into memory."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -11,11 +11,12 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from service.http.errors import ProblemError
+from service.http.problem_types import BAD_FORM, TOO_MANY_PARTS
 
 
 @dataclass(frozen=True)
 class Part:
-    """One content; ``disposition`` says what it is, in the words of a ``Content-Disposition`` header."""
+    """One part of a body; ``disposition`` is its ``Content-Disposition`` header."""
 
     disposition: str
     media_type: str
@@ -24,7 +25,7 @@ class Part:
 
 
 def write(parts: Iterable[Part], kind: str) -> tuple[bytes, str]:
-    """The body, and its media type, as ``kind`` with a boundary that no content can hold.
+    """Return a multipart body and its media type: ``kind`` with a random boundary.
 
     >>> body, media_type = write([Part('form-data; name="a"', "text/plain", b"1")], "multipart/form-data")
     >>> media_type.partition("=")[0], body.count(b"1\\r\\n--") > 0
@@ -47,15 +48,15 @@ def write(parts: Iterable[Part], kind: str) -> tuple[bytes, str]:
 
 @asynccontextmanager
 async def read_form(request: Request, most: int) -> AsyncIterator[FormData]:
-    """A multipart form of at most ``most`` parts, with its files open.
+    """Read a multipart form of at most ``most`` parts. Its files are open within the block.
 
     Raises:
-        ProblemError: it is broken, or has more parts.
+        ProblemError: the form is malformed, or has more parts.
     """
     try:
         form = await _Parser(request, most).parse()
     except MultiPartException as error:
-        raise ProblemError(400, "bad_request", f"the form is broken: {error.message}") from error
+        raise ProblemError(BAD_FORM, f"the form is broken: {error.message}") from error
     try:
         yield form
     finally:
@@ -63,21 +64,21 @@ async def read_form(request: Request, most: int) -> AsyncIterator[FormData]:
 
 
 class _Parser(MultiPartParser):
-    """Starlette's, which by itself tells too many parts from a broken form in words only."""
+    """Starlette's parser with a part limit of our own, as its error for too many parts is not a class."""
 
     def __init__(self, request: Request, most: int) -> None:
         super().__init__(request.headers, request.stream(), max_files=inf, max_fields=inf)
         self.count, self.most = 0, most
 
     def on_part_begin(self) -> None:
-        """One more."""
+        """Count the part."""
         super().on_part_begin()
         self.count += 1
         check_parts(self.count, self.most, "N2N_MAX_PARTS")
 
 
 def check_parts(count: int, most: int, setting: str) -> None:
-    """Refuse a form that has ``count`` parts already, if those are too many."""
+    """Raise ``ProblemError`` if a form has more than ``most`` parts."""
     if count > most:
         detail = f"the form has more than {most} parts ({setting})"
-        raise ProblemError(413, "too_many_parts", detail)
+        raise ProblemError(TOO_MANY_PARTS, detail)

@@ -1,4 +1,4 @@
-"""Which format an answer takes: the ``Accept`` header (RFC 9110, section 12.5.1)."""
+"""Content negotiation by the ``Accept`` header (RFC 9110, section 12.5.1)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,23 +13,25 @@ BINARY = "application/octet-stream"
 PNG = "image/png"
 
 Accept = Annotated[str, Header(include_in_schema=False)]
-"""The ``Accept`` header as an endpoint's parameter. OpenAPI lists it by the responses' media types."""
+"""The ``Accept`` header as a parameter. OpenAPI describes it by the responses' media types instead."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An image format, and the media type that it is sent with."""
+    """An image format, and the media type to send it with."""
 
     format: str
     media_type: str
 
 
-@lru_cache(256)  # clients send the same few headers, and a tiny picture is encoded in twice the time of one
+@lru_cache(
+    256
+)  # clients send the same few headers, and parsing one takes half as long as encoding a tiny picture
 def negotiate(accept: str, own: str) -> Answer | None:
-    """The most wanted answer for an input of format ``own``; None if none is acceptable.
+    """Return the preferred format for an input of format ``own``, or None if none is acceptable.
 
-    Between equals the input's own format wins. ``application/octet-stream`` means that
-    format too, for clients that want plain bytes.
+    The input's own format wins ties. ``application/octet-stream`` selects it, too, for clients that want
+    plain bytes.
 
     >>> negotiate("image/webp, */*;q=0.5", own="png")
     Answer(format='webp', media_type='image/webp')
@@ -44,7 +46,7 @@ def negotiate(accept: str, own: str) -> Answer | None:
 
 
 def prefers(accept: str, kinds: Sequence[str]) -> str | None:
-    """The most wanted of these media types, the first between equals; None if none is acceptable.
+    """Return the preferred one of these media types, the first on a tie, or None if none is acceptable.
 
     >>> prefers("text/csv, */*;q=0.5", ("application/json", "text/csv"))
     'text/csv'
@@ -72,6 +74,6 @@ def _parse(accept: str) -> dict[str, float]:
 
 
 def _quality(media_type: str, ranges: dict[str, float]) -> float:
-    """The quality of the most specific range that matches."""
+    """Return the quality of the most specific range that matches."""
     kind = media_type.partition("/")[0]
     return next((ranges[name] for name in (media_type, f"{kind}/*", "*/*") if name in ranges), 0.0)

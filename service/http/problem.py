@@ -1,4 +1,4 @@
-"""The body of every error: RFC 9457 problem details."""
+"""Body of every error response: RFC 9457 problem details."""
 
 from pydantic import BaseModel, ConfigDict, Field
 

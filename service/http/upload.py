@@ -1,4 +1,4 @@
-"""A multipart form of any size: its files go to a folder as they come, its fields stay in memory."""
+"""Streaming multipart parser: files are written to a folder as they arrive, fields stay in memory."""
 
 from pathlib import Path
 from typing import BinaryIO
@@ -10,28 +10,29 @@ from n2n_core.files import storing
 from service.http.errors import ProblemError
 from service.http.filenames import plain_name
 from service.http.multipart import check_parts
+from service.http.problem_types import BAD_FORM, BAD_REQUEST, UNSUPPORTED_MEDIA_TYPE
 from service.settings.server import Settings
 
 MAX_FIELDS, MAX_FIELD_BYTES = 20, 2**16
 
 
 class Upload:
-    """Takes the body piece by piece.
+    """Parses a form piece by piece.
 
     Args:
-        content_type: the header, with the form's boundary.
-        folder: gets every part ``file`` under its own name.
-        settings: bound the number of parts, and the files' names.
+        content_type: the ``Content-Type`` header, with the boundary.
+        folder: where the files of the field ``file`` are written, each under its own name.
+        settings: limit the number of parts and the length of file names.
 
     Raises:
-        ProblemError: it is no form, or not one that is expected here.
+        ProblemError: the body is not a multipart form, or has unexpected fields.
     """
 
     def __init__(self, content_type: str, folder: Path, settings: Settings) -> None:
         kind, options = parse_options_header(content_type)
         if kind != b"multipart/form-data" or not options.get(b"boundary"):
             detail = f"Content-Type is {content_type!r}, expected multipart/form-data with a boundary"
-            raise ProblemError(415, "unsupported_media_type", detail)
+            raise ProblemError(UNSUPPORTED_MEDIA_TYPE, detail)
         self.folder, self.settings, self._parts = folder, settings, 0
         self.fields: dict[str, str] = {}
         self.files: dict[str, Path] = {}
@@ -52,24 +53,24 @@ class Upload:
                     "on_end": self._on_end,
                 },
             )
-        except FormParserError as error:  # of the boundary
-            raise ProblemError(400, "bad_request", f"the form is broken: {error}") from error
+        except FormParserError as error:  # in the boundary
+            raise ProblemError(BAD_FORM, f"the form is broken: {error}") from error
 
     def feed(self, data: bytes) -> None:
-        """The next piece of the body."""
+        """Parse the next piece of the body."""
         try:
             with storing(Path("the upload")):
                 self._parser.write(data)
         except FormParserError as error:
-            raise ProblemError(400, "bad_request", f"the form is broken: {error}") from error
+            raise ProblemError(BAD_FORM, f"the form is broken: {error}") from error
 
     def finish(self) -> None:
-        """All has come."""
+        """Check that the form is complete."""
         if not self._ended:
-            raise ProblemError(400, "bad_request", "the form breaks off before its end")
+            raise ProblemError(BAD_FORM, "the form breaks off before its end")
 
     def close(self) -> None:
-        """Close what an upload that broke off has left open."""
+        """Close the file that an interrupted upload has left open."""
         if self._file:
             self._file.close()
 
@@ -130,4 +131,4 @@ class Upload:
 
 
 def _refusal(field: str, detail: str) -> ProblemError:
-    return ProblemError(422, "bad_request", f"the form's field {field[:80]!r}: {detail}")
+    return ProblemError(BAD_REQUEST, f"the form's field {field[:80]!r}: {detail}")

@@ -12,10 +12,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from n2n_core.errors import ConfigError, N2NError, UnknownModelError
 from n2n_core.models import weights
+from n2n_core.models.names import DEFAULT
 from n2n_core.models.weights import Entry
 from service.inference.device_process import DeviceDiedError, DeviceProcess, RemoteDenoiser
-from service.storage.model_catalogue import Catalogue, Version
-from service.storage.model_check import DEFAULT
+from service.storage.model_catalogue import ModelCatalogue, Version
 
 CHECK_SECONDS = 1.0
 """How long a look at the index and the catalogue is good for."""
@@ -47,7 +47,7 @@ class Registry:
     """
 
     def __init__(
-        self, folder: Path, default: str, devices: Sequence[DeviceProcess], catalogue: Catalogue
+        self, folder: Path, default: str, devices: Sequence[DeviceProcess], catalogue: ModelCatalogue
     ) -> None:
         self.folder, self.default, self.devices = folder, default, tuple(devices)
         self.catalogue = catalogue

@@ -13,7 +13,7 @@ from service.jobs.store import Job, Json
 from service.processes.limits import Courtesy
 from service.settings.server import read_settings
 from service.storage.data_folder import DataFolder
-from service.storage.model_catalogue import Catalogue, Version, add_version
+from service.storage.model_catalogue import ModelCatalogue, Version, add_version
 from service.storage.model_check import Kept, keep
 
 NO_FIGURES = {"event", "time", "step", "seconds", "eta_seconds"}
@@ -101,7 +101,7 @@ class Reporter:
         return self.heart.progress.metrics | {key: event[key] for key in event if key not in NO_FIGURES}
 
 
-def publish(catalogue: Catalogue, job: Job, heart: Heart, kept: Kept) -> Version:
+def publish(catalogue: ModelCatalogue, job: Job, heart: Heart, kept: Kept) -> Version:
     """Enter the weights as the newest version of the job's model and end the job, both or neither.
 
     Raises:

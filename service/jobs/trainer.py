@@ -84,9 +84,9 @@ class Attempt:
     def publish(self, kept: "Kept") -> int:
         """The model is served from here on."""
         from service.jobs.attempt import publish
-        from service.storage.model_catalogue import Catalogue
+        from service.storage.model_catalogue import ModelCatalogue
 
-        catalogue = Catalogue(self.heart.store.database, self.folder)
+        catalogue = ModelCatalogue(self.heart.store.database, self.folder)
         self.last_word(lambda: publish(catalogue, self.job, self.heart, kept))
         log.info("job %s has succeeded", self.job.id)
         return exit_codes.FINISHED

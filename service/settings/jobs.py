@@ -1,4 +1,4 @@
-"""The part of the settings that jobs need; it loads nothing heavy, so that a trainer beats early."""
+"""Settings of training jobs. Importing this is fast, so that a trainer sends its first heartbeat early."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,11 +11,11 @@ from service.processes.limits import default_memory, default_threads
 
 PREFIX = "N2N_"
 BEATS = 3
-"""Heartbeats in a lease: one or two may be late."""
+"""Heartbeats per lease, so that one or two may be late."""
 
 
 class JobSettings(BaseSettings):
-    """Where jobs are kept, and what trainers may take."""
+    """Where jobs are stored, and the resources that trainers may use."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
@@ -51,5 +51,5 @@ class JobSettings(BaseSettings):
 
     @property
     def database_url(self) -> str:
-        """The database, by default a file in the data folder."""
+        """URL of the database; by default a file in the data folder."""
         return self.database or f"sqlite:///{self.data.absolute() / 'n2n.db'}"

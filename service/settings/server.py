@@ -15,23 +15,22 @@ from n2n_core.models.weights import SHIPPED
 from service.settings.jobs import PREFIX, JobSettings
 
 MAX_SECONDS = 30 * 86400
-"""What a timer takes."""
+"""Longest time in seconds that timers accept."""
 
 BYTES_A_PIXEL = 36
-"""What a waiting picture holds: as decoded, as padded, and its output, each of three floats."""
-
+"""Bytes of a waiting picture per pixel: decoded, padded and output, each with three floats."""
 
 ORIGIN = re.compile(r"\*|https?://[^\s/?#@,]+")
 
 
 def default_waiting_pixels() -> int:
-    """An eighth of the machine's memory, at least one picture of the largest size."""
+    """Return the pixels that fit into an eighth of the memory, at least one picture of the largest size."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return max(MAX_PIXELS, memory // 8 // BYTES_A_PIXEL)
 
 
 class Settings(JobSettings):
-    """Every setting has a default that serves the shipped models on this machine."""
+    """Settings of the service. With the defaults it serves the shipped models on this machine."""
 
     weights: Annotated[Path, Field(description="folder of models, with its index.json")] = SHIPPED
     default_model: Annotated[str, Field(description="model for requests that name none")] = "torch"
@@ -108,7 +107,7 @@ class Settings(JobSettings):
 
     @field_serializer("cors_origins")
     def _joined(self, origins: tuple[str, ...]) -> str:
-        """As it is read, for a trainer's environment."""
+        """Serialise as it is read, for a trainer's environment."""
         return ",".join(origins)
 
     @field_validator("cors_origins")
@@ -120,7 +119,7 @@ class Settings(JobSettings):
         return origins
 
     def dataset_limits(self) -> dict[str, int]:
-        """What ``n2n_core.datasets.Limits`` takes."""
+        """Return the arguments of ``n2n_core.datasets.importing.archives.Limits``."""
         return {
             "members": self.max_archive_entries,
             "total_bytes": self.max_dataset_bytes,
@@ -132,10 +131,10 @@ class Settings(JobSettings):
 
 
 def read_settings() -> Settings:
-    """The settings of this environment.
+    """Read the settings from the environment.
 
     Raises:
-        ConfigError: names the first variable that has a bad value.
+        ConfigError: a variable has a bad value; the message names the first one.
     """
     try:
         return Settings()

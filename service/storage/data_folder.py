@@ -1,12 +1,12 @@
-"""The data folder: one folder a job and a dataset, and the models' files by their hash.
+"""The data folder: a folder for each job and dataset, and the models' files by their hash.
 
     n2n.db                     the database, unless another is named
     jobs/ID/                   log.jsonl, checkpoint.pt, model.safetensors, log.txt, lock
     datasets/ID/
     models/SHA256.safetensors
 
-A trainer holds the lock of its job's folder for as long as it lives, whatever it dies of: so two
-never write to one folder, and who holds it is alive.
+A trainer holds the lock of its job's folder until its process ends, however that happens. So two trainers
+never write to the same folder, and the holder of a lock is alive.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ from typing import TextIO
 TEMPORARY = ".*.tmp"  # what n2n_core.files writes to
 DELETING = ".deleting-"
 OLD_SECONDS = 60
-"""A file that nobody has written to for so long has no writer any more."""
+"""Age in seconds after which an unfinished file counts as abandoned."""
 
 TAIL_BYTES = 4096
 LOG, LOCK = "log.txt", "lock"
@@ -35,14 +35,14 @@ CHECKPOINT, SAMPLES = (
 
 
 class DataFolder:
-    """Where everything that jobs make is kept."""
+    """Paths inside the data folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
         self.jobs, self.datasets, self.models = (self.root / name for name in ("jobs", "datasets", "models"))
 
     def make(self) -> None:
-        """Make the folders, and remove what writers that were interrupted left behind."""
+        """Make the folders, and remove what interrupted writers left behind."""
         for folder in (self.jobs, self.datasets, self.models):
             folder.mkdir(parents=True, exist_ok=True)
             for deleted in folder.glob(f"{DELETING}*"):
@@ -51,24 +51,24 @@ class DataFolder:
                 remove_temporary(temporary, OLD_SECONDS)
 
     def job(self, job_id: str) -> Path:
-        """The folder of a job, which may not exist yet."""
+        """Return the folder of a job; it may not exist yet."""
         return self.jobs / job_id
 
     def has_checkpoint(self, job_id: str) -> bool:
-        """Whether the job can go on from where it was."""
+        """Whether the job can be resumed."""
         return (self.job(job_id) / CHECKPOINT).exists()
 
     def dataset(self, dataset_id: str) -> Path:
-        """The folder of a dataset, which may not exist yet."""
+        """Return the folder of a dataset; it may not exist yet."""
         return self.datasets / dataset_id
 
     def weights(self, sha256: str) -> Path:
-        """The file of a model by its hash."""
+        """Return the path of the weights file with this hash."""
         return self.models / f"{sha256}.safetensors"
 
 
 def delete_folder(folder: Path) -> None:
-    """Delete a folder: it is gone in one moment, and the next start finishes what a crash leaves."""
+    """Delete a folder. It disappears atomically; the next start removes what a crash leaves."""
     doomed = folder.with_name(f"{DELETING}{folder.name}")
     try:
         folder.rename(doomed)
@@ -79,14 +79,14 @@ def delete_folder(folder: Path) -> None:
 
 @contextmanager
 def in_use(folder: Path) -> Iterator[None]:
-    """Within the block, and while this process lives, the folder is not removed as left behind."""
+    """Mark a folder as in use within the block, so that ``remove_temporary`` keeps it."""
     with (folder / LOCK).open("a") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
         yield
 
 
 def is_left(path: Path, age: float = OLD_SECONDS) -> bool:
-    """Whether whoever made a temporary folder is gone; of files, and of others, their age tells."""
+    """Whether a temporary file or folder is abandoned: its lock is free, or, without a lock, it is old."""
     if (path / LOCK).exists():
         with (path / LOCK).open("a") as file:
             try:
@@ -98,7 +98,7 @@ def is_left(path: Path, age: float = OLD_SECONDS) -> bool:
 
 
 def remove_temporary(folder: Path, age: float = 0) -> None:
-    """Remove unfinished files, and folders, that nobody uses or has written to for ``age`` seconds."""
+    """Remove unfinished files and folders that are not in use and were not written to for ``age`` seconds."""
     for path in folder.glob(TEMPORARY):
         try:
             if not is_left(path, age):
@@ -107,12 +107,12 @@ def remove_temporary(folder: Path, age: float = 0) -> None:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink()
-        except FileNotFoundError:  # its writer was quicker
+        except FileNotFoundError:  # its writer has moved or removed it
             continue
 
 
 def log_tail(folder: Path, size: int = TAIL_BYTES) -> str:
-    """The end of a job's log."""
+    """Return the last ``size`` bytes of a job's log as text."""
     try:
         with (folder / LOG).open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - size))
@@ -122,9 +122,9 @@ def log_tail(folder: Path, size: int = TAIL_BYTES) -> str:
 
 
 def try_lock(folder: Path) -> TextIO | None:
-    """The folder's lock, held until it is closed or the process ends; None if another process has it.
+    """Lock a folder until the file is closed or the process ends; return None if another process holds it.
 
-    Trainers alone may call this, once: nobody may look like the holder who is none.
+    Only a trainer may call this, and only once: any other caller would be mistaken for the trainer.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = (folder / LOCK).open("a")
@@ -137,7 +137,7 @@ def try_lock(folder: Path) -> TextIO | None:
 
 
 def lock_holder(folder: Path) -> int | None:
-    """The process that holds the folder's lock, by the kernel's word; None if none does on this host."""
+    """Return the process that holds the folder's lock on this host, or None, as the kernel reports it."""
     try:
         with (folder / LOCK).open() as file:
             answer = fcntl.fcntl(file, fcntl.F_GETLK, _pack_lock())
@@ -147,13 +147,13 @@ def lock_holder(folder: Path) -> int | None:
 
 
 def signal_holder(folder: Path, number: signal.Signals) -> None:
-    """Send a signal to the process group of whoever holds the folder's lock on this host."""
+    """Send a signal to the process group that holds the folder's lock on this host."""
     if pid := lock_holder(folder):
         kill_group(pid, number)
 
 
 def _pack_lock() -> bytes:
-    """C's ``struct flock``: may the whole file be locked for writing?"""
+    """Return C's ``struct flock`` for a write lock on the whole file."""
     if sys.platform == "darwin":
         return struct.pack("qqihh", 0, 0, 0, fcntl.F_WRLCK, os.SEEK_SET)
     return struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
@@ -164,11 +164,11 @@ def _holder(answer: bytes) -> int | None:
         _, _, pid, kind, _ = struct.unpack("qqihh", answer)
     else:
         kind, _, _, _, pid = struct.unpack("hhqqi4x", answer)
-    return pid if kind != fcntl.F_UNLCK and pid > 0 else None  # 0: of another container
+    return pid if kind != fcntl.F_UNLCK and pid > 0 else None  # 0: a process of another container
 
 
 def kill_group(pid: int, number: signal.Signals) -> None:
-    """Signal a process that leads its session, with all that it started."""
+    """Send a signal to a session leader and to all processes that it started."""
     try:
         os.killpg(pid, number)
     except ProcessLookupError:

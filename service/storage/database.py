@@ -16,13 +16,13 @@ from n2n_core.errors import ConfigError
 from n2n_core.files import storing
 
 BUSY_SECONDS = 15
-"""How long a writer waits for another one (SQLite has one at a time). Below the lease."""
+"""Seconds that a writer waits for another one, as SQLite allows one at a time. Less than a job's lease."""
 
 _LOCK = 0x6E326E  # PostgreSQL's advisory lock for migrations and claims
 _OPTIONS: dict[str, dict[str, Any]] = {
     "sqlite": {"connect_args": {"timeout": BUSY_SECONDS}},
     "postgresql": {
-        # A dead connection is noticed well before the lease ends.
+        # Dead connections are noticed well before a lease ends.
         "connect_args": {"connect_timeout": 5, "tcp_user_timeout": 10_000},
         "pool_pre_ping": True,
     },
@@ -49,28 +49,27 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection for a consistent look; it waits for no writer."""
+        """Open a transaction for consistent reads. It does not wait for writers."""
         with self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction: all of the block, or nothing of it if it raises."""
+        """Open a transaction that is committed after the block, or rolled back if the block raises."""
         with self.engine.connect().execution_options(n2n_write=True) as connection, connection.begin():
             yield connection
 
     def serialise(self, connection: Connection) -> None:
-        """Let no other transaction that calls this run beside this one; SQLite's writers never do."""
+        """Exclude other transactions that call this, until this one ends. SQLite's writers always do."""
         if not self.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
     def migrate(self) -> None:
-        """Bring the tables up to date, and make SQLite's folder. Of several processes that start at
-        once, one does.
+        """Create or upgrade the tables, and make SQLite's folder. Concurrent processes take turns.
 
         Raises:
             ConfigError: the database cannot be reached or written.
-        StorageError: SQLite's folder cannot be made.
+            StorageError: SQLite's folder cannot be made.
         """
         if self.is_sqlite:
             path = Path(str(self.engine.url.database))
@@ -88,7 +87,7 @@ class Database:
             raise ConfigError(f"the database {self.engine.url!r} cannot be used: {error.orig}") from error
 
     def close(self) -> None:
-        """Close the connections that nobody uses."""
+        """Close the idle connections."""
         self.engine.dispose()
 
 
@@ -97,7 +96,9 @@ def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise ConfigError(f"the database is not a URL, {expected}") from error  # it may hold a password
+        raise ConfigError(
+            f"the database is not a URL, {expected}"
+        ) from error  # the URL may contain a password
     kind = parsed.get_backend_name()
     if kind not in _OPTIONS or (kind == "sqlite" and parsed.database in (None, "", ":memory:")):
         raise ConfigError(f"the database is {parsed!r}, {expected}")
@@ -110,14 +111,14 @@ def _engine(url: str) -> Engine:
 
 
 def _set_up_sqlite(connection: Any, record: object) -> None:
-    connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
+    connection.isolation_level = None  # _begin_sqlite begins transactions, not the driver
     _set_journal(connection)
     for pragma in ("synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _set_journal(connection: Any) -> None:
-    """Let writers keep a log. Of those that open a new file at once, all but one are refused: no wait."""
+    """Switch to a write-ahead log. SQLite does not wait if several connections do so at once, so retry."""
     deadline = monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -130,6 +131,6 @@ def _set_journal(connection: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """A writer takes the lock at once: a reader that turns writer may be refused without waiting."""
+    """Lock at once for writing: a reader that becomes a writer can fail without waiting."""
     write = connection.get_execution_options().get("n2n_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

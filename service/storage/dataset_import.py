@@ -1,4 +1,4 @@
-"""From files to a dataset that jobs can train on: imported, checked, entered; whole or not at all."""
+"""Import uploaded files as a dataset: read them, check them, and add a row; all or nothing."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -11,16 +11,16 @@ from n2n_core.errors import DataError
 from n2n_core.files import atomic_path, storing
 from service.processes.background import Aside
 from service.storage.data_folder import DataFolder, delete_folder, in_use
-from service.storage.dataset_store import Dataset, DatasetStore, Json
+from service.storage.dataset_store import DatasetRecord, DatasetStore, Json
 from service.storage.ids import uuid7
 
 REPORT = "report.png"
-"""The pictures of the checks' report, beside the dataset."""
+"""File in the dataset's folder with the pictures of the checks' report."""
 
 
 @dataclass(frozen=True)
-class Order:
-    """How to read what arrived; see ``n2n_core.datasets.importing.importer``."""
+class ImportRequest:
+    """How to read the files; see ``n2n_core.datasets.importing.importer``."""
 
     kind: str
     name: str
@@ -31,8 +31,8 @@ class Order:
 
 
 @contextmanager
-def arriving(folder: DataFolder) -> Iterator[Path]:
-    """A folder for what is on its way; what a crash leaves of it, the next start removes."""
+def upload_folder(folder: DataFolder) -> Iterator[Path]:
+    """Make a temporary folder for an upload. The next start removes what a crash leaves of it."""
     path = folder.datasets / f".{uuid7()}.tmp"
     with storing(Path("the dataset")):
         path.mkdir(parents=True)
@@ -45,22 +45,22 @@ def arriving(folder: DataFolder) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Findings:
-    """What is known of an imported dataset: its fingerprint, figures, and the checks' report."""
+    """Fingerprint, statistics and check report of an imported dataset."""
 
     fingerprint: str
     figures: Json
     report: Json
 
 
-def read(sources: Sequence[Path], order: Order, target: Path, limits: dict[str, int]) -> Findings:
-    """Make a dataset in the folder ``target``, within ``Limits(**limits)``, and look at it.
+def read(sources: Sequence[Path], request: ImportRequest, target: Path, limits: dict[str, int]) -> Findings:
+    """Import a dataset to the folder ``target`` within ``Limits(**limits)``, and check it.
 
     Raises:
-        DataError: the sources cannot be used, or not within this process' memory.
-        ConfigError: the order cannot work.
+        DataError: the sources cannot be used, or need more memory than this process has.
+        ConfigError: the options are not valid.
     """
     try:
-        return _read(sources, order, target, limits)
+        return _read(sources, request, target, limits)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -70,16 +70,16 @@ def read(sources: Sequence[Path], order: Order, target: Path, limits: dict[str, 
         ) from error
 
 
-def _read(sources: Sequence[Path], order: Order, target: Path, limits: dict[str, int]) -> Findings:
+def _read(sources: Sequence[Path], request: ImportRequest, target: Path, limits: dict[str, int]) -> Findings:
     from n2n_core.datasets.checks.statistics import statistics
     from n2n_core.datasets.checks.suite import check_dataset
     from n2n_core.datasets.importing.archives import Limits
     from n2n_core.datasets.importing.importer import ImportOptions, import_dataset
 
-    options = ImportOptions(order.rule, order.pages, order.data_range, Limits(**limits))
     dataset = import_dataset(
-        sources, order.kind, target, name=order.name, corruption=order.corruption, options=options
-    )
+        sources, request.kind, target, name=request.name, corruption=request.corruption,
+        options=ImportOptions(request.rule, request.pages, request.data_range, Limits(**limits)),
+    )  # fmt: skip
     report = check_dataset(dataset)
     with atomic_path(target / REPORT) as path:
         path.write_bytes(report.picture)
@@ -87,7 +87,7 @@ def _read(sources: Sequence[Path], order: Order, target: Path, limits: dict[str,
 
 
 def thumbnail(folder: Path, scene: int, shot: int) -> bytes:
-    """A PNG of a shot of the dataset in ``folder``.
+    """Return a small PNG of a shot of the dataset in ``folder``.
 
     Raises:
         IndexError: there is no such scene or shot.
@@ -98,38 +98,38 @@ def thumbnail(folder: Path, scene: int, shot: int) -> bytes:
     return thumbnails.thumbnail(Dataset.open(folder), scene, shot)
 
 
-def enter(
+def import_sources(
     store: DatasetStore,
     folder: DataFolder,
     aside: Aside,
     workspace: Path,
     sources: Sequence[Path],
-    order: Order,
+    request: ImportRequest,
     limits: dict[str, int],
-) -> Dataset:
-    """Import ``sources`` within ``workspace``, check them, and make a row: ready, or refused by a check.
+) -> DatasetRecord:
+    """Import and check ``sources`` in the folder ``workspace``, and add the dataset, ready or refused.
 
     Raises:
         DataError: the sources cannot be used.
-        ConfigError: the order cannot work.
+        ConfigError: the options are not valid.
     """
     made, dataset_id = workspace / "dataset", uuid7()
-    found = aside.run(read, sources, order, made, limits)
+    found = aside.run(read, sources, request, made, limits)
     target = folder.dataset(dataset_id)
     made.rename(target)
     try:
         return store.create(
-            order.name,
-            order.kind,
+            request.name,
+            request.kind,
             dataset_id=dataset_id,
             state="refused" if found.report["verdict"] == "refuse" else "ready",
             bytes=sum(path.stat().st_size for path in target.iterdir()),
             counts=found.figures,
             manifest={
-                "rule": order.rule,
-                "pages": order.pages,
-                "data_range": order.data_range,
-                "corruption": order.corruption,
+                "rule": request.rule,
+                "pages": request.pages,
+                "data_range": request.data_range,
+                "corruption": request.corruption,
                 "fingerprint": found.fingerprint,
             },
             report=found.report,
@@ -139,8 +139,8 @@ def enter(
         raise
 
 
-def forget(store: DatasetStore, folder: DataFolder, dataset_id: str) -> None:
-    """Delete a dataset with its pictures.
+def delete_dataset(store: DatasetStore, folder: DataFolder, dataset_id: str) -> None:
+    """Delete a dataset and its files.
 
     Raises:
         ConflictError: a job that has not ended uses it.

@@ -1,4 +1,4 @@
-"""The datasets' rows; their files are made and read elsewhere."""
+"""The table of datasets. ``dataset_import`` makes their files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from service.storage.job_states import ENDED
 from service.storage.schema import datasets, jobs, now
 
 STATES = ("receiving", "checking", "ready", "refused")
-"""Jobs train on those that are ready."""
+"""Jobs can train on datasets that are ready."""
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """A row of ``datasets``. ``report`` is that of the checks before training."""
+class DatasetRecord:
+    """A row of ``datasets``; ``report`` is the report of the checks before training."""
 
     id: str
     name: str
@@ -35,14 +35,16 @@ class Dataset:
 
 
 class DatasetStore:
-    """All that is done to datasets' rows. Thread-safe."""
+    """Creates, reads, updates and deletes rows of datasets. Thread-safe."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def create(self, name: str, kind: str, *, dataset_id: str | None = None, **values: Any) -> Dataset:
-        """A new dataset, being received unless ``values``, its other columns, say otherwise. With the
-        id of one that exists, that one.
+    def create(self, name: str, kind: str, *, dataset_id: str | None = None, **values: Any) -> DatasetRecord:
+        """Create a dataset, or return the one that has this id.
+
+        Args:
+            values: other columns; by default the dataset is empty and in the state ``receiving``.
         """
         dataset_id = dataset_id or uuid7()
         row = {
@@ -55,22 +57,22 @@ class DatasetStore:
                 connection.execute(insert(datasets).values(row))
             return _get(connection, dataset_id)
 
-    def get(self, dataset_id: str) -> Dataset:
-        """The dataset of this id, or ``UnknownDatasetError``."""
+    def get(self, dataset_id: str) -> DatasetRecord:
+        """Return the dataset with this id, or raise ``UnknownDatasetError``."""
         with self.database.read() as connection:
             return _get(connection, dataset_id)
 
-    def page(self, size: int = 50, after: str | None = None) -> tuple[list[Dataset], str | None]:
-        """Datasets, the newest first, and what to pass as ``after`` for the next page, None on the last."""
+    def page(self, size: int = 50, after: str | None = None) -> tuple[list[DatasetRecord], str | None]:
+        """Return a page of datasets, newest first, and ``after`` for the next page (None on the last)."""
         query = select(datasets).order_by(datasets.c.id.desc()).limit(size + 1)
         if after is not None:
             query = query.where(datasets.c.id < after)
         with self.database.read() as connection:
-            found = [Dataset(**row._mapping) for row in connection.execute(query)]
+            found = [DatasetRecord(**row._mapping) for row in connection.execute(query)]
         return found[:size], found[size - 1].id if len(found) > size else None
 
-    def update(self, dataset_id: str, *, expected: Sequence[str] = STATES, **values: Any) -> Dataset:
-        """Change columns of a dataset whose state is one of ``expected``, or raise ``ConflictError``."""
+    def update(self, dataset_id: str, *, expected: Sequence[str] = STATES, **values: Any) -> DatasetRecord:
+        """Update columns of a dataset; ``ConflictError`` if its state is none of ``expected``."""
         mine = datasets.c.id == dataset_id, datasets.c.state.in_(expected)
         with self.database.write() as connection:
             changed = update(datasets).where(*mine).values(updated_at=now(), **values)
@@ -82,12 +84,12 @@ class DatasetStore:
             return dataset
 
     def in_use(self, dataset_id: str) -> bool:
-        """Whether a job that has not ended is to train on it."""
+        """Whether an unfinished job uses the dataset."""
         with self.database.read() as connection:
             return _users(connection, dataset_id) > 0
 
     def delete(self, dataset_id: str) -> None:
-        """Forget a dataset, unless an unfinished job uses it (``ConflictError``); files are the caller's."""
+        """Delete the row of a dataset, but not its files; ``ConflictError`` if an unfinished job uses it."""
         with self.database.write() as connection:
             _get(connection, dataset_id, lock=True)
             if users := _users(connection, dataset_id):
@@ -95,12 +97,12 @@ class DatasetStore:
             connection.execute(delete(datasets).where(datasets.c.id == dataset_id))
 
 
-def _get(connection: Connection, dataset_id: str, lock: bool = False) -> Dataset:
+def _get(connection: Connection, dataset_id: str, lock: bool = False) -> DatasetRecord:
     query = select(datasets).where(datasets.c.id == dataset_id)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
         raise UnknownDatasetError(dataset_id)
-    return Dataset(**row._mapping)
+    return DatasetRecord(**row._mapping)
 
 
 def _users(connection: Connection, dataset_id: str) -> int:

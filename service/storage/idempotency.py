@@ -1,10 +1,9 @@
-"""Idempotency keys: the same request sent twice is done once, and answered twice.
+"""Idempotency keys: a request that is sent twice takes effect once, and gets the same response twice.
 
-``begin`` gives the id under which the request is to make its thing, the same id every time. A
-process that dies between making and ``finish`` therefore leaves nothing that a retry would make anew.
+``begin`` returns the id for the resource that the request creates; it is the same for every retry. So if a
+process dies between creating the resource and ``finish``, a retry does not create a second one.
 
-An idempotency key belongs to whoever sent it, told by the API key: what one sends, or is answered, another
-one learns nothing of.
+Idempotency keys are separate for each API key: one client cannot see another client's requests or responses.
 """
 
 import hashlib
@@ -21,39 +20,39 @@ from service.storage.schema import now
 
 KEEP_SECONDS = 24 * 3600
 IN_FLIGHT_SECONDS = 60
-"""After this long without an answer, whoever was to give it is taken for dead."""
+"""Seconds after which a request without a response is assumed to have died with its process."""
 
 
 @dataclass(frozen=True)
 class Begun:
-    """Do the request, and make its thing under the id ``resource``."""
+    """Process the request, and create its resource under the id ``resource``."""
 
     resource: str
 
 
 @dataclass(frozen=True)
 class Replay:
-    """The request was done: answer this again."""
+    """The stored response of an earlier request with the same key."""
 
     status: int
     body: Any
 
 
 class IdempotencyKeys:
-    """The keys that clients sent with ``Idempotency-Key``. Thread-safe."""
+    """Stores ``Idempotency-Key`` headers and the responses to their requests. Thread-safe."""
 
     def __init__(self, database: Database, in_flight_seconds: float = IN_FLIGHT_SECONDS) -> None:
         self.database, self.in_flight_seconds = database, in_flight_seconds
 
     def begin(self, key: str, route: str, payload: bytes, owner: str = "") -> Begun | Replay:
-        """Note the request, or find that it came before.
+        """Record a request, or return the response of an earlier one.
 
         Args:
-            owner: the fingerprint of the API key that it came with; empty for none.
+            owner: fingerprint of the request's API key; empty if it has none.
 
         Raises:
-            KeyInFlightError: it came a moment ago and is not answered yet.
-            KeyReusedError: the key came with another payload.
+            KeyInFlightError: the earlier request is still being processed.
+            KeyReusedError: the key was used with another payload.
         """
         digest = hashlib.sha256(payload).hexdigest()
         same = keys.c.key == _owned(key, owner), keys.c.route == route
@@ -82,11 +81,11 @@ class IdempotencyKeys:
             return Begun(row.resource)
 
     def finish(self, key: str, route: str, status: int, body: Any, owner: str = "") -> None:
-        """Keep the answer."""
+        """Store the response."""
         self._write(update(keys).values(status=status, body=body), _owned(key, owner), route)
 
     def abandon(self, key: str, route: str, owner: str = "") -> None:
-        """The request was refused before it did anything: the key may come again."""
+        """Remove the record of a request that was rejected without effect, so its key can be reused."""
         self._write(delete(keys), _owned(key, owner), route)
 
     def _write(self, statement: Any, key: str, route: str) -> None:
@@ -95,5 +94,5 @@ class IdempotencyKeys:
 
 
 def _owned(key: str, owner: str) -> str:
-    """As it is kept: no fingerprint holds a space."""
+    """Return the key as stored. Fingerprints contain no spaces."""
     return f"{owner} {key}" if owner else key

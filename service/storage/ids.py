@@ -1,4 +1,4 @@
-"""Identifiers that sort by the time of their making."""
+"""Identifiers that sort by creation time."""
 
 import secrets
 import time
@@ -6,7 +6,7 @@ from uuid import UUID
 
 
 def uuid7() -> str:
-    """A UUID of version 7 (RFC 9562): 48 bits of milliseconds, then 74 random ones.
+    """Return a UUID of version 7 (RFC 9562): 48 bits of milliseconds, then 74 random bits.
 
     >>> len(uuid7()), uuid7()[14]
     (36, '7')

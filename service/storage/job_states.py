@@ -1,10 +1,10 @@
-"""The states of a job, and the only ways between them."""
+"""The states of a job, and the transitions between them."""
 
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a job stands."""
+    """State of a job."""
 
     QUEUED = "queued"
     STARTING = "starting"
@@ -24,14 +24,14 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.FAILED: frozenset({State.QUEUED}),
     State.CANCELLED: frozenset({State.QUEUED}),
 }
-"""From each state to those that may follow it."""
+"""The states that may follow each state."""
 
 ACTIVE = frozenset({State.STARTING, State.RUNNING, State.CANCELLING})
-"""A trainer holds the job by its lease."""
+"""States in which a trainer holds the lease of the job."""
 
 ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
 
 
 def leading_to(state: State) -> frozenset[State]:
-    """The states that ``state`` may follow."""
+    """Return the states that ``state`` may follow."""
     return frozenset(source for source, targets in TRANSITIONS.items() if state in targets)

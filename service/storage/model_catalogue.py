@@ -1,7 +1,7 @@
-"""The models that there are: names, their numbered versions, and the one of them that is served.
+"""Catalogue of models: names, numbered versions, and the promoted version that is served.
 
-A version is a row and a file named by its hash. The file is on the disk, synced, before the row is
-committed; so whatever the rows name is there.
+A version is a row, and a file named by its hash. The file is synced to disk before the row is committed, so
+every file that a row names exists.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,29 +16,30 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 import n2n_core
 from n2n_core.errors import UnknownModelError, WeightsError
 from n2n_core.models import weights
+from n2n_core.models.names import check_name
 from service.exceptions import ConflictError
 from service.storage.data_folder import DataFolder
 from service.storage.database import Database
 from service.storage.job_states import ENDED
-from service.storage.model_check import Check, Kept, can_serve, check_name, commit, keep
+from service.storage.model_check import Check, Kept, can_serve, commit, keep
 from service.storage.schema import counters, jobs, models, now, versions
 
 Source = Literal["shipped", "trained", "uploaded"]
 Json = dict[str, Any]
 T = TypeVar("T")
 TRIES = 5
-"""To keep a file that others delete."""
+"""Attempts to store a file that is deleted in the meantime."""
 
 _COUNTER = counters.c.name == "catalogue"
 
 
 class DeletedMeanwhileError(WeightsError):
-    """A file that was there is not any more: the last version that had the same went."""
+    """A file has disappeared, because the last version with the same content was deleted."""
 
 
 @dataclass(frozen=True)
 class Version:
-    """A version of a model; ``promoted`` is what its bare name stands for."""
+    """A version of a model. The bare name of the model stands for its ``promoted`` version."""
 
     name: str
     version: int
@@ -54,38 +55,38 @@ class Version:
 
     @property
     def id(self) -> str:
-        """What requests call it: its bare name while it is promoted, else ``name@2``."""
+        """Id in requests: the bare name if promoted, otherwise ``name@2``."""
         return self.name if self.promoted else f"{self.name}@{self.version}"
 
 
-class Catalogue:
-    """All that is done to models. Thread-safe.
+class ModelCatalogue:
+    """Adds, promotes and deletes versions of models. Thread-safe.
 
     Args:
-        database: has the rows.
-        folder: has the files.
-        check: of a file that comes in; ours takes torch.
+        database: stores the rows.
+        folder: stores the files.
+        check: checks a new file; the default needs torch.
     """
 
     def __init__(self, database: Database, folder: DataFolder, check: Check = can_serve) -> None:
         self.database, self.folder, self.check = database, folder, check
 
     def path(self, version: Version) -> Path:
-        """The version's file."""
+        """Return the weights file of a version."""
         return self.folder.weights(version.sha256)
 
     def stamp(self) -> int:
-        """A number that grows with every change of what is served; one look-up by key."""
+        """Return a number that grows with every change of the catalogue. Cheap: one look-up by key."""
         with self.database.read() as connection:
             return connection.execute(select(counters.c.value).where(_COUNTER)).scalar_one_or_none() or 0
 
     def list_served(self) -> list[Version]:
-        """The promoted version of each model, by name."""
+        """Return the promoted version of each model, sorted by name."""
         with self.database.read() as connection:
             return list(_select(connection, versions.c.version == models.c.promoted))
 
     def list_versions(self, name: str) -> list[Version]:
-        """All versions of a model, the newest first, or ``UnknownModelError``."""
+        """Return all versions of a model, newest first, or raise ``UnknownModelError``."""
         with self.database.read() as connection:
             found = list(_select(connection, versions.c.name == name))
             if not found:
@@ -93,16 +94,16 @@ class Catalogue:
         return found[::-1]
 
     def resolve(self, reference: str) -> Version:
-        """``name`` is its promoted version, ``name@2`` its second one; else ``UnknownModelError``."""
+        """Return version 2 for ``name@2``, the promoted one for ``name``, or raise ``UnknownModelError``."""
         with self.database.read() as connection:
             return _resolve(connection, reference)
 
     def upload(self, source: Path, name: str, task: str = "", *, promote: bool = True) -> Version:
-        """A new version of model ``name`` from a file that a user sent.
+        """Add a version of model ``name`` from an uploaded file.
 
         Raises:
-            WeightsError: the file is no model that can be served.
-            ConfigError: the name is not one.
+            WeightsError: the file cannot be served.
+            ConfigError: the name is reserved or not valid.
         """
         check_name(name)
         return self._enter(
@@ -113,15 +114,15 @@ class Catalogue:
         )
 
     def follow(self, folder: Path) -> None:
-        """Enter the models of a weights folder with its index: each new file is a new version, which
-        is promoted if the one before it in that folder is, or there is none."""
+        """Add the models of a weights folder. Each new file becomes a new version, which is promoted if the
+        previous version from the folder is, or if the model is new."""
         for entry in weights.read_index(folder).values():
             weights.verify(entry)
             self._enter(entry.path, partial(_follow, entry))
 
     def _enter(self, source: Path, act: Callable[[Connection, Kept], T]) -> T:
-        """``act`` within a transaction on the file, which is kept; anew, if it was deleted in between
-        with another version of the same content."""
+        """Store the file and call ``act`` in a transaction; try again if the file is deleted in between,
+        together with another version of the same content."""
         for _ in range(TRIES - 1):
             with suppress(DeletedMeanwhileError):
                 return self._enter_once(source, act)
@@ -133,16 +134,16 @@ class Catalogue:
             return act(connection, kept)
 
     def promote(self, reference: str) -> Version:
-        """Let the bare name stand for the version ``name@2``."""
+        """Make ``name@2`` the version that the bare name stands for."""
         with self.database.write() as connection:
             hold(connection)
             return _promote(connection, _resolve(connection, reference))
 
     def roll_back(self, name: str) -> Version:
-        """Promote the version that was promoted before; doing it twice undoes it.
+        """Promote the previously promoted version again. Calling it twice restores the first state.
 
         Raises:
-            ConflictError: there is none, or it was deleted.
+            ConflictError: there is no such version, or it was deleted.
         """
         with self.database.write() as connection:
             hold(connection)
@@ -154,11 +155,10 @@ class Catalogue:
             return _promote(connection, _resolve(connection, f"{current.name}@{number}"))
 
     def delete(self, reference: str) -> None:
-        """Delete one version, ``name@2``, or by its bare name a model with all of them.
+        """Delete one version, ``name@2``, or by its bare name a model with all its versions.
 
         Raises:
-            ConflictError: it is shipped, or in use by a job that has not ended, or promoted while
-                there are others.
+            ConflictError: a version is shipped, used by an unfinished job, or promoted but not the only one.
         """
         with self.database.write() as connection:
             hold(connection)
@@ -173,7 +173,7 @@ class Catalogue:
                 connection.execute(delete(models).where(models.c.name == one.name))
             else:
                 _delete_one(connection, one)
-        with self.database.write() as connection:  # once the rows are gone for certain
+        with self.database.write() as connection:  # only after the rows are deleted for certain
             hold(connection)
             hashes = {version.sha256 for version in doomed}
             used = select(versions.c.sha256).where(versions.c.sha256.in_(hashes))
@@ -182,7 +182,7 @@ class Catalogue:
 
 
 def _follow(entry: weights.Entry, connection: Connection, kept: Kept) -> None:
-    """Enter a shipped model, unless it is the newest version that was shipped."""
+    """Add a shipped model, unless it is already the newest shipped version."""
     hold(connection)
     own = list(_select(connection, versions.c.name == entry.id, versions.c.source == "shipped"))
     if own and own[-1].sha256 == kept.sha256:
@@ -202,12 +202,12 @@ def add_version(
     *,
     promote: bool = True,
 ) -> Version:
-    """Within a transaction: the next version of ``name``. The first one is always promoted.
+    """Add the next version of ``name`` within a transaction. The first version is always promoted.
 
-    An empty ``task`` is that of the promoted version.
+    If ``task`` is empty, the promoted version's task is used.
     """
     hold(connection)
-    if not kept.path.exists():  # from here on nobody deletes it
+    if not kept.path.exists():  # while the transaction holds the counter, nobody deletes it
         raise DeletedMeanwhileError(
             f"{kept.path.name}: was deleted meanwhile, with another version: try again"
         )
@@ -230,7 +230,7 @@ def add_version(
 
 
 def hold(connection: Connection) -> None:
-    """Change the stamp. It holds the counter's row, so one transaction at a time is past this point."""
+    """Increment the stamp. This locks its row, so only one transaction at a time gets past this point."""
     counted = update(counters).where(_COUNTER).values(value=counters.c.value + 1)
     connection.execute(counted)
 
@@ -276,7 +276,7 @@ def _unknown(connection: Connection, reference: str) -> UnknownModelError:
 
 
 def _select(connection: Connection, *conditions: ColumnElement[bool]) -> Iterator[Version]:
-    """Versions by name and number."""
+    """Yield versions, sorted by name and number."""
     promoted = (versions.c.version == models.c.promoted).label("promoted")  # a Boolean on every database
     query = select(versions, promoted).join(models).where(*conditions)
     for row in connection.execute(query.order_by(versions.c.name, versions.c.version)):

@@ -1,4 +1,4 @@
-"""Weights files on their way into the catalogue: checked, then kept under their hash."""
+"""Check weights files, and store them under their hash before they enter the catalogue."""
 
 import json
 import os
@@ -13,29 +13,24 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 import n2n_core
-from n2n_core.errors import ConfigError, N2NError, WeightsError
+from n2n_core.errors import N2NError, WeightsError
 from n2n_core.files import atomic_path
-from n2n_core.inference.model_choice import AUTO
 from n2n_core.models import weights
 from n2n_core.models.weights import Card
 from service.storage.data_folder import DataFolder
 
-DEFAULT = "default"
-"""Stands for the model that is used when a request names none; so no model is called so."""
-
-
 Check = Callable[[Path], None]
-"""Raises ``WeightsError`` unless a file is a model that can be served."""
+"""A function that raises ``WeightsError`` unless the file can be served."""
 
 MAX_DEPTH = 32
-"""Of lists and objects in each other in a file's metadata."""
+"""Deepest nesting of lists and objects in a file's metadata."""
 
 _CARD = TypeAdapter(Card)
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A checked weights file that the data folder has."""
+    """A checked weights file in the data folder."""
 
     path: Path
     sha256: str
@@ -44,9 +39,12 @@ class Kept:
 
 
 def can_serve(path: Path) -> None:
-    """Raise ``WeightsError`` unless the file is a model that can be served.
+    """Check that a weights file can be served.
 
-    Its architecture is rebuilt, its values are finite, and it makes a picture of a picture.
+    The architecture is rebuilt, values must be finite, and the network must turn a picture into a picture.
+
+    Raises:
+        WeightsError: a check fails.
     """
     import torch
 
@@ -71,16 +69,16 @@ def can_serve(path: Path) -> None:
 
 
 def keep(source: Path, folder: DataFolder, check: Check = can_serve) -> Kept:
-    """Check a weights file and put it into the data folder, under its hash.
+    """Check a weights file, and store it in the data folder under its hash.
 
     Raises:
-        WeightsError: it is no model that can be served, and the reason.
+        WeightsError: the file cannot be served, with the reason.
     """
     sha256 = weights.sha256(source)
     target = folder.weights(sha256)
     if target.exists():
         with suppress(OSError):
-            os.utime(target)  # young again, as what may get a row soon: see ``orphans``
+            os.utime(target)  # renew its age, so that ``orphans`` does not remove it before it gets a row
     else:
         with atomic_path(target) as temporary:
             temporary.write_bytes(source.read_bytes())
@@ -95,9 +93,11 @@ def keep(source: Path, folder: DataFolder, check: Check = can_serve) -> Kept:
 
 
 def check_card(card: Card) -> None:
-    """Raise ``ValueError`` unless all that lists models can tell of the card, as JSON.
+    """Check that a card can be listed as JSON.
 
-    Values are of the types that ``Card`` names, and finite, text is Unicode, and little is nested.
+    Raises:
+        ValueError: a value has another type than ``Card`` declares, is not finite or not Unicode, or is
+            nested too deeply.
     """
     try:
         _CARD.validate_python(vars(card))
@@ -109,18 +109,9 @@ def check_card(card: Card) -> None:
     json.dumps(vars(card), allow_nan=False, ensure_ascii=False).encode()
 
 
-def check_name(name: str) -> None:
-    """Raise ``ConfigError`` unless a model may be called so."""
-    if name in (DEFAULT, AUTO):
-        meant = "default model" if name == DEFAULT else "model that suits a picture's noise"
-        raise ConfigError(f"the model's name is {name!r}, which stands for the {meant}")
-    if not weights.NAME.fullmatch(name):
-        raise ConfigError(f"the model's name is {name!r}, expected a-z, 0-9, '.', '_' and '-', at most 64")
-
-
 @cache
 def commit() -> str | None:
-    """The commit of the code that runs, if it runs from a checkout."""
+    """Return the git commit of the running code, or None if it does not run from a checkout."""
     root = Path(n2n_core.__file__).parent.parent
     if not (root / ".git").exists():
         return None
@@ -141,7 +132,7 @@ def _check_depth(value: Any, left: int = MAX_DEPTH) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make new names in a folder last through a power cut."""
+    """Sync a folder, so that new file names survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,7 +1,7 @@
-"""The tables. ``migrations`` makes them; a test holds the two against each other.
+"""The tables. ``migrations`` creates them; a test checks that both agree.
 
-Times are seconds since 1970 by the database's own clock (``now``), so that leases do not depend on
-the clocks of the machines that use it.
+Times are seconds since 1970 by the database's own clock (``now``), so leases do not depend on the clocks of
+the machines that use the database.
 """
 
 from typing import Any
@@ -29,12 +29,12 @@ from sqlalchemy.sql.functions import FunctionElement
 
 
 class Text(TypeDecorator[str]):
-    """Text that every database takes: null bytes, and halves of characters, are spelled out."""
+    """Text for every database: null bytes and lone surrogates are escaped."""
 
     impl, cache_ok = AnyText, True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """What is written, or looked for."""
+        """Escape a value that is written or searched for."""
         return value and value.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
 
 
@@ -67,9 +67,11 @@ jobs = Table(
     Column("id", Text, primary_key=True),
     Column("state", Text, nullable=False),
     Column("spec", JSON, nullable=False),
-    Column("name", Text, nullable=False),  # of the model that comes of it
+    Column("name", Text, nullable=False),  # of the resulting model
     Column("dataset_id", Text, ForeignKey("datasets.id", ondelete="SET NULL")),
-    Column("validation_dataset_id", Text),  # kept when that is deleted: the job cannot go on without it
+    Column(
+        "validation_dataset_id", Text
+    ),  # kept when the dataset is deleted: the job cannot continue without it
     Column("base_sha256", Text),  # the weights that fine-tuning starts from
     Column("created_at", Double, nullable=False),
     Column("started_at", Double),
@@ -100,9 +102,9 @@ models = Table(
     "models",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("newest", Integer, nullable=False),  # a number is never given twice
+    Column("newest", Integer, nullable=False),  # numbers are never reused
     Column("promoted", Integer, nullable=False),
-    Column("previous", Integer),  # promoted before
+    Column("previous", Integer),  # promoted before this one
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
 )
@@ -135,7 +137,7 @@ idempotency_keys = Table(
     Column("key", Text, primary_key=True),
     Column("route", Text, primary_key=True),
     Column("payload_sha256", Text, nullable=False),
-    Column("resource", Text, nullable=False),  # the id of what the request makes
+    Column("resource", Text, nullable=False),  # the id of what the request creates
     Column("status", Integer),
     Column("body", JSON),
     Column("created_at", Double, nullable=False, index=True),
@@ -145,7 +147,7 @@ api_keys = Table(
     "api_keys",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("sha256", Text, nullable=False),  # of the key, which is nowhere
+    Column("sha256", Text, nullable=False),  # of the key, which is not stored
     Column("scopes", JSON, nullable=False),
     Column("created_at", Double, nullable=False),
 )

@@ -132,7 +132,7 @@ async def _read(request: Request, settings: Settings) -> list[tuple[str, bytes]]
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "multipart/form-data":
         expected = "expected multipart/form-data with fields 'file'"
-        raise ProblemError(415, "unsupported_media_type", f"Content-Type is {content_type!r}, {expected}")
+        raise ProblemError(UNSUPPORTED_MEDIA_TYPE, f"Content-Type is {content_type!r}, {expected}")
     files: dict[str, bytes] = {}
     async with read_form(request, settings.max_parts) as form:
         for file in form.getlist("file"):
@@ -142,7 +142,7 @@ async def _read(request: Request, settings: Settings) -> list[tuple[str, bytes]]
                 files[name] = await file.read()
     if not files:
         fault = FieldError(pointer="body/file", detail="missing, expected image files")
-        raise ProblemError(422, "bad_request", "the form has no field 'file' with an image", [fault])
+        raise ProblemError(BAD_REQUEST, "the form has no field 'file' with an image", [fault])
     return list(files.items())
 
 

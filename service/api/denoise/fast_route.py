@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from n2n_core.inference.model_choice import AUTO
+from n2n_core.models.names import AUTO
 from service.api.denoise.request import Order
 from service.api.denoise.single import FORMATS, admit, respond
 from service.api.dependencies import State

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 
 from n2n_core.errors import ImageError
 from n2n_core.image import MEDIA_TYPES, SUFFIXES, Picture, check_pages
-from n2n_core.inference.model_choice import AUTO, choose
+from n2n_core.inference.model_choice import choose
 from n2n_core.inference.self_ensemble import SYMMETRIES
 from n2n_core.metrics.quality import LEVELS
+from n2n_core.models.names import AUTO
 from n2n_core.noise.estimation import noise_level
 from service.api.dependencies import State
 from service.http.errors import ProblemError
 from service.http.negotiation import Answer, negotiate
 from service.http.problem import FieldError
+from service.http.problem_types import BAD_REQUEST, NOT_ACCEPTABLE
 from service.inference.loaded_models import ServedModel
 from service.inference.pipeline import Denoised, Timing
 
@@ -38,7 +40,7 @@ class Order:
         answer = negotiate(self.accept, own)
         if answer is None:
             known = ", ".join(MEDIA_TYPES.values())
-            raise ProblemError(406, "not_acceptable", f"Accept is {self.accept!r}, expected one of: {known}")
+            raise ProblemError(NOT_ACCEPTABLE, f"Accept is {self.accept!r}, expected one of: {known}")
         return answer
 
 
@@ -126,7 +128,7 @@ def _check_reference(picture: Picture, clean: Picture | None) -> None:
     if clean is None or clean.colour.shape == picture.colour.shape:
         return
     detail = f"the reference is {_size(clean)}, expected {_size(picture)}, as the image"
-    raise ProblemError(422, "bad_request", detail, [FieldError(pointer="body/reference", detail=detail)])
+    raise ProblemError(BAD_REQUEST, detail, [FieldError(pointer="body/reference", detail=detail)])
 
 
 def _size(picture: Picture) -> str:

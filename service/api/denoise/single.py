@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect
 
-from n2n_core.inference.model_choice import AUTO
+from n2n_core.models.names import AUTO
 from service.api.denoise.report import report_alone, report_with_pictures
 from service.api.denoise.request import Order, denoised, find, headers, written
 from service.api.denoise.schemas import DenoiseReport
@@ -155,9 +155,7 @@ async def denoise(
     check_names(request, PARAMETERS)
     if uncertainty and not (self_ensemble and report == "multipart"):
         detail = "uncertainty is true, expected self_ensemble=true and report=multipart with it"
-        raise ProblemError(
-            422, "bad_request", detail, [FieldError(pointer="query/uncertainty", detail=detail)]
-        )
+        raise ProblemError(BAD_REQUEST, detail, [FieldError(pointer="query/uncertainty", detail=detail)])
     served = await admit(request, state, model)
     accept = "*/*" if report else ", ".join(request.headers.getlist("accept"))
     data, reference = await _read(request, state.settings.max_parts)
@@ -168,7 +166,7 @@ async def denoise(
         work = report_with_pictures(state, served, order, reference, uncertainty)
     elif reference is not None:
         detail = "the form has a field 'reference', expected report=json or report=multipart with it"
-        raise ProblemError(422, "bad_request", detail, [FieldError(pointer="body/reference", detail=detail)])
+        raise ProblemError(BAD_REQUEST, detail, [FieldError(pointer="body/reference", detail=detail)])
     else:
         work = respond(state, served, order)
     response = await while_wanted(request, work)
@@ -200,7 +198,7 @@ def check_names(request: Request, known: Sequence[str]) -> None:
     if unknown:
         detail = f"unknown parameter, expected one of: {', '.join(known)}"
         faults = [FieldError(pointer=f"query/{name}", detail=detail) for name in unknown]
-        raise ProblemError(422, "bad_request", f"{unknown[0]!r} is an {detail}", faults)
+        raise ProblemError(BAD_REQUEST, f"{unknown[0]!r} is an {detail}", faults)
 
 
 async def while_wanted(request: Request, work: Coroutine[Any, Any, T]) -> T:
@@ -231,17 +229,17 @@ async def _read(request: Request, most: int) -> tuple[bytes, bytes | None]:
             file, reference = _one(form, "file"), _one(form, "reference")
             if file is None:
                 fault = FieldError(pointer="body/file", detail="missing, expected an image file")
-                raise ProblemError(422, "bad_request", "the form has no field 'file' with an image", [fault])
+                raise ProblemError(BAD_REQUEST, "the form has no field 'file' with an image", [fault])
             return await file.read(), None if reference is None else await reference.read()
     if content_type.startswith("image/") or content_type == BINARY:
         return await request.body(), None
     expected = "expected multipart/form-data with a field 'file', or an image type such as image/png"
-    raise ProblemError(415, "unsupported_media_type", f"Content-Type is {content_type!r}, {expected}")
+    raise ProblemError(UNSUPPORTED_MEDIA_TYPE, f"Content-Type is {content_type!r}, {expected}")
 
 
 def _one(form: FormData, name: str) -> UploadFile | None:
     """The file in a field, if there is one."""
     files = [value for value in form.getlist(name) if isinstance(value, UploadFile)]
     if len(files) > 1:
-        raise ProblemError(400, "bad_request", f"the form has {len(files)} files {name!r}, expected one")
+        raise ProblemError(BAD_FORM, f"the form has {len(files)} files {name!r}, expected one")
     return files[0] if files else None

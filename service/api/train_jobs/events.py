@@ -9,9 +9,10 @@ from anyio import sleep
 from anyio.to_thread import run_sync
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
-from service.api.dependencies import State
 from service.api.train_jobs.schemas import describe
 from service.exceptions import UnknownJobError
+from service.inference.scheduler import Scheduler
+from service.jobs.store import JobStore
 
 POLL_SECONDS, BEAT_SECONDS = 0.5, 15.0
 
@@ -43,7 +44,9 @@ class EventLines:
         return [(number, line) for number, line in lines if number > self.after]
 
 
-async def stream(state: State, job_id: str, lines: EventLines, new: Lines) -> AsyncIterator[bytes]:
+async def stream(
+    jobs: JobStore, scheduler: Scheduler, job_id: str, lines: EventLines, new: Lines
+) -> AsyncIterator[bytes]:
     """The lines as they come, ``new`` first, and the job at each change of its state, until it is done.
 
     Only lines have ids, so a client that comes again with the last one misses none; it gets the
@@ -52,7 +55,7 @@ async def stream(state: State, job_id: str, lines: EventLines, new: Lines) -> As
     known, spoke = None, monotonic()
     while True:
         try:
-            job = await run_sync(state.jobs.get, job_id)
+            job = await run_sync(jobs.get, job_id)
         except UnknownJobError:  # deleted meanwhile
             return
         for number, line in new + await run_sync(
@@ -64,7 +67,7 @@ async def stream(state: State, job_id: str, lines: EventLines, new: Lines) -> As
         if known != (known := (job.state, job.attempt)):
             yield format_sse_event(data_str=describe(job).model_dump_json(), event="state")
             spoke = monotonic()
-        if job.done or state.worker.scheduler.draining:
+        if job.done or scheduler.draining:
             return
         if monotonic() - spoke >= BEAT_SECONDS:
             yield KEEPALIVE_COMMENT

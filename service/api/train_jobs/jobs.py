@@ -11,8 +11,8 @@ from fastapi import APIRouter, Body, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from service.api.denoise.single import while_wanted
-from service.api.dependencies import State, StateDep
-from service.api.idempotency import once
+from service.api.dependencies import FolderDep, JobsDep, SchedulerDep, SettingsDep, StateDep, SupervisorDep
+from service.api.idempotency import run_idempotently
 from service.api.openapi import ALWAYS, links, responses
 from service.api.paging import PageSize, PageToken
 from service.api.train_jobs import outputs
@@ -37,8 +37,10 @@ from service.http.problem_types import (
     TOTAL_TIMEOUT,
     UNKNOWN_JOB,
 )
-from service.jobs.store import Job
+from service.inference.scheduler import Scheduler
+from service.jobs.store import Job, JobStore
 from service.jobs.supervisor import delete_job
+from service.settings.server import Settings
 from service.storage import job_states
 
 MAX_WAIT, POLL_SECONDS = 60, 0.5
@@ -93,14 +95,16 @@ async def create_train_job(
         return 202, describe(submit(state, request, job_id)).model_dump(mode="json")
 
     payload, owner = request.model_dump(), getattr(http.state, "owner", "")
-    status, body = await run_sync(once, state.keys, idempotency_key, "POST /train-jobs", payload, make, owner)
+    status, body = await run_sync(
+        run_idempotently, state.idempotency_keys, idempotency_key, "POST /train-jobs", payload, make, owner
+    )
     state.supervisor.wake()
-    return JSONResponse(body, status, {"Location": f"/train-jobs/{body['id']}"} | _retry(state))
+    return JSONResponse(body, status, {"Location": f"/train-jobs/{body['id']}"} | _retry(state.settings))
 
 
 @router.get("", responses=responses(BAD_REQUEST))
 async def list_train_jobs(
-    state: StateDep,
+    jobs: JobsDep,
     page_size: PageSize = 50,
     page_token: PageToken = None,
     wanted: Annotated[
@@ -109,14 +113,16 @@ async def list_train_jobs(
     ] = None,
 ) -> TrainJobList:
     """The jobs, the newest first."""
-    found, token = await run_sync(state.jobs.page, wanted or (), page_size, page_token)
+    found, token = await run_sync(jobs.page, wanted or (), page_size, page_token)
     return TrainJobList(jobs=[describe(job) for job in found], next_page_token=token)
 
 
 @router.get("/{job}", response_model=TrainJob, responses={304: {"description": "Not Modified"}, **_FOUND})
 async def get_train_job(
     request: Request,
-    state: StateDep,
+    jobs: JobsDep,
+    scheduler: SchedulerDep,
+    settings: SettingsDep,
     job: JobId,
     if_none_match: Annotated[str | None, Header(description="the `ETag` of the answer that you have")] = None,
     prefer: Annotated[
@@ -127,8 +133,8 @@ async def get_train_job(
     """One job. Without `If-None-Match`, `Prefer: wait` waits until the job is done."""
     asked = _WAIT.search(prefer or "")
     seconds = min(int(asked[1]), MAX_WAIT) if asked else 0
-    found = await while_wanted(request, _await(state, job, seconds, if_none_match))
-    answer = _answer(state, found)
+    found = await while_wanted(request, _await(jobs, scheduler, job, seconds, if_none_match))
+    answer = _answer(settings, found)
     if asked:
         answer.headers["Preference-Applied"] = f"wait={seconds}"
     if _matches(if_none_match, answer.headers["ETag"]):
@@ -144,11 +150,13 @@ async def get_train_job(
     response_model=TrainJob,
     responses={200: _JOB, **_FOUND, **responses(CONFLICT)},
 )
-async def cancel_train_job(state: StateDep, job: JobId) -> Response:
+async def cancel_train_job(
+    jobs: JobsDep, supervisor: SupervisorDep, settings: SettingsDep, job: JobId
+) -> Response:
     """Stop a job at its next checkpoint: 202 while it stops, 200 once it is cancelled."""
-    found = await run_sync(state.jobs.cancel, job)
-    state.supervisor.wake()
-    return _answer(state, found, 200 if found.done else 202)
+    found = await run_sync(jobs.cancel, job)
+    supervisor.wake()
+    return _answer(settings, found, 200 if found.done else 202)
 
 
 @router.post(
@@ -157,34 +165,40 @@ async def cancel_train_job(state: StateDep, job: JobId) -> Response:
     response_model=TrainJob,
     responses={202: {"links": _NEXT}, **_FOUND, **responses(CONFLICT)},
 )
-async def resume_train_job(state: StateDep, job: JobId) -> Response:
+async def resume_train_job(
+    jobs: JobsDep, supervisor: SupervisorDep, settings: SettingsDep, job: JobId
+) -> Response:
     """Let a failed or cancelled job go on from its checkpoint."""
-    found = await run_sync(state.jobs.resume, job)
-    state.supervisor.wake()
-    answer = _answer(state, found, 202)
+    found = await run_sync(jobs.resume, job)
+    supervisor.wake()
+    answer = _answer(settings, found, 202)
     answer.headers["Location"] = f"/train-jobs/{job}"
     return answer
 
 
 @router.delete("/{job}", status_code=204, responses=_FOUND | responses(CONFLICT))
-async def delete_train_job(state: StateDep, job: JobId) -> Response:
+async def delete_train_job(jobs: JobsDep, folder: FolderDep, job: JobId) -> Response:
     """Forget a job that has ended, with all that it made but its model."""
-    await run_sync(delete_job, state.jobs, state.folder, job)
+    await run_sync(delete_job, jobs, folder, job)
     return Response(status_code=204)
 
 
 _OF_BODY = {"content-length", "content-type"}
 
 
-def _answer(state: State, job: Job, status: int = 200) -> Response:
+def _answer(settings: Settings, job: Job, status: int = 200) -> Response:
     body = describe(job).model_dump_json().encode()
-    headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"', "Cache-Control": "no-cache"}
-    return Response(body, status, headers | ({} if job.done else _retry(state)), "application/json")
+    headers = {"ETag": _tag(body), "Cache-Control": "no-cache"}
+    return Response(body, status, headers | ({} if job.done else _retry(settings)), "application/json")
 
 
-def _retry(state: State) -> dict[str, str]:
+def _tag(body: bytes) -> str:
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
+def _retry(settings: Settings) -> dict[str, str]:
     """Between two heartbeats of the trainer there is nothing new."""
-    return retry_after(state.settings.train_heartbeat)
+    return retry_after(settings.train_heartbeat)
 
 
 def _matches(header: str | None, tag: str) -> bool:
@@ -193,13 +207,13 @@ def _matches(header: str | None, tag: str) -> bool:
     return tag in given or given == ["*"]
 
 
-async def _await(state: State, job_id: str, seconds: float, known: str | None) -> Job:
-    """The job once it is done, or is not as ``known`` any more, or after ``seconds``."""
+async def _await(jobs: JobStore, scheduler: Scheduler, job_id: str, seconds: float, known: str | None) -> Job:
+    """Return the job once it is done, or no longer matches the ETag ``known``, or after ``seconds``."""
     deadline = monotonic() + seconds
     while True:
-        job = await run_sync(state.jobs.get, job_id)
-        changed = known is not None and not _matches(known, _answer(state, job).headers["ETag"])
+        job = await run_sync(jobs.get, job_id)
+        changed = known is not None and not _matches(known, _tag(describe(job).model_dump_json().encode()))
         left = deadline - monotonic()
-        if job.done or changed or left <= 0 or state.worker.scheduler.draining:
+        if job.done or changed or left <= 0 or scheduler.draining:
             return job
         await sleep(min(POLL_SECONDS, left))

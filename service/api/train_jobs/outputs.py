@@ -2,6 +2,7 @@
 
 import csv
 from io import StringIO
+from pathlib import Path as FilePath
 from threading import Lock
 from typing import Annotated, Literal
 
@@ -11,7 +12,7 @@ from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
 from n2n_core.training.run_folder import event_log, plots
 from n2n_core.training.run_folder.event_log import Event
-from service.api.dependencies import State, StateDep
+from service.api.dependencies import FolderDep, JobsDep, SchedulerDep
 from service.api.examples import EVENTS as SOME_EVENTS
 from service.api.examples import LOG, METRICS_TABLE
 from service.api.openapi import links, picture, responses, text
@@ -37,17 +38,18 @@ JobId = Annotated[str, Path(description="the job's id", max_length=64, examples=
     responses={**text("The history", CSV, METRICS_TABLE), **responses(NOT_ACCEPTABLE)},
 )
 async def get_train_job_metrics(
-    state: StateDep,
+    jobs: JobsDep,
+    folder: FolderDep,
     job: JobId,
     format: Annotated[Literal["json", "csv"] | None, Query(description="goes before Accept")] = None,
     accept: Accept = "*/*",
 ) -> Response:
     """The training's history: losses by steps, PSNR by epochs."""
-    await run_sync(state.jobs.get, job)
+    await run_sync(jobs.get, job)
     kind = {"json": JSON, "csv": CSV}[format] if format else prefers(accept, (JSON, CSV))
     if kind is None:
-        raise ProblemError(406, "not_acceptable", f"Accept is {accept!r}, expected {JSON} or {CSV}")
-    history = await run_sync(_history, state, job)
+        raise ProblemError(NOT_ACCEPTABLE, f"Accept is {accept!r}, expected {JSON} or {CSV}")
+    history = await run_sync(_history, folder.job(job))
     return Response(_table(history), media_type=CSV) if kind == CSV else JSONResponse({"history": history})
 
 
@@ -60,20 +62,22 @@ async def get_train_job_metrics(
     },
 )
 async def get_train_job_events(
-    state: StateDep,
+    jobs: JobsDep,
+    folder: FolderDep,
+    scheduler: SchedulerDep,
     job: JobId,
     last_event_id: Annotated[
         int, Header(ge=0, description="the id of the last event that you have: a line of the log")
     ] = 0,
 ) -> Response:
     """The log's events and the job's states as they come, until the job is done."""
-    found = await run_sync(state.jobs.get, job)
-    lines = EventLines(state.folder.job(job) / event_log.LOG, last_event_id)
+    found = await run_sync(jobs.get, job)
+    lines = EventLines(folder.job(job) / event_log.LOG, last_event_id)
     first = await run_sync(lines.read)
     if found.done and last_event_id and not first:
         return Response(status_code=204)  # it tells a browser not to connect again
     return StreamingResponse(
-        stream(state, job, lines, first), media_type=EVENTS, headers={"Cache-Control": "no-cache"}
+        stream(jobs, scheduler, job, lines, first), media_type=EVENTS, headers={"Cache-Control": "no-cache"}
     )
 
 
@@ -87,10 +91,10 @@ async def get_train_job_events(
         }
     },
 )
-async def list_train_job_samples(state: StateDep, job: JobId) -> SampleList:
+async def list_train_job_samples(jobs: JobsDep, folder: FolderDep, job: JobId) -> SampleList:
     """The pictures of before and after, one sheet an epoch."""
-    await run_sync(state.jobs.get, job)
-    return SampleList(samples=await run_sync(_samples, state, job))
+    await run_sync(jobs.get, job)
+    return SampleList(samples=await run_sync(_samples, folder.job(job)))
 
 
 @router.get(
@@ -99,17 +103,18 @@ async def list_train_job_samples(state: StateDep, job: JobId) -> SampleList:
     responses={**picture("The sheet", PNG), **responses(UNKNOWN_JOB, UNKNOWN_SAMPLE)},
 )
 async def get_train_job_sample(
-    state: StateDep,
+    jobs: JobsDep,
+    folder: FolderDep,
     job: JobId,
     name: Annotated[str, Path(description="as the list has it", examples=["epoch-0001.png"])],
     accept: Accept = "*/*",
 ) -> Response:
     """Noisy, denoised and reference, side by side, a scene a row."""
-    await run_sync(state.jobs.get, job)
-    known = [sample.name for sample in await run_sync(_samples, state, job)]
+    await run_sync(jobs.get, job)
+    known = [sample.name for sample in await run_sync(_samples, folder.job(job))]
     if name not in known:
-        raise ProblemError(404, "unknown_sample", f"job {job} has no sample {name!r}")
-    return FileResponse(state.folder.job(job) / data_folder.SAMPLES / name, media_type=sent_as(PNG, accept))
+        raise ProblemError(UNKNOWN_SAMPLE, f"job {job} has no sample {name!r}")
+    return FileResponse(folder.job(job) / data_folder.SAMPLES / name, media_type=sent_as(PNG, accept))
 
 
 @router.get(
@@ -118,15 +123,16 @@ async def get_train_job_sample(
     responses=picture("The plot", *PLOTS.values()),
 )
 async def get_train_job_plot(
-    state: StateDep,
+    jobs: JobsDep,
+    folder: FolderDep,
     job: JobId,
     name: Annotated[Literal["loss", "psnr"], Path(description="which curve")],
     format: Annotated[Literal["png", "svg"], Path(description="of the picture")],
     accept: Accept = "*/*",
 ) -> Response:
     """A curve of the training so far."""
-    await run_sync(state.jobs.get, job)
-    content = await run_sync(_draw, state, job, name, format)
+    await run_sync(jobs.get, job)
+    content = await run_sync(_draw, folder.job(job), name, format)
     return Response(content, media_type=sent_as(PLOTS[format], accept))
 
 
@@ -135,18 +141,18 @@ async def get_train_job_plot(
     response_class=Response,
     responses=text("The log", PLAIN, LOG),
 )
-async def get_train_job_log(state: StateDep, job: JobId) -> Response:
+async def get_train_job_log(jobs: JobsDep, folder: FolderDep, job: JobId) -> Response:
     """What the trainer printed."""
-    await run_sync(state.jobs.get, job)
-    path = state.folder.job(job) / data_folder.LOG
+    await run_sync(jobs.get, job)
+    path = folder.job(job) / data_folder.LOG
     return FileResponse(path, media_type=PLAIN) if await run_sync(path.exists) else Response(media_type=PLAIN)
 
 
-def _history(state: State, job_id: str) -> list[Event]:
+def _history(folder: FilePath) -> list[Event]:
     """Reports of steps and epochs, in order; of one that was made twice, by a resumed run, the last."""
     found = {
         (event["event"], event["step"]): event
-        for event in event_log.read(state.folder.job(job_id))
+        for event in event_log.read(folder)
         if event["event"] in ("step", "epoch")
     }
     return sorted(found.values(), key=lambda event: (event["step"], event["event"] == "epoch"))
@@ -162,14 +168,14 @@ def _table(history: list[Event]) -> str:
     return text.getvalue()
 
 
-def _samples(state: State, job_id: str) -> list[Sample]:
-    paths = (state.folder.job(job_id) / data_folder.SAMPLES).glob("epoch-*.png")
+def _samples(folder: FilePath) -> list[Sample]:
+    paths = (folder / data_folder.SAMPLES).glob("epoch-*.png")
     found = {int(path.stem.removeprefix("epoch-")): path.name for path in paths}
-    href = f"/train-jobs/{job_id}/{data_folder.SAMPLES}"
+    href = f"/train-jobs/{folder.name}/{data_folder.SAMPLES}"
     return [Sample(name=found[epoch], epoch=epoch, href=f"{href}/{found[epoch]}") for epoch in sorted(found)]
 
 
-def _draw(state: State, job_id: str, name: str, format: str) -> bytes:
-    history = event_log.read(state.folder.job(job_id))
+def _draw(folder: FilePath, name: str, format: str) -> bytes:
+    history = event_log.read(folder)
     with _drawing:
         return plots.encode(plots.CURVES[name](history), format)

@@ -5,19 +5,24 @@ import re
 from n2n_core.datasets.checks.report import CheckReport
 from n2n_core.errors import ConfigError, UnknownModelError
 from n2n_core.models import architectures, weights
+from n2n_core.models.names import RESERVED, check_name
 from service.api.dependencies import State
 from service.api.train_jobs.schemas import TrainJobRequest
 from service.exceptions import UnknownDatasetError
 from service.http.errors import ProblemError
 from service.http.problem import FieldError
+from service.http.problem_types import (
+    BAD_NAME,
+    BAD_RECIPE,
+    DATASET_REFUSED,
+    NO_SUCH_BASE,
+    NO_SUCH_DATASET,
+    ProblemType,
+)
 from service.jobs.spec import recipe
 from service.jobs.store import Job, Json
-from service.storage.dataset_store import Dataset
+from service.storage.dataset_store import DatasetRecord
 from service.storage.model_catalogue import Version
-from service.storage.model_check import check_name
-
-RESERVED = frozenset({"default"})
-"""Names that stand for other models."""
 
 NAME_LENGTH = 64
 NO_RECIPE = {"dataset", "validation_dataset", "name", "base", "force"}
@@ -34,13 +39,13 @@ def submit(state: State, request: TrainJobRequest, job_id: str | None) -> Job:
     other = request.validation_dataset
     if other == dataset.id:
         detail = f"validation_dataset is {other}, expected another one than dataset"
-        raise _refusal("validation_dataset", "bad_recipe", detail)
+        raise _refusal("validation_dataset", BAD_RECIPE, detail)
     validation = other and _dataset(state, "validation_dataset", other, request.force).id
     base = _base(state, request)
     spec = _spec(request, base)
     if spec["corruption"] is not None and dataset.kind != "clean":
         detail = f"corruption is {spec['corruption']}, expected none: the dataset's kind is {dataset.kind!r}"
-        raise _refusal("corruption", "bad_recipe", detail)
+        raise _refusal("corruption", BAD_RECIPE, detail)
     name = _name(state, request, dataset)
     sha256 = base.sha256 if base else None
     return state.jobs.create(
@@ -48,16 +53,16 @@ def submit(state: State, request: TrainJobRequest, job_id: str | None) -> Job:
     )
 
 
-def _refusal(field: str, code: str, detail: str) -> ProblemError:
-    return ProblemError(422, code, detail, [FieldError(pointer=f"body/{field}", detail=detail)])
+def _refusal(field: str, type: ProblemType, detail: str) -> ProblemError:
+    return ProblemError(type, detail, [FieldError(pointer=f"body/{field}", detail=detail)])
 
 
-def _dataset(state: State, field: str, dataset_id: str, force: bool) -> Dataset:
+def _dataset(state: State, field: str, dataset_id: str, force: bool) -> DatasetRecord:
     """The dataset, unless its checks keep it from being trained on."""
     try:
         dataset = state.datasets.get(dataset_id)
     except UnknownDatasetError as error:
-        raise _refusal(field, "unknown_dataset", str(error)) from error
+        raise _refusal(field, NO_SUCH_DATASET, str(error)) from error
     blocking = CheckReport.from_dict(dataset.report).blocks(force) if dataset.report else []
     if blocking:
         forced = all(check.verdict == "warning" for check in blocking)
@@ -69,7 +74,7 @@ def _dataset(state: State, field: str, dataset_id: str, force: bool) -> Dataset:
             FieldError(pointer=f"body/{field}", detail=f"{c.name} ({c.verdict}): {c.message}; {c.advice}")
             for c in blocking
         ]
-        raise ProblemError(422, "dataset_refused", detail, errors)
+        raise ProblemError(DATASET_REFUSED, detail, errors)
     return dataset
 
 
@@ -79,7 +84,7 @@ def _base(state: State, request: TrainJobRequest) -> Version | None:
     try:
         return state.catalogue.resolve(request.base)
     except UnknownModelError as error:
-        raise _refusal("base", "unknown_model", str(error)) from error
+        raise _refusal("base", NO_SUCH_BASE, str(error)) from error
 
 
 def _spec(request: TrainJobRequest, base: Version | None) -> Json:
@@ -89,13 +94,13 @@ def _spec(request: TrainJobRequest, base: Version | None) -> Json:
         own = _architecture(base)
         if "model" in request.model_fields_set and spec["model"] != own:
             detail = f"model is {spec['model']!r}, expected {own!r} as base {request.base!r}"
-            raise _refusal("model", "bad_recipe", detail)
+            raise _refusal("model", BAD_RECIPE, detail)
         spec["model"] = own
     try:
         recipe(spec)
     except ConfigError as error:
         first = str(error).partition(" ")[0]  # its name, but where it is of a noise
-        raise _refusal(first if first in spec else "corruption", "bad_recipe", str(error)) from error
+        raise _refusal(first if first in spec else "corruption", BAD_RECIPE, str(error)) from error
     return spec
 
 
@@ -107,21 +112,21 @@ def _architecture(base: Version) -> str:
     detail = (
         f"base is {base.name}@{base.version}: {architecture}, which is none of those that are trained here"
     )
-    raise _refusal("base", "bad_recipe", detail)
+    raise _refusal("base", BAD_RECIPE, detail)
 
 
-def _name(state: State, request: TrainJobRequest, dataset: Dataset) -> str:
+def _name(state: State, request: TrainJobRequest, dataset: DatasetRecord) -> str:
     """The model's name: what is asked for, or after the dataset."""
-    taken = RESERVED | set(weights.read_index(state.settings.weights))
+    taken = RESERVED.keys() | set(weights.read_index(state.settings.weights))
     if request.name is None:
         return derive_name(dataset.name, taken)
     try:
         check_name(request.name)
     except ConfigError as error:
-        raise _refusal("name", "bad_name", str(error)) from error
+        raise _refusal("name", BAD_NAME, str(error)) from error
     if request.name in taken:
         raise _refusal(
-            "name", "bad_name", f"name is {request.name!r}, which a shipped model has: choose another"
+            "name", BAD_NAME, f"name is {request.name!r}, which a shipped model has: choose another"
         )
     return request.name
 

@@ -1,4 +1,4 @@
-"""Alembic's entry: upgrades over the connection, and in the transaction, that ``Database`` gives."""
+"""Alembic's entry point: upgrades within the transaction that ``Database.migrate`` passes."""
 
 from alembic import context
 
@@ -7,7 +7,7 @@ from service.storage.schema import metadata
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    transactional_ddl=True,  # ours begin with BEGIN, so SQLite's are, too
+    transactional_ddl=True,  # also true of SQLite, as Database begins transactions with BEGIN
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -184,6 +184,7 @@ def test_bad_training_commands_are_one_line(course_data: Path, capsys: pytest.Ca
     assert "holds no checkpoint.pt" in refusal(capsys, "train", course_data, "-o", run, "--resume")
     assert "'int8'" in refusal(capsys, "train", course_data, "-o", run, "--precision", "int8")
     assert "name is '../x'" in refusal(capsys, "publish", weights.find("scratch").path, "../x")
+    assert "reserved: 'auto'" in refusal(capsys, "publish", weights.find("scratch").path, "auto")
 
 
 def test_a_budget_a_noise_and_weights_to_start_from_reach_the_recipe(course_data: Path) -> None:

@@ -6,6 +6,7 @@ import torch
 from n2n_core.inference.denoiser import Denoiser
 from n2n_core.models import weights
 from n2n_core.models.architectures import MODELS, UNet, engines, restore
+from n2n_core.models.names import NAME
 from tests.pictures import photo
 
 INDEX = weights.read_index()
@@ -19,7 +20,7 @@ def test_every_model_that_can_be_trained_is_shipped() -> None:
 @EACH
 def test_its_file_is_the_one_that_the_index_names(name: str) -> None:
     weights.verify(INDEX[name])
-    assert weights.NAME.fullmatch(name)
+    assert NAME.fullmatch(name)
     assert INDEX[name].path.parent == weights.SHIPPED
 
 

@@ -15,6 +15,7 @@ from torch import Generator
 from n2n_core.errors import ConfigError, UnknownModelError, WeightsError
 from n2n_core.models import architectures, weights
 from n2n_core.models.architectures import MODELS, Architecture, AutoEncoder, StridedAutoEncoder, UNet
+from n2n_core.models.names import RESERVED
 from n2n_core.models.weights import Card
 
 SMALL = AutoEncoder((4, 4, 4, 3))
@@ -105,6 +106,22 @@ def test_bad_names_are_refused(folder: Path, tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(f"the model's name is {name!r}, expected a-z, 0-9")):
         weights.publish(folder / "a.safetensors", name, "t", "MIT", folder)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_a_reserved_name_is_refused(folder: Path, tmp_path: Path, name: str) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ConfigError, match=f"name is '{name}', .* not reserved: 'auto' .* and 'default'"):
+        weights.publish(folder / "a.safetensors", name, "t", "MIT", folder)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", [*RESERVED, "Upper", "a@2"])
+def test_an_index_with_a_bad_name_is_refused(folder: Path, name: str) -> None:
+    path = folder / weights.INDEX
+    path.write_text(path.read_text().replace('"a": {', f'"{name}": {{'))
+    with pytest.raises(WeightsError, match=rf"index.json: the model's name is '{name}', expected"):
+        weights.read_index(folder)
 
 
 def test_a_file_that_was_changed_is_refused_with_both_hashes(folder: Path) -> None:

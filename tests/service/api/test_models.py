@@ -90,6 +90,7 @@ async def test_what_is_no_model_is_refused(client: httpx.AsyncClient, tmp_path: 
         assert "/datasets" not in response.text
     for name in ("Mine", "default", "auto", "a@1"):
         problems.check(await upload(client, good, name), 422, "bad_model", repr(name))
+    problems.check(await upload(client, good, "auto"), 422, "bad_model", "reserved: 'auto'", "'default'")
     problems.check(await upload(client, bytes(3_000_000)), 413, "body_too_large")
     problems.check(await client.get("/models/mine"), 404, "unknown_model")
 

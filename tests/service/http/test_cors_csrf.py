@@ -8,7 +8,7 @@ import httpx
 import pytest
 from starlette.responses import Response
 
-from service.http.cors_csrf import Browser
+from service.http.cors_csrf import CrossSiteGuard
 from tests.pictures import drawn, file
 from tests.service import problems
 from tests.service.serving import unstarted
@@ -69,7 +69,7 @@ async def test_only_the_docs_files_are_there(client: httpx.AsyncClient, path: st
 
 
 async def test_a_plot_that_a_browser_opens_runs_nothing(client: httpx.AsyncClient) -> None:
-    drawing = Browser(Response("<svg/>", media_type="image/svg+xml"))
+    drawing = CrossSiteGuard(Response("<svg/>", media_type="image/svg+xml"))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(drawing), base_url=OWN) as browser:
         answer = await browser.get("/")
     assert "default-src 'none'" in answer.headers["content-security-policy"]

@@ -14,7 +14,7 @@ from service.app import create_app
 from service.inference import device_process, loaded_models
 from service.settings.server import Settings
 from service.storage.database import Database
-from service.storage.model_catalogue import Catalogue, Version
+from service.storage.model_catalogue import ModelCatalogue, Version
 from tests.pictures import drawn, file
 from tests.service import problems
 from tests.service.serving import serving
@@ -34,9 +34,9 @@ def used(response: httpx.Response) -> tuple[str, str]:
     return response.headers["n2n-model"], response.headers["n2n-weights-sha256"]
 
 
-def elsewhere(state: State) -> Catalogue:
+def elsewhere(state: State) -> ModelCatalogue:
     """The catalogue as another process, a trainer, has it."""
-    return Catalogue(Database(state.settings.database_url), state.folder)
+    return ModelCatalogue(Database(state.settings.database_url), state.folder)
 
 
 async def test_a_new_model_is_served_at_its_first_request_whenever_the_last_look_was(tmp_path: Path) -> None:

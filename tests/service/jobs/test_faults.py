@@ -33,7 +33,7 @@ from service.settings.jobs import JobSettings
 from service.storage.data_folder import CHECKPOINT, DataFolder, lock_holder
 from service.storage.dataset_store import DatasetStore
 from service.storage.job_states import ENDED, State
-from service.storage.model_catalogue import Catalogue
+from service.storage.model_catalogue import ModelCatalogue
 
 PATIENCE = 240  # seconds: on a busy machine a trainer, of low priority, starts late
 SHORT, LONG = 2, 100_000
@@ -65,7 +65,7 @@ class Place:
         self.store: JobStore = open_store(self.settings)
         self.folder = DataFolder(root)
         self.folder.make()
-        self.catalogue = Catalogue(self.store.database, self.folder)
+        self.catalogue = ModelCatalogue(self.store.database, self.folder)
         self.supervisors: list[Supervisor] = []
         self.processes: list[subprocess.Popen[bytes]] = []
         self.dataset = self.add_dataset(71, 8)

@@ -20,7 +20,7 @@ from service.storage.data_folder import (
     signal_holder,
     try_lock,
 )
-from service.storage.dataset_import import arriving
+from service.storage.dataset_import import upload_folder
 
 HOLD = """
 import sys, time
@@ -132,13 +132,13 @@ def test_what_is_on_its_way_is_removed_once_its_process_is_gone(tmp_path: Path) 
     code = f"""
 import os, signal
 from pathlib import Path
-from service.storage.dataset_import import arriving
+from service.storage.dataset_import import upload_folder
 from service.storage.data_folder import DataFolder
-with arriving(DataFolder(Path({str(tmp_path)!r}))) as path:
+with upload_folder(DataFolder(Path({str(tmp_path)!r}))) as path:
     path.rename({str(left)!r})
     os.kill(os.getpid(), signal.SIGKILL)
 """
-    with arriving(folder) as path:
+    with upload_folder(folder) as path:
         assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
         assert left.exists()
         folder.make()  # of another service, a moment later

@@ -13,12 +13,13 @@ from n2n_core.errors import ConfigError, UnknownModelError, WeightsError
 from n2n_core.inference.denoiser import Denoiser
 from n2n_core.models import architectures, weights
 from n2n_core.models.architectures import Architecture, AutoEncoder, StridedAutoEncoder
+from n2n_core.models.names import RESERVED
 from n2n_core.models.weights import Card
 from service.exceptions import ConflictError, LeaseLostError
 from service.jobs.store import Failure, JobStore, Progress
 from service.storage.data_folder import DataFolder
 from service.storage.database import Database
-from service.storage.model_catalogue import Catalogue, Version, add_version
+from service.storage.model_catalogue import ModelCatalogue, Version, add_version
 from service.storage.model_check import Check, Kept, keep
 
 TINY = StridedAutoEncoder(hidden=2)
@@ -33,21 +34,23 @@ def write(path: Path, seed: int = 0, architecture: Architecture = TINY, fill: fl
 
 
 @pytest.fixture
-def catalogue(database: Database, folder: DataFolder) -> Catalogue:
-    return Catalogue(database, folder)
+def catalogue(database: Database, folder: DataFolder) -> ModelCatalogue:
+    return ModelCatalogue(database, folder)
 
 
 @pytest.fixture
-def three(catalogue: Catalogue, tmp_path: Path) -> list[Version]:
+def three(catalogue: ModelCatalogue, tmp_path: Path) -> list[Version]:
     """Versions 1 to 3 of the model ``mine``, the last one promoted."""
     return [catalogue.upload(write(tmp_path / "w", seed), "mine", "stars") for seed in range(3)]
 
 
-def promoted(catalogue: Catalogue) -> list[str]:
+def promoted(catalogue: ModelCatalogue) -> list[str]:
     return [f"{one.name}@{one.version}" for one in catalogue.list_served()]
 
 
-def test_versions_are_numbered_and_the_newest_is_served(catalogue: Catalogue, three: list[Version]) -> None:
+def test_versions_are_numbered_and_the_newest_is_served(
+    catalogue: ModelCatalogue, three: list[Version]
+) -> None:
     assert [(one.version, one.source, one.task) for one in three] == [
         (number, "uploaded", "stars") for number in (1, 2, 3)
     ]
@@ -59,7 +62,9 @@ def test_versions_are_numbered_and_the_newest_is_served(catalogue: Catalogue, th
     assert three[0].lineage["n2n"]
 
 
-def test_a_versions_file_is_named_by_its_hash_and_runs(catalogue: Catalogue, three: list[Version]) -> None:
+def test_a_versions_file_is_named_by_its_hash_and_runs(
+    catalogue: ModelCatalogue, three: list[Version]
+) -> None:
     for version in three:
         path = catalogue.path(version)
         assert path.name == f"{version.sha256}.safetensors"
@@ -71,13 +76,13 @@ def test_a_versions_file_is_named_by_its_hash_and_runs(catalogue: Catalogue, thr
     "reference", ["yours", "mine@4", "mine@0", "mine@", "mine@x", "mine@²", "mine@9999999999"]
 )
 def test_an_unknown_reference_lists_the_models(
-    catalogue: Catalogue, three: list[Version], reference: str
+    catalogue: ModelCatalogue, three: list[Version], reference: str
 ) -> None:
     with pytest.raises(UnknownModelError, match=f"unknown model '{reference}'; known models: mine"):
         catalogue.resolve(reference)
 
 
-def test_the_stamp_grows_with_whatever_is_served(catalogue: Catalogue, three: list[Version]) -> None:
+def test_the_stamp_grows_with_whatever_is_served(catalogue: ModelCatalogue, three: list[Version]) -> None:
     stamps = [catalogue.stamp()]
     for change in (
         lambda: catalogue.promote("mine@1"),
@@ -91,7 +96,7 @@ def test_the_stamp_grows_with_whatever_is_served(catalogue: Catalogue, three: li
     assert catalogue.stamp() == stamps[-1]
 
 
-def test_promotion_is_rolled_back_and_that_undone(catalogue: Catalogue, three: list[Version]) -> None:
+def test_promotion_is_rolled_back_and_that_undone(catalogue: ModelCatalogue, three: list[Version]) -> None:
     assert catalogue.promote("mine@1").promoted
     assert promoted(catalogue) == ["mine@1"]
     assert catalogue.roll_back("mine").version == 3
@@ -100,19 +105,19 @@ def test_promotion_is_rolled_back_and_that_undone(catalogue: Catalogue, three: l
     assert catalogue.roll_back("mine").version == 3
 
 
-def test_there_may_be_nothing_to_roll_back_to(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_there_may_be_nothing_to_roll_back_to(catalogue: ModelCatalogue, tmp_path: Path) -> None:
     catalogue.upload(write(tmp_path / "w"), "mine")
     with pytest.raises(ConflictError, match="model 'mine' has no version to roll back to"):
         catalogue.roll_back("mine")
 
 
-def test_an_upload_may_wait_for_its_promotion(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_an_upload_may_wait_for_its_promotion(catalogue: ModelCatalogue, tmp_path: Path) -> None:
     for seed in range(2):
         catalogue.upload(write(tmp_path / "w", seed), "mine", promote=False)
     assert promoted(catalogue) == ["mine@1"]
 
 
-def test_uploads_at_once_get_numbers_of_their_own(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_uploads_at_once_get_numbers_of_their_own(catalogue: ModelCatalogue, tmp_path: Path) -> None:
     paths = [write(tmp_path / f"w{seed}", seed) for seed in range(6)]
     with ThreadPoolExecutor(6) as pool:
         made = list(pool.map(lambda path: catalogue.upload(path, "mine"), paths))
@@ -121,7 +126,7 @@ def test_uploads_at_once_get_numbers_of_their_own(catalogue: Catalogue, tmp_path
 
 
 def test_a_deleted_version_takes_its_file_and_its_number_with_it(
-    catalogue: Catalogue, three: list[Version], tmp_path: Path
+    catalogue: ModelCatalogue, three: list[Version], tmp_path: Path
 ) -> None:
     with pytest.raises(ConflictError, match="mine@3 is promoted: promote another one first"):
         catalogue.delete("mine@3")
@@ -138,7 +143,7 @@ def test_a_deleted_version_takes_its_file_and_its_number_with_it(
     assert list(catalogue.folder.models.iterdir()) == []
 
 
-def test_a_file_stays_while_another_version_has_it(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_a_file_stays_while_another_version_has_it(catalogue: ModelCatalogue, tmp_path: Path) -> None:
     path = write(tmp_path / "w")
     first, second = catalogue.upload(path, "mine"), catalogue.upload(path, "yours")
     assert first.sha256 == second.sha256
@@ -147,7 +152,7 @@ def test_a_file_stays_while_another_version_has_it(catalogue: Catalogue, tmp_pat
 
 
 def test_what_a_job_starts_from_is_not_deleted(
-    catalogue: Catalogue, three: list[Version], store: JobStore, dataset: str
+    catalogue: ModelCatalogue, three: list[Version], store: JobStore, dataset: str
 ) -> None:
     job = store.create({}, "other", dataset, base_sha256=three[0].sha256)
     for reference in ("mine@1", "mine"):
@@ -157,7 +162,7 @@ def test_what_a_job_starts_from_is_not_deleted(
     catalogue.delete("mine@1")
 
 
-def test_shipped_models_are_followed_and_never_deleted(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_shipped_models_are_followed_and_never_deleted(catalogue: ModelCatalogue, tmp_path: Path) -> None:
     shipped = tmp_path / "weights"
     weights.publish(write(tmp_path / "w", 0), "base", "noise", None, shipped)
     for _ in range(2):
@@ -171,7 +176,7 @@ def test_shipped_models_are_followed_and_never_deleted(catalogue: Catalogue, tmp
     assert catalogue.resolve("base").version == 2
 
 
-def test_a_shipped_model_does_not_replace_the_users_choice(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_a_shipped_model_does_not_replace_the_users_choice(catalogue: ModelCatalogue, tmp_path: Path) -> None:
     shipped = tmp_path / "weights"
     weights.publish(write(tmp_path / "w", 0), "base", "noise", None, shipped)
     catalogue.follow(shipped)
@@ -183,7 +188,7 @@ def test_a_shipped_model_does_not_replace_the_users_choice(catalogue: Catalogue,
 
 
 def test_publishing_under_a_stale_fence_leaves_nothing(
-    catalogue: Catalogue, store: JobStore, dataset: str, tmp_path: Path
+    catalogue: ModelCatalogue, store: JobStore, dataset: str, tmp_path: Path
 ) -> None:
     store.create({}, "mine", dataset)
     old = store.claim("here", 1, 30)
@@ -209,7 +214,7 @@ def test_publishing_under_a_stale_fence_leaves_nothing(
     assert store.get(new.id).result_version == 1
 
 
-def test_a_file_that_was_deleted_meanwhile_is_not_entered(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_a_file_that_was_deleted_meanwhile_is_not_entered(catalogue: ModelCatalogue, tmp_path: Path) -> None:
     kept = keep(write(tmp_path / "w"), catalogue.folder)
     kept.path.unlink()
     with pytest.raises(WeightsError, match="was deleted meanwhile"), catalogue.database.write() as connection:
@@ -219,7 +224,7 @@ def test_a_file_that_was_deleted_meanwhile_is_not_entered(catalogue: Catalogue, 
 
 @pytest.mark.parametrize(("deletions", "enters"), [(1, True), (4, True), (5, False)])
 def test_an_upload_that_lost_its_file_to_a_deletion_is_done_again(
-    catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deletions: int, enters: bool
+    catalogue: ModelCatalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deletions: int, enters: bool
 ) -> None:
     left = iter(range(deletions))
 
@@ -236,9 +241,26 @@ def test_an_upload_that_lost_its_file_to_a_deletion_is_done_again(
 
 
 @pytest.mark.parametrize("name", ["", "Mine", "a/b", "mine@2", "../x", "x" * 65])
-def test_bad_names_are_refused(catalogue: Catalogue, tmp_path: Path, name: str) -> None:
+def test_bad_names_are_refused(catalogue: ModelCatalogue, tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="expected a-z, 0-9"):
         catalogue.upload(write(tmp_path / "w"), name)
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_a_reserved_name_is_refused(catalogue: ModelCatalogue, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"name is '{name}', .* not reserved: 'auto' .* and 'default'"):
+        catalogue.upload(write(tmp_path / "w"), name)
+
+
+def test_a_weights_folder_with_a_reserved_name_is_not_followed(
+    catalogue: ModelCatalogue, tmp_path: Path
+) -> None:
+    weights.publish(write(tmp_path / "w"), "mine", "", None, tmp_path / "folder")
+    index = tmp_path / "folder" / weights.INDEX
+    index.write_text(index.read_text().replace('"mine"', '"auto"'))
+    with pytest.raises(WeightsError, match="name is 'auto', expected a name that is not reserved"):
+        catalogue.follow(tmp_path / "folder")
+    assert catalogue.list_served() == []
 
 
 def text(path: Path) -> Path:

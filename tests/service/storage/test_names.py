@@ -8,7 +8,7 @@ from service.jobs.store import JobStore
 from service.storage.data_folder import DataFolder
 from service.storage.database import Database
 from service.storage.dataset_store import DatasetStore
-from service.storage.model_catalogue import Catalogue
+from service.storage.model_catalogue import ModelCatalogue
 
 NAMES = ["\0", "a\0b", "\ud800", "x" * 5000, "'; drop table jobs; --"]
 
@@ -20,4 +20,4 @@ def test_a_name_that_cannot_be_is_unknown(database: Database, folder: DataFolder
     with pytest.raises(UnknownDatasetError):
         DatasetStore(database).get(name)
     with pytest.raises(UnknownModelError):
-        Catalogue(database, folder).resolve(name)
+        ModelCatalogue(database, folder).resolve(name)

@@ -9,15 +9,15 @@ import pytest
 from service.storage.data_folder import OLD_SECONDS, DataFolder
 from service.storage.database import Database
 from service.storage.dataset_store import DatasetStore
-from service.storage.model_catalogue import Catalogue
+from service.storage.model_catalogue import ModelCatalogue
 from service.storage.model_check import keep
 from service.storage.orphans import sweep
 from tests.service.small import saved
 
 
 @pytest.fixture
-def catalogue(database: Database, folder: DataFolder) -> Catalogue:
-    return Catalogue(database, folder, check=lambda path: None)
+def catalogue(database: Database, folder: DataFolder) -> ModelCatalogue:
+    return ModelCatalogue(database, folder, check=lambda path: None)
 
 
 def aged(path: Path) -> Path:
@@ -28,7 +28,7 @@ def aged(path: Path) -> Path:
 
 
 def test_a_dataset_without_a_row_goes_once_it_is_old(
-    database: Database, folder: DataFolder, catalogue: Catalogue, dataset: str
+    database: Database, folder: DataFolder, catalogue: ModelCatalogue, dataset: str
 ) -> None:
     datasets = DatasetStore(database)
     known, orphan, young = [folder.dataset(name) for name in (dataset, "orphan", "young")]
@@ -43,7 +43,7 @@ def test_a_dataset_without_a_row_goes_once_it_is_old(
 
 
 def test_a_weights_file_without_a_row_goes_once_it_is_old(
-    database: Database, folder: DataFolder, catalogue: Catalogue, tmp_path: Path
+    database: Database, folder: DataFolder, catalogue: ModelCatalogue, tmp_path: Path
 ) -> None:
     version = catalogue.upload(saved(tmp_path, 1), "mine")
     known = aged(catalogue.path(version))
@@ -58,7 +58,7 @@ def test_a_weights_file_without_a_row_goes_once_it_is_old(
 
 
 def test_where_all_have_rows_nothing_is_written(
-    database: Database, folder: DataFolder, catalogue: Catalogue, tmp_path: Path
+    database: Database, folder: DataFolder, catalogue: ModelCatalogue, tmp_path: Path
 ) -> None:
     aged(catalogue.path(catalogue.upload(saved(tmp_path, 1), "mine")))
     before = catalogue.stamp()

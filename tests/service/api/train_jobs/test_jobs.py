@@ -19,6 +19,7 @@ from n2n_core.datasets.importing.importer import import_dataset
 from n2n_core.datasets.pairs import Pairs, save_pairs
 from n2n_core.metrics.batch import to_bytes
 from n2n_core.models import weights
+from n2n_core.models.names import RESERVED
 from n2n_core.training.loop import TrainConfig
 from service.api.dependencies import State
 from service.app import create_app
@@ -181,8 +182,8 @@ async def test_a_dataset_is_enough(idle: httpx.AsyncClient, dataset: str) -> Non
         ({"lr": 1e300}, "bad_recipe", "body/lr", "at most 1e+38"),
         ({"name": "No Name"}, "bad_name", "body/name", "'No Name'"),
         ({"name": "torch"}, "bad_name", "body/name", "shipped"),
-        ({"name": "default"}, "bad_name", "body/name", "'default'"),
-        ({"name": "auto"}, "bad_name", "body/name", "'auto'"),
+        ({"name": "default"}, "bad_name", "body/name", "reserved: 'auto'"),
+        ({"name": "auto"}, "bad_name", "body/name", "reserved: 'auto'"),
         ({"dataset": UNKNOWN}, "unknown_dataset", "body/dataset", UNKNOWN),
         ({"validation_dataset": UNKNOWN}, "unknown_dataset", "body/validation_dataset", UNKNOWN),
         ({"base": "nobody@3"}, "unknown_model", "body/base", "nobody@3"),
@@ -196,6 +197,14 @@ async def test_a_request_is_refused_by_the_name_of_what_is_wrong(
     answer = await idle.post("/train-jobs", json={"dataset": dataset, **body})
     problem = problems.check(answer, 422, code, part)
     assert pointer in [fault.pointer for fault in problem.errors]
+
+
+@pytest.mark.parametrize("name", RESERVED)
+async def test_no_model_gets_a_reserved_name_from_its_dataset(
+    idle: httpx.AsyncClient, idle_app: FastAPI, name: str
+) -> None:
+    answer = await idle.post("/train-jobs", json={"dataset": add_dataset(idle_app.state.n2n, name)})
+    assert (answer.status_code, answer.json()["name"]) == (202, f"{name}-trained")
 
 
 async def test_a_request_is_small_and_so_is_its_refusal(idle: httpx.AsyncClient) -> None:
@@ -278,7 +287,9 @@ async def test_a_key_that_is_not_answered_yet_conflicts(
     headers, body = {"idempotency-key": "two"}, {"dataset": dataset}
     payload = (await idle.post("/train-jobs", json=body)).json()["spec"]
     payload |= {"dataset": dataset, "validation_dataset": None, "name": None, "base": None, "force": False}
-    idle_app.state.n2n.keys.begin("two", "POST /train-jobs", json.dumps(payload, sort_keys=True).encode())
+    idle_app.state.n2n.idempotency_keys.begin(
+        "two", "POST /train-jobs", json.dumps(payload, sort_keys=True).encode()
+    )
     problems.check(await idle.post("/train-jobs", json=body, headers=headers), 409, "key_in_flight")
 
 

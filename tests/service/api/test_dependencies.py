@@ -1,0 +1,34 @@
+"""Each dependency alias gives the collaborator that it names."""
+
+from operator import attrgetter
+from typing import Any, get_args
+
+import pytest
+from starlette.requests import Request
+
+from service.api import dependencies
+from service.app import create_app
+from service.settings.server import Settings
+
+ALIASES = {name: alias for name, alias in vars(dependencies).items() if name.endswith("Dep")}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ALIASES)
+async def test_an_alias_gives_what_it_names(name: str) -> None:
+    app = create_app(Settings(device="cpu", train_concurrency=0))
+    kind, depends = get_args(ALIASES[name])
+    found: Any = await depends.dependency(Request({"type": "http", "app": app}))
+    assert type(found) is kind
+    path = {"StateDep": "", "SchedulerDep": "worker.scheduler", "JobsDep": "jobs"}.get(name)
+    if path:
+        assert found is attrgetter(path)(app.state.n2n)
+
+
+@pytest.mark.anyio
+async def test_the_two_background_processes_are_not_confused() -> None:
+    app = create_app(Settings(device="cpu", train_concurrency=0))
+    for alias, name in ((dependencies.AsideDep, "aside"), (dependencies.ImportsDep, "imports")):
+        _, depends = get_args(alias)
+        found = await depends.dependency(Request({"type": "http", "app": app}))
+        assert found is getattr(app.state.n2n, name)
