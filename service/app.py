@@ -60,20 +60,32 @@ Every error is an RFC 9457 problem (`application/problem+json`).
 """
 
 
-def create_app(settings: Settings, tracers: TracerProvider | None = None) -> FastAPI:
-    """The service; it makes and loads nothing before it starts. ``tracers`` goes before the process' own.
+def create_app(
+    settings: Settings,
+    tracers: TracerProvider | None = None,
+    *,
+    device: type[DeviceProcess] = DeviceProcess,
+    aside: type[Aside] = Aside,
+) -> FastAPI:
+    """The service; it makes and loads nothing before it starts.
+
+    Args:
+        settings: of the server.
+        tracers: go before the process' own.
+        device: runs the networks; tests give one that starts no process.
+        aside: runs the work beside the requests; likewise.
 
     Raises:
         N2NError: the weights folder, the default model or the device cannot be used.
     """
-    aside = Aside()
-    imports = Aside(memory=settings.train_memory)  # another one: nothing else waits for a large archive
+    others = aside()
+    imports = aside(memory=settings.train_memory)  # another one: nothing else waits for a large archive
     plain = settings.device == "cpu"  # as which nobody need be asked
-    names = ["cpu"] if plain else aside.run(device_names, settings.device)
-    devices = [DeviceProcess(name, settings.threads) for name in names]
+    names = ["cpu"] if plain else others.run(device_names, settings.device)
+    devices = [device(name, settings.threads) for name in names]
     database, folder = Database(settings.database_url), DataFolder(settings.data)
     store = JobStore(database)
-    catalogue = Catalogue(database, folder, check=lambda path: aside.run(can_serve, path))
+    catalogue = Catalogue(database, folder, check=lambda path: others.run(can_serve, path))
     registry = Registry(settings.weights, settings.default_model, devices, catalogue)
     app = FastAPI(
         title="n2n",
@@ -92,13 +104,13 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
         },
     )
     telemetry = Telemetry(n2n_core.__version__, version("torch"))
-    for device in devices:
-        telemetry.watch_device(device.name, device.resident_bytes)
+    for each in devices:
+        telemetry.watch_device(each.name, each.resident_bytes)
     scheduler = Scheduler(len(devices), settings.max_waiting_pixels, telemetry)
     worker = Worker(settings.max_pixels, scheduler, telemetry, settings.max_frames)
     state = app.state.n2n = State(
         settings, registry, worker, telemetry, store, DatasetStore(database), catalogue,
-        IdempotencyKeys(database), Keyring(ApiKeys(database)), folder, Supervisor(settings, store), aside,
+        IdempotencyKeys(database), Keyring(ApiKeys(database)), folder, Supervisor(settings, store), others,
         imports,
     )  # fmt: skip
     for module in (single, batch, models, datasets, jobs, health, docs, page):
