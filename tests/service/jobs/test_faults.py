@@ -29,6 +29,7 @@ from n2n_core.training.run_folder import checkpoints
 from service.jobs.launcher import Processes
 from service.jobs.store import Failure, Job, JobStore
 from service.jobs.supervisor import Supervisor, delete_job, open_store
+from service.processes.limits import IMPOLITE
 from service.settings.jobs import JobSettings
 from service.storage.data_folder import CHECKPOINT, DataFolder, lock_holder
 from service.storage.dataset_store import DatasetStore
@@ -147,6 +148,7 @@ def wait_gone(pid: int) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_job_becomes_a_model_with_its_lineage(place: Place) -> None:
     job_id = place.submit(SHORT)
     place.supervise()
@@ -184,6 +186,7 @@ def test_a_killed_trainer_is_resumed_twice_and_then_the_job_fails(place: Place) 
     assert checkpoints.load(place.folder.job(job_id))
 
 
+@pytest.mark.slow
 def test_a_killed_trainer_is_resumed_and_succeeds(place: Place) -> None:
     job_id = place.submit(60)
     place.supervise()
@@ -195,6 +198,7 @@ def test_a_killed_trainer_is_resumed_and_succeeds(place: Place) -> None:
     assert starts[1]["step"] > 0
 
 
+@pytest.mark.slow
 def test_on_postgresql_a_killed_trainer_is_resumed_too(postgresql: str, tmp_path: Path) -> None:
     place = Place(tmp_path, postgresql)
     try:
@@ -234,6 +238,7 @@ def test_a_trainer_outlives_its_killed_supervisor_and_publishes(place: Place) ->
     assert len(place.catalogue.list_versions("mine")) == 1
 
 
+@pytest.mark.slow
 def test_when_both_are_killed_the_next_start_resumes(place: Place) -> None:
     supervisor = place.supervise_in_a_process()
     job_id = place.submit(60)
@@ -246,6 +251,7 @@ def test_when_both_are_killed_the_next_start_resumes(place: Place) -> None:
     assert (job.state, job.attempt, job.fence) == ("succeeded", 2, 2)
 
 
+@pytest.mark.slow
 def test_two_supervisors_run_each_job_once(place: Place) -> None:
     ids = [place.submit(SHORT) for _ in range(3)]
     for _ in range(2):
@@ -284,9 +290,10 @@ def test_a_stalled_trainer_is_replaced_and_never_writes_again(place: Place) -> N
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who is starved")
 def test_a_trainer_that_gets_no_core_is_not_taken_for_dead(
-    place: Place, caplog: pytest.LogCaptureFixture
+    place: Place, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO)
+    monkeypatch.delenv(IMPOLITE)
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})  # what is started has that core alone
     try:
@@ -320,6 +327,7 @@ def test_a_job_is_cancelled_while_it_runs_and_resumed(place: Place) -> None:
     assert not place.folder.job(job_id).exists()
 
 
+@pytest.mark.slow
 def test_a_trainer_that_does_not_stop_is_killed(place: Place) -> None:
     job_id = place.submit(LONG)
     place.supervise(stop_seconds=0.3, kill_seconds=0.6)
@@ -331,6 +339,7 @@ def test_a_trainer_that_does_not_stop_is_killed(place: Place) -> None:
     wait_gone(pid)
 
 
+@pytest.mark.slow
 def test_a_trainer_that_is_asked_to_stop_is_queued_with_all_attempts(place: Place) -> None:
     job_id = place.submit(LONG)
     supervisor = place.supervise()
@@ -340,6 +349,7 @@ def test_a_trainer_that_is_asked_to_stop_is_queued_with_all_attempts(place: Plac
     assert (job.attempt, job.has_checkpoint) == (0, True)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_a_number_fails_at_once(place: Place) -> None:
     job_id = place.submit(50, optimizer="sgd", lr=1e38)
     place.supervise()
@@ -349,6 +359,7 @@ def test_a_loss_that_is_not_a_number_fails_at_once(place: Place) -> None:
     assert "DivergedError" in str(job.log_tail)
 
 
+@pytest.mark.slow
 def test_out_of_memory_fails_at_once(place: Place) -> None:
     place.settings = place.settings.model_copy(update={"train_memory": 700 * 2**20})
     job_id = place.submit(SHORT, dataset=place.add_dataset(24, 640), crop=640)
@@ -392,6 +403,7 @@ def disk(folder: Path, size: str) -> Iterator[Callable[[str], None]]:
             subprocess.run(["umount", "--lazy", folder], check=True)
 
 
+@pytest.mark.slow
 def test_on_a_disk_that_fills_the_last_checkpoint_is_kept(place: Place) -> None:
     job_id = place.submit(LONG)
     with disk(place.folder.jobs, "8m"):
@@ -411,6 +423,7 @@ def test_on_a_disk_that_fills_the_last_checkpoint_is_kept(place: Place) -> None:
         place.wait_end(job_id)
 
 
+@pytest.mark.slow
 def test_on_a_disk_that_is_read_only_the_last_checkpoint_is_kept(place: Place) -> None:
     job_id = place.submit(40)
     with disk(place.folder.models, "4m") as remount:
