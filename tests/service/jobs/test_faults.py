@@ -29,7 +29,6 @@ from n2n_core.training.run_folder import checkpoints
 from service.jobs.launcher import Processes
 from service.jobs.store import Failure, Job, JobStore
 from service.jobs.supervisor import Supervisor, delete_job, open_store
-from service.processes.limits import IMPOLITE
 from service.settings.jobs import JobSettings
 from service.storage.data_folder import CHECKPOINT, DataFolder, lock_holder
 from service.storage.dataset_store import DatasetStore
@@ -290,21 +289,21 @@ def test_a_stalled_trainer_is_replaced_and_never_writes_again(place: Place) -> N
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who is starved")
 def test_a_trainer_that_gets_no_core_is_not_taken_for_dead(
-    place: Place, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    monkeypatch.delenv(IMPOLITE)
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})  # what is started has that core alone
     try:
         spin = [sys.executable, "-c", "while True: pass"]
-        rivals = [subprocess.Popen(spin, start_new_session=True) for _ in range(6)]  # each its own share
+        rivals = [subprocess.Popen(spin, start_new_session=True) for _ in range(24)]  # each its own share
         place.processes += rivals
         place.supervise()
     finally:
         os.sched_setaffinity(0, cores)
     job_id = place.submit(SHORT)
-    place.wait(job_id, lambda job: caplog.text.count(f"{job_id}: the trainer gets no core") > 3)
+    twice = 2 * 2  # a lease is renewed when half of it is left: it would have ended twice
+    place.wait(job_id, lambda job: caplog.text.count(f"{job_id}: the trainer gets no core") >= twice)
     for rival in rivals:
         rival.kill()
     job = place.wait_end(job_id)
