@@ -208,7 +208,9 @@ def test_a_half_sent_upload_does_not_keep_it_alive() -> None:
         assert process.stderr is not None
         address = None
         while address is None:
-            address = re.search(r"http://(127\.0\.0\.1):([1-9]\d*)", process.stderr.readline())
+            line = process.stderr.readline()
+            assert line, "the server ended before it was up"
+            address = re.search(r"http://(127\.0\.0\.1):([1-9]\d*)", line)
         with socket.create_connection((address[1], int(address[2]))) as connection:
             head = "POST /denoise HTTP/1.1", "Host: n2n", "Content-Type: image/png", "Content-Length: 5000"
             connection.sendall(("\r\n".join(head) + "\r\n\r\nabc").encode())
