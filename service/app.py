@@ -60,11 +60,19 @@ Every error is an RFC 9457 problem (`application/problem+json`).
 """
 
 
-def create_app(settings: Settings, tracers: TracerProvider | None = None) -> FastAPI:
+def create_app(
+    settings: Settings,
+    tracers: TracerProvider | None = None,
+    *,
+    device: type[DeviceProcess] = DeviceProcess,
+    aside: type[Aside] = Aside,
+) -> FastAPI:
     """Make the service. Nothing is created on disk or loaded until it starts.
 
     Args:
         tracers: OpenTelemetry provider to use instead of the process's own.
+        device: class that runs the networks of a device. Tests pass one that starts no process.
+        aside: class that runs the work beside the requests; likewise.
 
     Raises:
         N2NError: the weights folder, the default model or the device cannot be used.
@@ -85,7 +93,7 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
             "logs": False,
         },
     )
-    app.state.n2n = _state(settings)
+    app.state.n2n = _state(settings, device, aside)
     for module in (single, batch, models, datasets, jobs, health, docs, page):
         app.include_router(module.router)
     app.mount(ASSETS, docs.files)
@@ -96,10 +104,10 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
     return app
 
 
-def _state(settings: Settings) -> State:
+def _state(settings: Settings, device_class: type[DeviceProcess], aside_class: type[Aside]) -> State:
     """Make the collaborators, and connect them."""
-    aside = Aside()
-    devices = _devices(settings, aside)
+    aside = aside_class()
+    devices = [device_class(name, settings.threads) for name in _device_names(settings, aside)]
     database, folder = Database(settings.database_url), DataFolder(settings.data)
     store = JobStore(database)
     catalogue = ModelCatalogue(database, folder, check=lambda path: aside.run(can_serve, path))
@@ -120,14 +128,13 @@ def _state(settings: Settings) -> State:
         folder=folder,
         supervisor=Supervisor(settings, store),
         aside=aside,
-        imports=Aside(memory=settings.train_memory),  # so that nothing else waits for a large archive
+        imports=aside_class(memory=settings.train_memory),  # so that nothing else waits for a large archive
     )
 
 
-def _devices(settings: Settings, aside: Aside) -> list[DeviceProcess]:
-    """One process for each device; for the CPU alone, no process has to load torch to list them."""
-    names = ["cpu"] if settings.device == "cpu" else aside.run(device_names, settings.device)
-    return [DeviceProcess(name, settings.threads) for name in names]
+def _device_names(settings: Settings, aside: Aside) -> list[str]:
+    """List the devices to use; for the CPU alone, no process has to load torch for it."""
+    return ["cpu"] if settings.device == "cpu" else aside.run(device_names, settings.device)
 
 
 def _add_middleware(app: FastAPI, state: State) -> None:

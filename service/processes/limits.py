@@ -19,6 +19,9 @@ WAITED = 0.1
 PAUSE, LONGEST_PAUSE = 3.0, 1.0
 """Of the time since the last one, and seconds."""
 
+IMPOLITE = "_N2N_IMPOLITE"
+"""Environment variable with which trainers yield to nobody. For tests: they wait for trainers."""
+
 
 def cores() -> int:
     """The CPU cores that this process may use."""
@@ -47,6 +50,8 @@ def limit_memory(size: int) -> None:
 
 def yield_to_others() -> None:
     """Give this thread, and those that it starts, a low priority, as far as the system lets us."""
+    if os.environ.get(IMPOLITE):
+        return
     os.nice(NICE)
     try:  # where sessions share the cores evenly, the priority within one of them does not matter
         _AUTOGROUP.write_text(str(NICE))
@@ -66,6 +71,8 @@ class Courtesy:
 
     def pause(self) -> None:
         """Between two steps: sleep for some times as long as the step took, if it was kept waiting."""
+        if os.environ.get(IMPOLITE):
+            return
         (began, waited), now = self._before, monotonic()
         if _waited() - waited > WAITED * (now - began):
             sleep(min(PAUSE * (now - began), LONGEST_PAUSE))

@@ -111,7 +111,7 @@ def server(one_server: Server) -> Iterator[Server]:
     """The server; afterwards it holds nothing more, has said nothing of faults, and serves."""
     before = one_server.held()
     yield one_server
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     before["threads"] += 45  # pools of bounded size, which grow on demand
     before["descriptors"] += 2  # the lines to the processes for other work, which come and go
     while any(one_server.held()[what] > count for what, count in before.items()):

@@ -8,9 +8,9 @@ import pytest
 from fastapi import FastAPI
 
 from n2n_core.models import weights
-from service.app import create_app
 from service.settings.server import Settings
 from tests.service.databases import database, dataset, folder, postgresql, store
+from tests.service.serving import quick_app
 
 __all__ = ["database", "dataset", "folder", "postgresql", "store"]
 
@@ -43,7 +43,7 @@ def data(tmp_path: Path, two_models: Path, monkeypatch: pytest.MonkeyPatch) -> P
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
     data = tmp_path_factory.mktemp("data")
-    return create_app(Settings(data=data, device="cpu", max_bytes=MAX_BYTES, max_pixels=MAX_PIXELS))
+    return quick_app(Settings(data=data, device="cpu", max_bytes=MAX_BYTES, max_pixels=MAX_PIXELS))
 
 
 @pytest.fixture(scope="session")

@@ -18,11 +18,11 @@ from fastapi import FastAPI
 
 from n2n_core.models import weights
 from service.api.dependencies import State
-from service.app import create_app
 from service.inference import loaded_models
 from service.settings.server import Settings
 from tests.pictures import drawn, file, opened
 from tests.service import problems
+from tests.service.serving import quick_app
 
 pytestmark = pytest.mark.anyio
 SMALL, LARGE = file(drawn("RGB", 32, 32)), file(drawn("RGB", 512, 512))
@@ -31,7 +31,7 @@ TYPE = {"Content-Type": "image/png"}
 
 @asynccontextmanager
 async def serving(**settings: object) -> AsyncIterator[tuple[httpx.AsyncClient, FastAPI]]:
-    app = create_app(Settings(device="cpu", **settings))  # type: ignore[arg-type]
+    app = quick_app(Settings(device="cpu", **settings))  # type: ignore[arg-type]
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),

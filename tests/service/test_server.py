@@ -146,10 +146,10 @@ def test_a_client_that_hangs_up_harms_nobody_and_is_counted(client: httpx.Client
     with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as connection:
         connection.sendall("\r\n".join([*head, "", ""]).encode() + body[:sent])
     assert client.get("/healthz").status_code == 200
-    for _ in range(100):
-        if disconnects(client) > before:
-            break
-        time.sleep(0.1)
+    deadline = time.monotonic() + 60
+    while disconnects(client) == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     assert disconnects(client) == before + 1
 
 
@@ -169,7 +169,7 @@ def test_a_hang_up_in_a_self_ensemble_drops_all_its_turns(client: httpx.Client) 
             time.sleep(0.01)
     hung_up = time.monotonic()
     while waiting(client):
-        assert time.monotonic() < hung_up + 30
+        assert time.monotonic() < hung_up + 60
         time.sleep(0.01)
     assert 'n2n_dropped_total{model="torch",reason="cancelled"}' in client.get("/metrics").text
 
@@ -180,7 +180,7 @@ def test_sigterm_ends_it_cleanly() -> None:
         while "serving on http://" not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert "Traceback" not in err
     assert process.returncode == 0
 
@@ -195,7 +195,7 @@ def test_every_line_of_the_json_log_is_an_object() -> None:
             address = re.search(r"http://127\.0\.0\.1:[1-9]\d*", lines[-1])
         httpx.get(f"{address[0]}/models/best", headers={"x-request-id": "mine"})
         process.send_signal(signal.SIGTERM)
-        lines += process.communicate(timeout=30)[1].splitlines()
+        lines += process.communicate(timeout=60)[1].splitlines()
     read = [json.loads(line) for line in lines]
     assert [line["request_id"] for line in read if "request_id" in line] == ["mine"]
     assert [(line["logger"], line["status"]) for line in read if line.get("path") == "/models/best"] == [
@@ -208,12 +208,14 @@ def test_a_half_sent_upload_does_not_keep_it_alive() -> None:
         assert process.stderr is not None
         address = None
         while address is None:
-            address = re.search(r"http://(127\.0\.0\.1):([1-9]\d*)", process.stderr.readline())
+            line = process.stderr.readline()
+            assert line, "the server ended before it was up"
+            address = re.search(r"http://(127\.0\.0\.1):([1-9]\d*)", line)
         with socket.create_connection((address[1], int(address[2]))) as connection:
             head = "POST /denoise HTTP/1.1", "Host: n2n", "Content-Type: image/png", "Content-Length: 5000"
             connection.sendall(("\r\n".join(head) + "\r\n\r\nabc").encode())
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=30)
+            process.communicate(timeout=60)
 
 
 def refusal(*arguments: str, **variables: str) -> str:
@@ -282,7 +284,7 @@ def test_with_a_key_it_listens_to_others_and_asks_for_it(data: Path) -> None:
         with Client(url, key=secret) as n2n:
             assert {model.id for model in n2n.models()} >= {"scratch", "torch"}
         subprocess.run([N2N, "keys", "remove", "me"], capture_output=True, check=True)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while httpx.get(f"{url}/models", headers=bearer(secret)).status_code == 200:  # until the next look
             assert time.monotonic() < deadline
             time.sleep(0.1)

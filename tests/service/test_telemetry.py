@@ -14,10 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import n2n_core
 from n2n_core.inference import tiling
-from service.app import create_app
 from service.settings.server import Settings
 from service.telemetry import Telemetry
 from tests.pictures import drawn, file
+from tests.service.serving import quick_app
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +31,7 @@ METRIC = r"\b(?:n2n|process)_\w+"
 
 @pytest.fixture
 def fresh() -> FastAPI:
-    return create_app(Settings(device="cpu", max_bytes=1_000_000))
+    return quick_app(Settings(device="cpu", max_bytes=1_000_000))
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Browser, expect
 
+from n2n_core.models import weights
 from tests.web.conftest import service, watched
 from tests.web.training import ENDLESS, PATIENCE, await_job, grows, submit, upload, write_pairs
 
@@ -12,7 +13,9 @@ QUALITY = "PSNR on held-out pictures"
 
 
 def test_a_run_is_watched_on_after_the_service_came_back(browser: Browser, tmp_path: Path) -> None:
-    with service(tmp_path) as (url, _):
+    weights.publish(weights.find("scratch").path, "scratch", "", None, tmp_path / "weights")
+    quick = {"N2N_WEIGHTS": str(tmp_path / "weights"), "N2N_DEFAULT_MODEL": "scratch"}  # the least to start
+    with service(tmp_path, settings=quick) as (url, _):
         job = submit(url, upload(url, write_pairs(tmp_path / "waves")), name="watched", epochs=ENDLESS)
         context = browser.new_context(base_url=url)
         context.set_default_timeout(PATIENCE)
@@ -21,7 +24,7 @@ def test_a_run_is_watched_on_after_the_service_came_back(browser: Browser, tmp_p
             page.goto(f"/#/train/{job}")
             seen = grows(page, QUALITY, 2)
     expect(page.get_by_text("The service is not responding")).to_be_visible()
-    with service(tmp_path, port=int(url.rpartition(":")[2])):
+    with service(tmp_path, int(url.rpartition(":")[2]), quick):
         expect(page.get_by_text("The service is not responding")).to_be_hidden()
         grows(page, QUALITY, seen + 2)
         httpx.post(f"{url}/train-jobs/{job}/cancel")

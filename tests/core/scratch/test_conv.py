@@ -11,8 +11,16 @@ from torch import Generator, Tensor, nn
 from n2n_core.errors import ShapeError
 from n2n_core.scratch import Conv2d, Convolution, ConvTranspose2d, windows
 from tests.core.scratch.compare import DEVICES, LAYOUTS, against_torch, by_differences, close, normal
+from tests.core.scratch.pairwise import pairwise
 
-GRID = list(product((1, 2, 3, 4, 5), (1, 2, 3), (0, 1, 2), (1, 2), (True, False)))
+KINDS = [(Conv2d, nn.Conv2d), (ConvTranspose2d, nn.ConvTranspose2d)]
+DTYPES = [torch.float32, torch.float64]
+PARAMETERS = KINDS, (1, 2, 3, 4, 5), (1, 2, 3), (0, 1, 2), (1, 2), (True, False), DTYPES
+ALL_PAIRS = pairwise(*PARAMETERS)
+GRID = [
+    *ALL_PAIRS,
+    *(pytest.param(*case, marks=pytest.mark.slow) for case in product(*PARAMETERS) if case not in ALL_PAIRS),
+]
 AXES: list[dict[str, Any]] = [
     {"kernel_size": (2, 3), "stride": (1, 2), "padding": (2, 0), "dilation": (2, 1)},
     {"kernel_size": (5, 1), "stride": (2, 3), "padding": (0, 1)},
@@ -30,9 +38,8 @@ SIZES = [
 
 
 ENOUGH = "enough for kernel (3, 3), padding (0, 0), dilation (2, 2)"
-KINDS = [(Conv2d, nn.Conv2d), (ConvTranspose2d, nn.ConvTranspose2d)]
 KIND = pytest.mark.parametrize("kind", KINDS, ids=["Conv2d", "ConvTranspose2d"])
-DTYPE = pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+DTYPE = pytest.mark.parametrize("dtype", DTYPES)
 
 
 def twins(kind: Any, c_in: int, c_out: int, *arguments: Any, **options: Any) -> tuple[Convolution, nn.Module]:
@@ -49,9 +56,13 @@ def fits(layer: Convolution, size: tuple[int, int]) -> bool:
     return min((windows.extent if layer.transposed else windows.count)(size)) > 0
 
 
-@KIND
-@DTYPE
-@pytest.mark.parametrize(("kernel", "stride", "padding", "dilation", "bias"), GRID)
+def named(value: Any) -> str:
+    return value[0].__name__ if value in KINDS else str(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "kernel", "stride", "padding", "dilation", "bias", "dtype"), GRID, ids=named
+)
 def test_the_grid_of_arguments(
     kind: Any, kernel: int, stride: int, padding: int, dilation: int, bias: bool, dtype: torch.dtype
 ) -> None:

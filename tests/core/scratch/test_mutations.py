@@ -29,6 +29,7 @@ from n2n_core.scratch import (
 )
 from n2n_core.scratch.fused_upsampling import FusedUpsampling, MinimalFiltering, SummedKernel
 from n2n_core.scratch.windows import Windows
+from tests.core.scratch import test_conv
 from tests.core.scratch.compare import (
     LossTo,
     TorchSkip,
@@ -115,6 +116,11 @@ def steps(momentum: str) -> None:
         lambda params: SGD(params, 0.1, float(momentum)),
         lambda tensors: torch.optim.SGD(tensors, 0.1, float(momentum)),
     )
+
+
+def by_all_pairs() -> None:
+    for case in test_conv.ALL_PAIRS:
+        test_conv.test_the_grid_of_arguments(*case)
 
 
 def adam_steps(_: str) -> None:
@@ -278,3 +284,18 @@ def test_a_planted_bug_is_rejected_and_the_right_layer_passes(
     break_it(monkeypatch)
     with pytest.raises((AssertionError, ShapeError)):  # by an oracle, or by the layer itself
         oracle(case)
+
+
+IN_CONVOLUTIONS = {case for case in CASES if isinstance(CASES[case]()[0], Convolution)}
+IN_THE_GRID = [
+    pytest.param(plant, id=bug) for bug, plant, cases, _ in BUGS if IN_CONVOLUTIONS & {*cases.split()}
+]
+
+
+@pytest.mark.parametrize("break_it", IN_THE_GRID)
+def test_all_pairs_of_arguments_find_each_bug_of_convolutions(
+    break_it: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_it(monkeypatch)
+    with pytest.raises((AssertionError, ShapeError)):
+        by_all_pairs()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from typing import Any
 
 import httpx
 import pytest
@@ -29,7 +30,7 @@ async def test_a_body_has_to_keep_up_with_the_rate_and_within_its_size() -> None
         "one pause": ([b"", b"x"], 1.5),
         "a pause after much": ([bytes(10**6), b"x"], 1.2),  # which buys no longer one
     }
-    most = {"max_bytes": 1_100_000, "max_dataset_bytes": 70_000}
+    most: dict[str, Any] = {"max_bytes": 1_100_000, "max_dataset_bytes": 70_000}
     async with serving(read_timeout=1.0, min_rate=1000, **most, default_model="scratch") as (client, _):
         for pieces, pause in slow.values():
             response = await client.post("/denoise", content=dripping(pieces, pause), headers=LIKE)

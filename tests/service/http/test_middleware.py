@@ -10,9 +10,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.types import Message
 
-from service.app import create_app
 from service.settings.server import Settings
 from tests.pictures import drawn, file
+from tests.service.serving import quick_app
 
 pytestmark = pytest.mark.anyio
 
@@ -67,7 +67,7 @@ async def test_a_client_that_hangs_up_is_counted(app: FastAPI, whole: bool) -> N
 async def test_a_request_is_a_span_of_the_clients_trace() -> None:
     spans, tracers = InMemorySpanExporter(), TracerProvider()
     tracers.add_span_processor(SimpleSpanProcessor(spans))
-    app = create_app(Settings(device="cpu"), tracers)
+    app = quick_app(Settings(device="cpu"), tracers)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://n2n") as client,
@@ -94,7 +94,7 @@ async def test_traces_are_exported_only_where_the_extra_is_installed(
 
     monkeypatch.setattr("service.app.find_spec", find_spec)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "no address")
-    app = create_app(Settings(device="cpu"))
+    app = quick_app(Settings(device="cpu"))
     messages: list[Message] = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
 
     async def receive() -> Message:

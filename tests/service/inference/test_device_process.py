@@ -35,16 +35,9 @@ SECONDS = 60
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
-@pytest.fixture
-def device() -> Iterator[DeviceProcess]:
-    device = DeviceProcess("cpu", threads=1)
-    yield device
-    device.close()
-
-
 @pytest.fixture(scope="module")
-async def shared(anyio_backend: str) -> AsyncIterator[DeviceProcess]:
-    """One for the tests that leave it as it was."""
+async def device(anyio_backend: str) -> AsyncIterator[DeviceProcess]:
+    """One for all tests, as its process takes seconds to start; those that end it get another process."""
     device = DeviceProcess("cpu", threads=1)
     yield device
     device.close()
@@ -111,22 +104,22 @@ def stopped(process: int) -> Iterator[None]:
 @pytest.mark.parametrize("shape", [(1, 3, 32, 32), (5, 3, 24, 40), (2, 3, 128, 96)])
 @pytest.mark.parametrize("lane", [BRIEF, LONG])
 async def test_results_are_the_librarys_own(
-    shared: DeviceProcess, model: str, shape: tuple[int, ...], lane: int
+    device: DeviceProcess, model: str, shape: tuple[int, ...], lane: int
 ) -> None:
     batch = batch_of(*shape)
-    assert np.array_equal(await run(remote(shared, model), batch, lane), own(batch, model))
+    assert np.array_equal(await run(remote(device, model), batch, lane), own(batch, model))
 
 
-async def test_results_stay_when_the_memory_is_used_again(shared: DeviceProcess) -> None:
-    denoiser = remote(shared)
+async def test_results_stay_when_the_memory_is_used_again(device: DeviceProcess) -> None:
+    denoiser = remote(device)
     batches = [batch_of(1, 3, 32, 32), batch_of(1, 3, 32, 32) / np.float32(2)]
     results = [await run(denoiser, batch) for batch in batches]
     for batch, result in zip(batches, results, strict=True):
         assert np.array_equal(result, own(batch))
 
 
-async def test_a_lane_does_not_wait_for_the_other(shared: DeviceProcess) -> None:
-    denoiser, large, small = remote(shared), batch_of(1, 3, 576, 576), batch_of(1, 3, 32, 32)
+async def test_a_lane_does_not_wait_for_the_other(device: DeviceProcess) -> None:
+    denoiser, large, small = remote(device), batch_of(1, 3, 576, 576), batch_of(1, 3, 32, 32)
     await run(denoiser, small)
     long = asyncio.ensure_future(run(denoiser, large, LONG))
     brief = await run(denoiser, small, BRIEF)
@@ -221,8 +214,8 @@ async def test_killed_before_a_call_the_call_is_made_again(device: DeviceProcess
     assert np.array_equal(await run(denoiser, batch), own(batch))
 
 
-async def test_a_batch_beyond_the_shared_memory_is_refused(shared: DeviceProcess) -> None:
-    denoiser, side = remote(shared), 1200
+async def test_a_batch_beyond_the_shared_memory_is_refused(device: DeviceProcess) -> None:
+    denoiser, side = remote(device), 1200
     assert 3 * side**2 > LINE_FLOATS
     with pytest.raises(MemoryError, match=f"a batch has {3 * side**2} values, at most {LINE_FLOATS} fit"):
         await run(denoiser, batch_of(1, 3, side, side))
@@ -244,8 +237,8 @@ async def test_lack_of_memory_over_there_is_told_as_such(device: DeviceProcess) 
     assert np.array_equal(await run(denoiser, small), own(small))
 
 
-async def test_other_errors_are_told_with_their_kind(shared: DeviceProcess) -> None:
-    denoiser = remote(shared)
+async def test_other_errors_are_told_with_their_kind(device: DeviceProcess) -> None:
+    denoiser = remote(device)
     with pytest.raises(RuntimeError, match=r"RuntimeError: .*channels"):
         await run(denoiser, batch_of(1, 2, 32, 32))
     assert (await run(denoiser, batch_of(1, 3, 32, 32))).shape == (1, 3, 32, 32)
@@ -255,8 +248,9 @@ async def test_other_errors_are_told_with_their_kind(shared: DeviceProcess) -> N
 def test_a_damaged_weights_file_is_told_as_such(device: DeviceProcess, tmp_path: Path, running: bool) -> None:
     bad = tmp_path / "bad.safetensors"
     bad.write_bytes(weights.find("torch").path.read_bytes()[:1000])
-    if running:
-        remote(device).calibrate()
+    remote(device).calibrate()
+    if not running:
+        device.close()
     with pytest.raises(WeightsError, match=r"bad\.safetensors"):
         RemoteDenoiser(device, bad)
     gc.collect()
@@ -331,7 +325,7 @@ def test_an_event_loop_may_follow_another(device: DeviceProcess) -> None:
 PARENT = """
 import asyncio, time
 from pathlib import Path
-from n2n_core import weights
+from n2n_core.models import weights
 from service.inference.device_process import DeviceProcess, RemoteDenoiser
 path = weights.find("torch").path
 device = DeviceProcess("cpu", threads=1)
@@ -365,6 +359,7 @@ async def test_signals_to_the_group_are_not_for_it(device: DeviceProcess, number
 
 @linux
 async def test_its_memory_is_told_while_it_runs(device: DeviceProcess) -> None:
+    device.close()
     assert device.resident_bytes() == 0
     remote(device)
     assert device.resident_bytes() > 10 * 2**20

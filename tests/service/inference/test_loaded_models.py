@@ -140,7 +140,7 @@ async def test_a_database_that_is_gone_stops_no_request(
 async def test_a_device_that_dies_at_every_start_stops_no_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with serving() as (client, state):
+    async with serving(quick=False) as (client, state):
         with monkeypatch.context() as patch:
             patch.setattr(device_process, "SERVER", "service.no_device_server")
             for device in state.registry.devices:

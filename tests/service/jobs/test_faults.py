@@ -147,6 +147,7 @@ def wait_gone(pid: int) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_job_becomes_a_model_with_its_lineage(place: Place) -> None:
     job_id = place.submit(SHORT)
     place.supervise()
@@ -184,6 +185,7 @@ def test_a_killed_trainer_is_resumed_twice_and_then_the_job_fails(place: Place) 
     assert checkpoints.load(place.folder.job(job_id))
 
 
+@pytest.mark.slow
 def test_a_killed_trainer_is_resumed_and_succeeds(place: Place) -> None:
     job_id = place.submit(60)
     place.supervise()
@@ -195,6 +197,7 @@ def test_a_killed_trainer_is_resumed_and_succeeds(place: Place) -> None:
     assert starts[1]["step"] > 0
 
 
+@pytest.mark.slow
 def test_on_postgresql_a_killed_trainer_is_resumed_too(postgresql: str, tmp_path: Path) -> None:
     place = Place(tmp_path, postgresql)
     try:
@@ -234,6 +237,7 @@ def test_a_trainer_outlives_its_killed_supervisor_and_publishes(place: Place) ->
     assert len(place.catalogue.list_versions("mine")) == 1
 
 
+@pytest.mark.slow
 def test_when_both_are_killed_the_next_start_resumes(place: Place) -> None:
     supervisor = place.supervise_in_a_process()
     job_id = place.submit(60)
@@ -246,6 +250,7 @@ def test_when_both_are_killed_the_next_start_resumes(place: Place) -> None:
     assert (job.state, job.attempt, job.fence) == ("succeeded", 2, 2)
 
 
+@pytest.mark.slow
 def test_two_supervisors_run_each_job_once(place: Place) -> None:
     ids = [place.submit(SHORT) for _ in range(3)]
     for _ in range(2):
@@ -291,13 +296,14 @@ def test_a_trainer_that_gets_no_core_is_not_taken_for_dead(
     os.sched_setaffinity(0, {min(cores)})  # what is started has that core alone
     try:
         spin = [sys.executable, "-c", "while True: pass"]
-        rivals = [subprocess.Popen(spin, start_new_session=True) for _ in range(6)]  # each its own share
+        rivals = [subprocess.Popen(spin, start_new_session=True) for _ in range(24)]  # each its own share
         place.processes += rivals
         place.supervise()
     finally:
         os.sched_setaffinity(0, cores)
     job_id = place.submit(SHORT)
-    place.wait(job_id, lambda job: caplog.text.count(f"{job_id}: the trainer gets no core") > 3)
+    twice = 2 * 2  # a lease is renewed when half of it is left: it would have ended twice
+    place.wait(job_id, lambda job: caplog.text.count(f"{job_id}: the trainer gets no core") >= twice)
     for rival in rivals:
         rival.kill()
     job = place.wait_end(job_id)
@@ -320,6 +326,7 @@ def test_a_job_is_cancelled_while_it_runs_and_resumed(place: Place) -> None:
     assert not place.folder.job(job_id).exists()
 
 
+@pytest.mark.slow
 def test_a_trainer_that_does_not_stop_is_killed(place: Place) -> None:
     job_id = place.submit(LONG)
     place.supervise(stop_seconds=0.3, kill_seconds=0.6)
@@ -331,6 +338,7 @@ def test_a_trainer_that_does_not_stop_is_killed(place: Place) -> None:
     wait_gone(pid)
 
 
+@pytest.mark.slow
 def test_a_trainer_that_is_asked_to_stop_is_queued_with_all_attempts(place: Place) -> None:
     job_id = place.submit(LONG)
     supervisor = place.supervise()
@@ -340,6 +348,7 @@ def test_a_trainer_that_is_asked_to_stop_is_queued_with_all_attempts(place: Plac
     assert (job.attempt, job.has_checkpoint) == (0, True)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_a_number_fails_at_once(place: Place) -> None:
     job_id = place.submit(50, optimizer="sgd", lr=1e38)
     place.supervise()
@@ -349,6 +358,7 @@ def test_a_loss_that_is_not_a_number_fails_at_once(place: Place) -> None:
     assert "DivergedError" in str(job.log_tail)
 
 
+@pytest.mark.slow
 def test_out_of_memory_fails_at_once(place: Place) -> None:
     place.settings = place.settings.model_copy(update={"train_memory": 700 * 2**20})
     job_id = place.submit(SHORT, dataset=place.add_dataset(24, 640), crop=640)
@@ -392,6 +402,7 @@ def disk(folder: Path, size: str) -> Iterator[Callable[[str], None]]:
             subprocess.run(["umount", "--lazy", folder], check=True)
 
 
+@pytest.mark.slow
 def test_on_a_disk_that_fills_the_last_checkpoint_is_kept(place: Place) -> None:
     job_id = place.submit(LONG)
     with disk(place.folder.jobs, "8m"):
@@ -411,6 +422,7 @@ def test_on_a_disk_that_fills_the_last_checkpoint_is_kept(place: Place) -> None:
         place.wait_end(job_id)
 
 
+@pytest.mark.slow
 def test_on_a_disk_that_is_read_only_the_last_checkpoint_is_kept(place: Place) -> None:
     job_id = place.submit(40)
     with disk(place.folder.models, "4m") as remount:

@@ -33,7 +33,7 @@ def test_a_stop_saves_what_is_under_way(tmp_path: Path) -> None:
     asked = iter(range(10**6))
     assert not conducted(tmp_path, jobs=2, should_stop=lambda: next(asked) >= 0)
     assert len(read(tmp_path)) < 4
-    assert conducted(tmp_path, jobs=2)
+    assert conducted(tmp_path)
     assert len(read(tmp_path)) == 4
 
 

@@ -11,11 +11,11 @@ import httpx
 import pytest
 
 from service.api.denoise import batch
-from service.app import create_app
 from service.http.problem import Problem
 from service.settings.server import Settings
 from tests.pictures import drawn, file, opened
 from tests.service import problems
+from tests.service.serving import quick_app
 
 pytestmark = pytest.mark.anyio
 PNG, JPEG = file(drawn("RGB")), file(drawn("L", 50, 41), "jpeg")
@@ -85,7 +85,7 @@ async def test_what_is_wrong_with_the_whole_is_a_problem(client: httpx.AsyncClie
 
 
 async def test_more_images_than_may_wait_at_once_are_all_denoised() -> None:
-    app = create_app(Settings(device="cpu", max_waiting_pixels=batch.AT_ONCE * 40 * 28))
+    app = quick_app(Settings(device="cpu", max_waiting_pixels=batch.AT_ONCE * 40 * 28))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

@@ -17,12 +17,12 @@ from n2n_core.image import Pixels
 from n2n_core.inference.denoiser import Denoiser
 from n2n_core.inference.tiling import WINDOW
 from n2n_core.models import weights
-from service.app import create_app
 from service.inference.device_process import Cores, RemoteDenoiser
 from service.settings.server import Settings
 from tests.pictures import drawn, file, opened
 from tests.service import problems
 from tests.service.conftest import MAX_BYTES
+from tests.service.serving import quick_app
 
 pytestmark = pytest.mark.anyio
 
@@ -43,7 +43,7 @@ async def post(client: httpx.AsyncClient, content: bytes = PNG, **params: str) -
 
 
 async def test_the_setting_chooses_the_pngs_compression(client: httpx.AsyncClient) -> None:
-    app = create_app(Settings(device="cpu", png_compression="small"))
+    app = quick_app(Settings(device="cpu", png_compression="small"))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

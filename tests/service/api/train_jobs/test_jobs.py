@@ -22,11 +22,11 @@ from n2n_core.models import weights
 from n2n_core.models.names import RESERVED
 from n2n_core.training.loop import TrainConfig
 from service.api.dependencies import State
-from service.app import create_app
 from service.settings.server import Settings
 from tests.pictures import drawn, file, opened
 from tests.scenes import noisy, smooth
 from tests.service import problems
+from tests.service.serving import quick_app
 
 pytestmark = pytest.mark.anyio
 
@@ -56,7 +56,7 @@ def make_app(data: Path, concurrency: int) -> FastAPI:
         train_heartbeat=0.2,
         train_lease=5,
     )
-    return create_app(settings)
+    return quick_app(settings)
 
 
 async def serve(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:

@@ -1,0 +1,30 @@
+"""A few cases instead of a whole grid: every two values of different parameters meet in one of them."""
+
+from collections.abc import Sequence
+from itertools import combinations, product
+from typing import Any
+
+Case = tuple[Any, ...]
+Pair = tuple[tuple[int, int], tuple[int, int]]
+
+
+def pairwise(*parameters: Sequence[Any]) -> list[Case]:
+    """Return cases, each with a value of every parameter, that have all pairs of values; always the same.
+
+    Greedy: the next case is the one of the grid that has most of the pairs that are still missing.
+
+    >>> pairwise("ab", (0, 1), "xy")
+    [('a', 0, 'x'), ('a', 1, 'y'), ('b', 0, 'y'), ('b', 1, 'x')]
+    """
+    grid = [_pairs(indices) for indices in product(*(range(len(values)) for values in parameters))]
+    missing, cases = set[Pair]().union(*grid), list[Case]()
+    while missing:
+        best = max(grid, key=lambda pairs: len(pairs & missing))
+        missing -= best
+        chosen = dict(index for pair in best for index in pair)
+        cases.append(tuple(values[chosen[place]] for place, values in enumerate(parameters)))
+    return cases
+
+
+def _pairs(indices: tuple[int, ...]) -> frozenset[Pair]:
+    return frozenset(combinations(enumerate(indices), 2))
