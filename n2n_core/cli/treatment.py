@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from n2n_core.cli.command import model_path
 from n2n_core.image import Bits, Picture, Pixels
-from n2n_core.inference.blend import blend
-from n2n_core.inference.contrast_stretch import Stretch
 from n2n_core.inference.denoiser import Denoiser
 from n2n_core.inference.model_choice import AUTO, choose
-from n2n_core.inference.self_ensemble import self_ensemble
 from n2n_core.metrics.quality import quality, spread_figures
 from n2n_core.models import weights
 from n2n_core.noise.estimation import noise_level
@@ -32,7 +25,6 @@ class Model:
     name: str
     sha256: str
     denoiser: Denoiser
-    is_blind: bool
 
 
 @dataclass(frozen=True)
@@ -75,7 +67,7 @@ class Treatment:
     def _load(self, name: str) -> Model:
         path: Path = model_path(name, self.options.weights)
         denoiser = Denoiser.load(path, self.options.device, self.options.engine)
-        return Model(name, weights.sha256(path), denoiser, weights.read_card(path).is_blind)
+        return Model(name, weights.sha256(path), denoiser)
 
     def __call__(self, picture: Picture) -> Treated:
         """Denoise ``picture``.
@@ -85,33 +77,18 @@ class Treatment:
         """
         model = self.load(self._name(picture.colour))
         began = perf_counter()
-        stretch = Stretch.of(picture.colour) if model.is_blind and picture.bits > 8 else None
-        run = partial(model.denoiser, exact=picture.bits > 8)
-        colour, spread = self._run(run, stretch() if stretch else picture.colour)
-        if stretch:
-            colour, spread = stretch.undo(colour), None if spread is None else stretch.undo_spread(spread)
-        colour = blend(picture.colour, colour, self.options.strength)
+        enhanced = model.denoiser.enhance(picture, self.options.strength, self.options.self_ensemble)
         seconds = perf_counter() - began
         record = {
             "model": model.name, "sha256": model.sha256, "device": str(model.denoiser.device),
             "window": model.denoiser.window, "halo": model.denoiser.geometry.halo,
             "strength": self.options.strength, "self_ensemble": self.options.self_ensemble,
-            "stretch": stretch.gain if stretch else None,
-            "seconds": round(seconds, 4), **_summary(spread),
+            "stretch": enhanced.stretch, "seconds": round(seconds, 4), **_summary(enhanced.spread),
         }  # fmt: skip
         if self.options.report:
-            record |= self._measured(picture.colour, picture.bits, "input_") | self._measured(
-                colour, picture.bits, "output_"
-            )
-        return Treated(picture.with_colour(colour), spread, record)
-
-    def _run(self, denoiser: Callable[[Tensor], Tensor], colour: Pixels) -> tuple[Pixels, Pixels | None]:
-        """The result, and the self-ensemble's spread if there is one."""
-        noisy = torch.from_numpy(colour[None])
-        if not self.options.self_ensemble:
-            return denoiser(noisy)[0].cpu().numpy(), None
-        ensemble = self_ensemble(denoiser, noisy)
-        return ensemble.image[0].cpu().numpy(), ensemble.spread[0].cpu().numpy()
+            for prefix, each in (("input_", picture), ("output_", enhanced.picture)):
+                record |= self._measured(each.colour, each.bits, prefix)
+        return Treated(enhanced.picture, enhanced.spread, record)
 
     def _measured(self, colour: Pixels, bits: Bits, prefix: str) -> dict[str, float | None]:
         """The noise level, and PSNR and SSIM if there is a reference; of the picture's depth."""

@@ -8,14 +8,11 @@ from functools import partial
 from time import monotonic, perf_counter
 from typing import ParamSpec, Self, TypeVar
 
-import numpy as np
-
 from n2n_core import image
 from n2n_core.errors import ImageTooLargeError, TooManyPagesError
 from n2n_core.image import MAX_PAGES, Compression, Picture, Pixels
-from n2n_core.inference.blend import blend
-from n2n_core.inference.contrast_stretch import Stretch
-from n2n_core.inference.self_ensemble import SYMMETRIES, Ensemble, combine
+from n2n_core.inference.enhance import Enhancement
+from n2n_core.inference.self_ensemble import SYMMETRIES
 from service.inference.loaded_models import ServedModel
 from service.inference.scheduler import Scheduler
 from service.inference.tile_job import Job
@@ -122,21 +119,12 @@ class Worker:
             RefusedError: see ``Scheduler.submit``.
             DeadlineError: ``timeout`` seconds were over first.
         """
-        noisy, is_deep = picture.colour, picture.bits > 8
-        stretch = await self.measure(timing, Stretch.of, noisy) if served.is_blind and is_deep else None
-        seen = await self.measure(timing, stretch) if stretch else noisy
-        images = [symmetry(seen) for symmetry in SYMMETRIES] if self_ensemble else [seen]
-        outputs, run = await self._infer(served, images, timing, timeout, is_deep)
-        colour, spread = outputs[0], None
-        if self_ensemble:
-            ensemble = await self.measure(timing, _combined, outputs)
-            colour, spread = ensemble.image, ensemble.spread
-        if stretch:
-            colour = await self.measure(timing, stretch.undo, colour)
-            spread = spread if spread is None else await self.measure(timing, stretch.undo_spread, spread)
-        if strength < 1:
-            colour = await self.measure(timing, blend, noisy, colour, strength)
-        return Denoised(picture.with_colour(colour), run, spread, stretch.gain if stretch else None)
+        enhancement = Enhancement(picture, served.is_blind, strength, self_ensemble)
+        before, after = enhancement.before, enhancement.after
+        images = await self.measure(timing, before) if enhancement.slow_before else before()
+        outputs, run = await self._infer(served, images, timing, timeout, enhancement.is_deep)
+        enhanced = await self.measure(timing, after, outputs) if enhancement.slow_after else after(outputs)
+        return Denoised(enhanced.picture, run, enhanced.spread, enhanced.stretch)
 
     async def denoise_pages(
         self,
@@ -173,9 +161,8 @@ class Worker:
         timeout: float | None,
         exact: bool,
     ) -> tuple[list[Pixels], Run]:
-        """The network's results for ``(3 or 1, H, W)`` images, of the same shapes."""
-        coloured = [_colour(image) for image in images]
-        jobs = self.scheduler.submit_all(served.entry.id, served.denoisers, coloured, timeout, exact)
+        """The network's results for ``(3, H, W)`` images, of the same shapes."""
+        jobs = self.scheduler.submit_all(served.entry.id, served.denoisers, images, timeout, exact)
         try:
             several = asyncio.gather(*(job.result for job in jobs)) if len(jobs) > 1 else None
             whole = await several if several else [await jobs[0].result]
@@ -186,9 +173,9 @@ class Worker:
         queue = (min(job.started or job.arrived for job in jobs) - first.arrived) * 1000
         timing.queue += queue
         timing.inference += (monotonic() - first.arrived) * 1000 - queue
-        return [_like(image, output) for image, output in zip(images, whole, strict=True)], Run.of(
-            jobs, served
-        )
+        pairs = zip(images, whole, strict=True)
+        outputs = [output[:, : image.shape[1], : image.shape[2]] for image, output in pairs]  # unpadded
+        return outputs, Run.of(jobs, served)
 
     async def measure(
         self, timing: Timing, function: Callable[P, T], *arguments: P.args, **options: P.kwargs
@@ -232,21 +219,6 @@ def _decode_tiny(data: bytes, most: int, most_pages: int) -> list[Picture] | Non
         return image.decode_pages(data, min(TINY_PIXELS, most), min(TINY_PAGES, most_pages))
     except (ImageTooLargeError, TooManyPagesError):
         return None
-
-
-def _colour(image: Pixels) -> Pixels:
-    return np.broadcast_to(image, (3, *image.shape[1:])) if len(image) == 1 else image
-
-
-def _like(image: Pixels, output: Pixels) -> Pixels:
-    """A padded output ``(3, H', W')`` in the image's own size, and grey if that is."""
-    output = output[:, : image.shape[1], : image.shape[2]]
-    return output.mean(0, keepdims=True) if len(image) == 1 else output
-
-
-def _combined(outputs: Sequence[Pixels]) -> Ensemble[Pixels]:
-    """Of all eight symmetries' outputs."""
-    return combine(symmetry.undo(output) for symmetry, output in zip(SYMMETRIES, outputs, strict=True))
 
 
 def _since(began: float) -> float:
