@@ -21,7 +21,6 @@ from service.access.quota import Quotas
 from service.access.scopes import ASSETS, PAGE
 from service.api import datasets, docs, health, models, page
 from service.api.denoise import batch, single
-from service.api.denoise.fast_route import FastRoute
 from service.api.dependencies import State
 from service.api.openapi import completed, responses
 from service.api.schemas import MAX_JSON
@@ -34,7 +33,7 @@ from service.http.middleware import Head, Observe, RequestId
 from service.http.problem_types import REFUSALS
 from service.inference.device_process import DeviceProcess
 from service.inference.loaded_models import Registry
-from service.inference.pipeline import Worker
+from service.inference.pipeline import Pipeline
 from service.inference.scheduler import Scheduler
 from service.jobs.store import JobStore
 from service.jobs.supervisor import Supervisor
@@ -95,17 +94,19 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
     for device in devices:
         telemetry.watch_device(device.name, device.resident_bytes)
     scheduler = Scheduler(len(devices), settings.max_waiting_pixels, telemetry)
-    worker = Worker(settings.max_pixels, scheduler, telemetry, settings.max_frames)
+    pipeline = Pipeline(
+        settings.max_pixels, scheduler, telemetry, settings.max_frames, settings.png_compression
+    )
     state = app.state.n2n = State(
-        settings, registry, worker, telemetry, store, DatasetStore(database), catalogue,
+        settings, registry, pipeline, telemetry, store, DatasetStore(database), catalogue,
         IdempotencyKeys(database), Keyring(ApiKeys(database)), folder, Supervisor(settings, store), aside,
         imports,
     )  # fmt: skip
+    app.router.routes.append(single.SmallPictureRoute())
     for module in (single, batch, models, datasets, jobs, health, docs, page):
         app.include_router(module.router)
     app.mount(ASSETS, docs.files)
     app.mount(PAGE, page.files)
-    app.add_middleware(FastRoute, state=state)
     app.add_middleware(
         BodyLimit,
         settings=settings,
@@ -134,7 +135,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await anyio.to_thread.run_sync(_open, state)
     log.info("ready: models %s", ", ".join(sorted(state.registry.models)))
     yield
-    await state.worker.close()
+    await state.pipeline.close()
     if state.settings.train_concurrency:
         await anyio.to_thread.run_sync(state.supervisor.close)
     for aside in (state.aside, state.imports):

@@ -99,7 +99,7 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take on nothing more; what was taken on is finished."""
         app: Any = self.config.app
-        app.state.n2n.worker.scheduler.drain()
+        app.state.n2n.pipeline.scheduler.drain()
         if (
             sig == signal.SIGTERM
         ):  # uvicorn would raise it anew at the end, and the status would tell of a fault

@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 
 from service.access.keyring import Keyring
 from service.inference.loaded_models import Registry
-from service.inference.pipeline import Worker
+from service.inference.pipeline import Pipeline
 from service.jobs.store import JobStore
 from service.jobs.supervisor import Supervisor
 from service.processes.background import Aside
@@ -25,7 +25,7 @@ class State:
 
     settings: Settings
     registry: Registry
-    worker: Worker
+    pipeline: Pipeline
     telemetry: Telemetry
     jobs: JobStore
     datasets: DatasetStore

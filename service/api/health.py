@@ -23,7 +23,7 @@ async def get_health() -> Health:
 @router.get("/readyz", responses=responses(STOPPING, NOT_READY))
 async def get_readiness(state: StateDep) -> Readiness:
     """The models are loaded and warm: send traffic."""
-    if state.worker.scheduler.draining:
+    if state.pipeline.scheduler.draining:
         raise ProblemError(503, "stopping", "the service is stopping, expected another one")
     if not state.registry.ready:
         raise ProblemError(503, "not_ready", "the models are not warm yet, try again in a second")

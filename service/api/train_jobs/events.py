@@ -64,7 +64,7 @@ async def stream(state: State, job_id: str, lines: EventLines, new: Lines) -> As
         if known != (known := (job.state, job.attempt)):
             yield format_sse_event(data_str=describe(job).model_dump_json(), event="state")
             spoke = monotonic()
-        if job.done or state.worker.scheduler.draining:
+        if job.done or state.pipeline.scheduler.draining:
             return
         if monotonic() - spoke >= BEAT_SECONDS:
             yield KEEPALIVE_COMMENT

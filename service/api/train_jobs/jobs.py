@@ -10,8 +10,8 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Body, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from service.api.denoise.single import while_wanted
 from service.api.dependencies import State, StateDep
+from service.api.disconnect import run_while_connected
 from service.api.idempotency import once
 from service.api.openapi import ALWAYS, links, responses
 from service.api.paging import PageSize, PageToken
@@ -127,7 +127,7 @@ async def get_train_job(
     """One job. Without `If-None-Match`, `Prefer: wait` waits until the job is done."""
     asked = _WAIT.search(prefer or "")
     seconds = min(int(asked[1]), MAX_WAIT) if asked else 0
-    found = await while_wanted(request, _await(state, job, seconds, if_none_match))
+    found = await run_while_connected(request, _await(state, job, seconds, if_none_match))
     answer = _answer(state, found)
     if asked:
         answer.headers["Preference-Applied"] = f"wait={seconds}"
@@ -200,6 +200,6 @@ async def _await(state: State, job_id: str, seconds: float, known: str | None) -
         job = await run_sync(state.jobs.get, job_id)
         changed = known is not None and not _matches(known, _answer(state, job).headers["ETag"])
         left = deadline - monotonic()
-        if job.done or changed or left <= 0 or state.worker.scheduler.draining:
+        if job.done or changed or left <= 0 or state.pipeline.scheduler.draining:
             return job
         await sleep(min(POLL_SECONDS, left))

@@ -47,8 +47,8 @@ async def test_python_the_command_and_the_service_agree(
 ) -> None:  # fmt: skip
     async def one_by_one(own: RemoteDenoiser, batch: Pixels, line: int, cores: Cores, exact: bool) -> Pixels:
         assert exact == (bits > 8)
-        tiles = torch.from_numpy(batch).split(1)
-        return torch.cat([denoiser(model).run(tile, exact) for tile in tiles]).numpy()
+        tiles = torch.from_numpy(batch)
+        return torch.cat([denoiser(model).run(tile[None], exact) for tile in tiles]).numpy()
 
     monkeypatch.setattr(RemoteDenoiser, "run", one_by_one)
     content, format = night(bits, channels), FORMATS[bits]
