@@ -102,11 +102,11 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
         IdempotencyKeys(database), Keyring(ApiKeys(database)), folder, Supervisor(settings, store), aside,
         imports,
     )  # fmt: skip
-    app.router.routes.append(single.SmallPictureRoute())
     for module in (single, batch, models, datasets, jobs, health, docs, page):
         app.include_router(module.router)
     app.mount(ASSETS, docs.files)
     app.mount(PAGE, page.files)
+    app.add_middleware(single.SmallPictures, state=state)
     app.add_middleware(
         BodyLimit,
         settings=settings,

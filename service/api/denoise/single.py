@@ -5,8 +5,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import Headers
-from starlette.routing import Match, Route
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.denoise.request import (
     FORMATS,
@@ -28,6 +27,7 @@ from service.api.denoise.schemas import DenoiseReport
 from service.api.dependencies import State, StateDep
 from service.api.disconnect import run_while_connected
 from service.api.openapi import ALWAYS, FILE, IMAGES, form, responses
+from service.http.errors import answer as problem_answer
 from service.http.problem_types import (
     BAD_FORM,
     BAD_IMAGE,
@@ -158,20 +158,45 @@ async def answer(wanted: DenoiseRequest, state: State) -> Response:
     return await respond(outcome, state.pipeline, state.catalogue)
 
 
-async def denoise_small(request: Request) -> Response:
-    """Answer a request that ``is_small``."""
-    state: State = request.app.state.n2n
-    query = request.query_params
-    served = await admit(request, state.pipeline, state.registry, query.get("model"))
-    wanted = DenoiseRequest(
-        served=served, data=await request.body(), timeout=state.settings.timeout,
-        format=query.get("format"), accept=_accept(request),
-    )  # fmt: skip
-    return await answer(wanted, state)
+class SmallPictures:
+    """Answers ``POST /denoise`` with a small raw picture, ahead of the router.
+
+    The router and FastAPI's reading of parameters take longer than denoising a small picture.
+    All other requests, and all wrong ones, go on to the endpoint, which gives the same answers.
+    """
+
+    path = PATH  # as a route has it: for the log and the metrics
+
+    def __init__(self, app: ASGIApp, state: State) -> None:
+        self.app, self.state = app, state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request, or hand it on."""
+        if not is_small(scope):
+            await self.app(scope, receive, send)
+            return
+        scope["route"] = self
+        request = Request(scope, receive)
+        try:
+            response = await self._answer(request)
+        except Exception as error:
+            response = await problem_answer(request, error)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        state, query = self.state, request.query_params
+        served = await admit(request, state.pipeline, state.registry, query.get("model"))
+        wanted = DenoiseRequest(
+            served=served, data=await request.body(), timeout=state.settings.timeout,
+            format=query.get("format"), accept=_accept(request),
+        )  # fmt: skip
+        return await answer(wanted, state)
 
 
 def is_small(scope: Scope) -> bool:
-    """Whether the body is a small raw picture, with no parameters but a model and a known format."""
+    """Whether this is a small raw picture for ``POST /denoise``, with no parameters but model and format."""
+    if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
+        return False
     headers = Headers(scope=scope)
     length = headers.get("content-length", "")
     if not length.isdecimal() or not 0 < int(length) <= TINY_BYTES:
@@ -180,24 +205,6 @@ def is_small(scope: Scope) -> bool:
         return False
     query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
     return query.keys() <= {"model", "format"} and query.get("format", "png") in FORMATS
-
-
-class SmallPictureRoute(Route):
-    """``POST /denoise`` for small raw pictures, without FastAPI's reading of parameters and dependencies.
-
-    That takes longer than denoising a small picture. All other requests, and all wrong ones, are left to the
-    FastAPI route behind this one, which gives the same answers.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(PATH, denoise_small, methods=["POST"], include_in_schema=False)
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match only what ``is_small``; never in part, as the other route tells which methods are allowed."""
-        match, child = super().matches(scope)
-        if match is not Match.FULL or not is_small(scope):
-            return Match.NONE, {}
-        return match, {**child, "route": self}  # for the log and the metrics
 
 
 def _accept(request: Request) -> str:
