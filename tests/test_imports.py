@@ -147,7 +147,9 @@ FOR_THE_FRONT = [
     "n2n_core.inference.enhance",
     "n2n_core.inference.model_choice",
     "n2n_core.inference.self_ensemble",
-    "n2n_core.metrics.single",
+    "n2n_core.metrics.psnr",
+    "n2n_core.metrics.quality",
+    "n2n_core.metrics.ssim",
     "n2n_core.noise.estimation",
 ]
 

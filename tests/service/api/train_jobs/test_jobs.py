@@ -17,7 +17,7 @@ from n2n_core.datasets.checks.checks import check
 from n2n_core.datasets.checks.report import Check, Report
 from n2n_core.datasets.importing.pipeline import import_dataset
 from n2n_core.datasets.pairs import Pairs, save_pairs
-from n2n_core.metrics.batch import to_bytes
+from n2n_core.image.rounding import to_bytes
 from n2n_core.models import weights
 from n2n_core.training.loop import TrainConfig
 from service.api.dependencies import State
