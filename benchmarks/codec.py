@@ -21,7 +21,7 @@ from torch import Tensor
 
 from benchmarks.pairing import compare
 from n2n_core import image
-from n2n_core.metrics.batch import to_bytes
+from n2n_core.image.rounding import to_bytes
 
 SIDES = (32, 256, 1024)
 WORK = 2**17  # pixels of one measurement: small pictures are repeated

@@ -15,8 +15,9 @@ from PIL import Image, ImageDraw, ImageFont
 from skimage import data
 from torch import Generator, Tensor
 
+from n2n_core.image.rounding import to_bytes
 from n2n_core.inference.denoiser import Denoiser
-from n2n_core.metrics.batch import psnr, to_bytes
+from n2n_core.metrics.psnr import psnr
 from n2n_core.models import weights
 from n2n_core.noise.corruptions import Camera, Gaussian, PointSampling
 
@@ -64,7 +65,7 @@ def row(
 
 def decibels(image: Tensor, clean: Tensor) -> float:
     """PSNR of the whole picture."""
-    return psnr(image[None], clean[None]).per_image
+    return psnr(image, clean)
 
 
 def cut(image: Tensor, crop: Crop, zoom: int) -> Image.Image:

@@ -18,7 +18,7 @@ from benchmarks.chromium import running
 from benchmarks.reliability.service import Service
 from n2n_client import Client
 from n2n_core.datasets.pairs import Pairs, save_pairs
-from n2n_core.metrics.batch import to_bytes
+from n2n_core.image.rounding import to_bytes
 from n2n_core.noise.corruptions import PoissonGaussian
 
 FOLDER = Path(__file__).parent

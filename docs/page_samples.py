@@ -14,7 +14,7 @@ from PIL import Image
 from skimage import data
 from torch import Generator
 
-from n2n_core.metrics.batch import to_bytes
+from n2n_core.image.rounding import to_bytes
 from n2n_core.noise.corruptions import Camera
 
 FOLDER = Path(__file__).parents[1] / "service" / "web" / "samples"

@@ -21,7 +21,6 @@ from service.access.quota import Quotas
 from service.access.scopes import ASSETS, PAGE
 from service.api import datasets, docs, health, models, page
 from service.api.denoise import batch, single
-from service.api.denoise.fast_route import FastRoute
 from service.api.dependencies import State
 from service.api.openapi import completed, responses
 from service.api.schemas import MAX_JSON
@@ -34,7 +33,7 @@ from service.http.middleware import Head, Observe, RequestId
 from service.http.problem_types import REFUSALS
 from service.inference.device_process import DeviceProcess
 from service.inference.loaded_models import Registry
-from service.inference.pipeline import Worker
+from service.inference.pipeline import Pipeline
 from service.inference.scheduler import Scheduler
 from service.jobs.store import JobStore
 from service.jobs.supervisor import Supervisor
@@ -118,7 +117,9 @@ def _state(settings: Settings, device_class: type[DeviceProcess], aside_class: t
     return State(
         settings=settings,
         registry=Registry(settings.weights, settings.default_model, devices, catalogue),
-        worker=Worker(settings.max_pixels, scheduler, telemetry, settings.max_frames),
+        pipeline=Pipeline(
+            settings.max_pixels, scheduler, telemetry, settings.max_frames, settings.png_compression
+        ),
         telemetry=telemetry,
         jobs=store,
         datasets=DatasetStore(database),
@@ -145,7 +146,7 @@ def _add_middleware(app: FastAPI, state: State) -> None:
         "/train-jobs": ("of JSON", MAX_JSON),
     }
     quotas = Quotas(settings.key_rate, settings.key_concurrency)
-    app.add_middleware(FastRoute, state=state)
+    app.add_middleware(single.SmallPictures, state=state)
     app.add_middleware(BodyLimit, settings=settings, own=own)
     app.add_middleware(Head)
     app.add_middleware(Authentication, keyring=state.keyring, quotas=quotas)
@@ -162,7 +163,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await anyio.to_thread.run_sync(_open, state)
     log.info("ready: models %s", ", ".join(sorted(state.registry.models)))
     yield
-    await state.worker.close()
+    await state.pipeline.close()
     if state.settings.train_concurrency:
         await anyio.to_thread.run_sync(state.supervisor.close)
     state.aside.close()

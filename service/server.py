@@ -99,7 +99,7 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Finish the requests in progress, and accept no more."""
         app: Any = self.config.app
-        app.state.n2n.worker.scheduler.drain()
+        app.state.n2n.pipeline.scheduler.drain()
         if (
             sig == signal.SIGTERM
         ):  # uvicorn would raise it again at the end, so the exit status would not be 0

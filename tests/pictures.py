@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from n2n_core.datasets.course_rule import CourseRule
 from n2n_core.datasets.pairs import Pairs
-from n2n_core.metrics.batch import to_bytes
+from n2n_core.image.rounding import to_bytes
 
 PHOTOS = ("astronaut", "coffee", "chelsea", "rocket")
 

@@ -145,9 +145,12 @@ FRONT += ["service.jobs.trainer"]
 FOR_THE_FRONT = [
     "n2n_core.image",
     "n2n_core.inference.blend",
+    "n2n_core.inference.enhance",
     "n2n_core.inference.model_choice",
     "n2n_core.inference.self_ensemble",
-    "n2n_core.metrics.single",
+    "n2n_core.metrics.psnr",
+    "n2n_core.metrics.quality",
+    "n2n_core.metrics.ssim",
     "n2n_core.noise.estimation",
 ]
 

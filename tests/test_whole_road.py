@@ -8,8 +8,9 @@ from skimage import data as photos
 
 from n2n_core import cli
 from n2n_core.datasets.pairs import load_pairs
+from n2n_core.image.rounding import to_bytes
 from n2n_core.inference.denoiser import Denoiser
-from n2n_core.metrics.batch import psnr, to_bytes
+from n2n_core.metrics.psnr import mean_psnr
 from n2n_core.models import weights
 from n2n_core.training import loop
 
@@ -33,6 +34,6 @@ def test_noisy_pairs_of_photos_teach_to_denoise_a_photo_held_out(model: str, tmp
     held_out = load_pairs(tmp_path / "val_data.pkl")
     denoiser = Denoiser.load(weights.find("new", tmp_path / "models").path)
     denoised = to_bytes(denoiser(held_out.input / 255)).cpu()
-    before, after = psnr(held_out.input, held_out.target), psnr(denoised, held_out.target)
+    before, after = mean_psnr(held_out.input, held_out.target), mean_psnr(denoised, held_out.target)
     assert after.per_image > before.per_image + 0.8
     assert after.pooled > before.pooled + 0.8

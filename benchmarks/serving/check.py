@@ -7,8 +7,8 @@ import torch
 from benchmarks.serving import client
 from benchmarks.serving.servers import Running
 from n2n_core import image
+from n2n_core.image.rounding import to_bytes
 from n2n_core.inference.denoiser import Denoiser
-from n2n_core.metrics.batch import to_bytes
 from n2n_core.models import weights
 
 

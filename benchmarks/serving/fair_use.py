@@ -23,7 +23,7 @@ from benchmarks.serving.servers import OURS, Running, running
 from benchmarks.serving.table import Table
 from n2n_client import Client
 from n2n_core.datasets.pairs import Pairs, save_pairs
-from n2n_core.metrics.batch import to_bytes
+from n2n_core.image.rounding import to_bytes
 from n2n_core.models import architectures
 
 CASES = ((32, 1), (32, 8), (256, 1))

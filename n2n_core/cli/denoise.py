@@ -1,4 +1,4 @@
-"""``n2n denoise``: image files and folders, without a server."""
+"""``n2n denoise``: denoise image files and folders, without a server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from n2n_core import image
 from n2n_core.cli.command import Commands, add_command, add_engine, add_weights
-from n2n_core.cli.treatment import Treatment
+from n2n_core.cli.picture_denoiser import PictureDenoiser
 from n2n_core.errors import ConfigError, ImageError
 from n2n_core.files import atomic_path, storing
 from n2n_core.inference.blend import check_strength
@@ -28,27 +28,37 @@ def add(commands: Commands) -> None:
         "-o", "--output", type=Path, required=True, metavar="OUT",
         help="for one input file a file, if it has an image suffix; else a folder",
     )  # fmt: skip
-    command.add_argument("--model", default="torch", help="model id, a .safetensors file, or auto")
-    command.add_argument("--strength", type=float, default=1.0, help="0 keeps the picture, 1 is the model's")
     command.add_argument(
-        "--self-ensemble", action="store_true", help="mean over eight flips and turns: better, 8 times slower"
+        "--model",
+        default="torch",
+        help="model id, a .safetensors file, or auto for the best of those shipped",
+    )
+    command.add_argument(
+        "--strength", type=float, default=1.0, help="0 gives the noisy picture, 1 the model's result"
+    )
+    command.add_argument(
+        "--self-ensemble",
+        action="store_true",
+        help="average over eight flips and rotations: better, 8 times slower",
     )
     command.add_argument(
         "--uncertainty", type=Path, metavar="FILE",
-        help="a grey PNG of how far the self-ensemble's results differ; for one input",
+        help="write a grey PNG that shows how far the self-ensemble's results differ; for one input",
     )  # fmt: skip
     command.add_argument(
-        "--report", metavar="FILE", help="a line of JSON for every picture: where it comes from; - prints it"
+        "--report",
+        metavar="FILE",
+        help="write a line of JSON for each picture: model, options, noise levels; - prints it",
     )
     command.add_argument(
         "--reference", type=Path, metavar="FILE",
-        help="the clean picture: PSNR and SSIM go to the report; for one input",
+        help="the clean picture: adds PSNR and SSIM to the report; for one input",
     )  # fmt: skip
     command.add_argument(
         "--format", choices=image.MEDIA_TYPES, help="format of the output; the input's if not given"
     )
     command.add_argument(
-        "--compression", choices=image.COMPRESSIONS, default="fast", help="of PNG files; fast if not given"
+        "--compression", choices=image.COMPRESSIONS, default="fast", help="compression of PNG files"
     )
     add_engine(command)
     command.add_argument("--device", default="auto", help="auto, cpu or cuda")
@@ -56,34 +66,35 @@ def add(commands: Commands) -> None:
 
 
 def denoise(options: argparse.Namespace) -> int:
-    """Denoise every input; go on past those that cannot be read, and say so at the end."""
+    """Denoise every input. Inputs that cannot be read are reported and skipped; the exit code is then 2."""
     check_strength(options.strength)
     jobs = plan_outputs(options.inputs, options.output, options.format)
     _check_extras(options, jobs)
     reference = image.decode(options.reference.read_bytes()).colour if options.reference else None
-    treat = Treatment(options, reference)
+    denoise_picture = PictureDenoiser(options, reference)
     failed = 0
     with _reporting(options.report) as report:
         for source, target in tqdm(jobs, unit="image", disable=len(jobs) < 2 or not sys.stderr.isatty()):
             try:
                 pages = image.decode_pages(source.read_bytes())
                 _check_pages(options, len(pages))
-                treated = [treat(page) for page in pages]
-                _write(target, [each.picture for each in treated], options.compression)
-                if options.uncertainty and treated[0].spread is not None:
-                    _write(options.uncertainty, [spread_picture(treated[0].spread)])
+                results = [denoise_picture(page) for page in pages]
+                _write(target, [enhanced.picture for enhanced, _ in results], options.compression)
+                spread = results[0][0].spread
+                if options.uncertainty and spread is not None:
+                    _write(options.uncertainty, [spread_picture(spread)])
             except (ImageError, OSError) as error:
                 failed += 1
                 print(f"n2n: {source}: {error}", file=sys.stderr)
             else:
-                for page, each in enumerate(treated):
-                    which = {"page": page} if len(treated) > 1 else {}
-                    report({"input": str(source), "output": str(target), **which, **each.record})
+                for page, (_, record) in enumerate(results):
+                    which = {"page": page} if len(results) > 1 else {}
+                    report({"input": str(source), "output": str(target), **which, **record})
     return 2 if failed else 0
 
 
 def _check_extras(options: argparse.Namespace, jobs: Sequence[tuple[Path, Path]]) -> None:
-    """Refuse options that say nothing without others, and files that would take a picture's place."""
+    """Reject options that need others, and output files that would overwrite a picture."""
     for name in ("uncertainty", "reference"):
         if getattr(options, name) and len(jobs) > 1:
             raise ConfigError(f"--{name} is for one picture, expected one input, not {len(jobs)}")
@@ -102,7 +113,7 @@ def _check_extras(options: argparse.Namespace, jobs: Sequence[tuple[Path, Path]]
 
 
 def _check_pages(options: argparse.Namespace, pages: int) -> None:
-    """Refuse what is for one picture alone."""
+    """Reject files of several pages where an option is for a single picture."""
     for name in ("uncertainty", "reference"):
         if getattr(options, name) and pages > 1:
             raise ImageError(f"--{name} is for one picture, expected a single page, not {pages}")
@@ -110,7 +121,7 @@ def _check_pages(options: argparse.Namespace, pages: int) -> None:
 
 @contextmanager
 def _reporting(target: str | None) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """What takes the report's records: a file's next line, standard output, or nothing."""
+    """Yield a function that writes a record of the report: to a file, to standard output, or nowhere."""
     if target is None:
         yield lambda record: None
     elif target == "-":
@@ -127,7 +138,7 @@ def _write(target: Path, pages: Sequence[image.Picture], compression: image.Comp
 
 
 def plan_outputs(inputs: Sequence[Path], output: Path, format: str | None) -> list[tuple[Path, Path]]:
-    """Which file each input becomes; folders keep their inner structure.
+    """Return the output file of each input; folders keep their inner structure.
 
     Raises:
         ConfigError: an input is missing, OUT has an unknown suffix, two inputs share an output, or
@@ -164,13 +175,13 @@ def _plan(inputs: Sequence[Path], output: Path, format: str | None) -> list[tupl
 
 
 def _sources(inputs: Sequence[Path], output: Path) -> list[tuple[Path, Path]]:
-    """Every input image with its name below OUT; results of an earlier run are no inputs."""
+    """Return every input image with its path below OUT. Results of an earlier run are not inputs."""
     found = []
     results = output.resolve()
     for path in inputs:
         if path.is_dir():
             inside = (file for file in path.rglob("*") if file.suffix.lower() in image.SUFFIXES)
-            own = path.resolve() != results  # else every image is below OUT
+            own = path.resolve() != results  # otherwise every image would count as a result
             images = sorted(
                 file
                 for file in inside

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from n2n_core.errors import ConfigError, DataError
 from n2n_core.image import DECODE_ERRORS
-from n2n_core.metrics.batch import to_bytes
+from n2n_core.image.rounding import to_bytes
 from n2n_core.noise.corruptions import PointSampling
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}

@@ -11,7 +11,7 @@ from copy import copy
 import torch
 from torch import Generator, Tensor
 
-from n2n_core.metrics.batch import to_bytes
+from n2n_core.image.rounding import to_bytes
 
 
 class PackedImages:

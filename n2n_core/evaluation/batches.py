@@ -15,7 +15,7 @@ from n2n_core.datasets.importing.naming import natural
 from n2n_core.datasets.importing.pictures import is_picture
 from n2n_core.datasets.pairs import load_pairs
 from n2n_core.errors import ConfigError, DataError, ImageError
-from n2n_core.metrics.batch import to_bytes
+from n2n_core.image.rounding import to_bytes
 from n2n_core.noise.corruptions import Corruption, Gaussian, PointSampling
 from n2n_core.noise.estimation import noise_level
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from n2n_core.evaluation.batches import Batch
 from n2n_core.evaluation.figures import Figures
 from n2n_core.evaluation.methods import Method
-from n2n_core.metrics.batch import to_bytes
+from n2n_core.image.rounding import to_bytes
 
 NOISY = "noisy"
 """What the pictures as they are go by, beside the methods."""

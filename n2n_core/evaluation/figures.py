@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import inf, log10
 
 from torch import Tensor
 
-from n2n_core.metrics.batch import squared_errors
-from n2n_core.metrics.single import SIDE, ssim
+from n2n_core.metrics.psnr import decibels, squared_errors
+from n2n_core.metrics.ssim import SIDE, ssim
 
 
 @dataclass
@@ -31,7 +30,7 @@ class Figures:
         """Measure uint8 pictures, ``(N, C, H, W)`` each."""
         height, width = clean.shape[-2:]
         large = min(height, width) >= SIDE
-        self.errors += squared_errors(output, clean).tolist()
+        self.errors += squared_errors(output, clean)
         pairs = zip(output.numpy(), clean.numpy(), strict=True)
         self.ssims += [ssim(one, other) if large else None for one, other in pairs]
         self.pixels += [height * width] * len(clean)
@@ -62,12 +61,3 @@ class Figures:
     def seconds_per_megapixel(self) -> float:
         """Of the method alone: without reading, rounding and measuring."""
         return self.seconds / sum(self.pixels) * 1e6
-
-
-def decibels(error: float) -> float:
-    """PSNR of 8-bit values with a mean squared ``error``; infinity without one.
-
-    >>> decibels(25.5**2)
-    20.0
-    """
-    return 10 * log10(255**2 / error) if error else inf

@@ -12,8 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from n2n_core.evaluation.batches import Batch
 from n2n_core.evaluation.compare import Outputs
-from n2n_core.evaluation.figures import decibels
-from n2n_core.metrics.batch import squared_errors
+from n2n_core.metrics.psnr import psnr
 
 CROP = 128
 """Side of a cut in pixels; of smaller pictures, their shorter side."""
@@ -52,8 +51,7 @@ class Sheet:
             place = detail(clean.numpy())
             cells = []
             for output in outputs.values():
-                error = squared_errors(output[index : index + 1], clean[None]).item()
-                cells.append(Cell(_cut(output[index].numpy(), place), decibels(error)))
+                cells.append(Cell(_cut(output[index].numpy(), place), psnr(output[index], clean)))
             self.rows.append((name, [*cells, Cell(_cut(clean.numpy(), place), None)]))
 
     def png(self) -> bytes:

@@ -16,9 +16,9 @@ from n2n_core.image.picture import (
     Compression,
     Picture,
     Pixels,
-    rounded,
 )
 from n2n_core.image.reading import DECODE_ERRORS, count_pages, decode, decode_pages, read_samples
+from n2n_core.image.rounding import rounded
 from n2n_core.image.writing import check_pages, encode, encode_pages
 
 __all__ = [

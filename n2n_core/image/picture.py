@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n2n_core.errors import ImageError
+from n2n_core.image.rounding import rounded
 
 MEDIA_TYPES = {
     "png": "image/png",
@@ -135,13 +136,6 @@ def samples(picture: Picture, bits: Bits) -> Samples:
     if picture.alpha is not None:
         channels = np.concatenate([channels, _converted(picture.alpha, bits)])
     return np.ascontiguousarray(channels.transpose(1, 2, 0))
-
-
-def rounded(values: Pixels, largest: int) -> Pixels:
-    """From [0, 1] to whole numbers in [0, ``largest``], as ``metrics.to_bytes`` does it."""
-    scaled = values * np.float32(largest)
-    np.rint(scaled, out=scaled)
-    return scaled.clip(0, largest, out=scaled)
 
 
 def _restored(picture: Picture) -> Pixels:

@@ -6,13 +6,16 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from n2n_core.device import limit_threads, pick_device
 from n2n_core.errors import ShapeError, WeightsError
+from n2n_core.image import Picture
 from n2n_core.inference import cuda, tiling
 from n2n_core.inference.cuda import CudaPath
+from n2n_core.inference.enhance import Enhanced, Enhancement
 from n2n_core.inference.tiling import BATCH_PIXELS, WINDOW, Pace
 from n2n_core.models import weights
 from n2n_core.models.inference_form import rewritten
@@ -38,6 +41,7 @@ class Denoiser:
         device: ``auto``, or one of torch's names.
         window: tile side in pixels; results do not depend on it. By the device if not given.
         batch_pixels: how many pixels are run at once. By the device if not given.
+        is_blind: whether the network was trained on noise of any level, see ``Card.is_blind``.
     """
 
     def __init__(
@@ -46,7 +50,9 @@ class Denoiser:
         device: str | torch.device = "auto",
         window: int | None = None,
         batch_pixels: int | None = None,
+        is_blind: bool = False,
     ) -> None:
+        self.is_blind = is_blind
         self.device = pick_device(device) if isinstance(device, str) else device
         network = network.to(self.device).eval()
         if isinstance(network, nn.Module):
@@ -64,8 +70,28 @@ class Denoiser:
     @classmethod
     def load(cls, path: Path, device: str = "auto", engine: str = "auto") -> Denoiser:
         """The model of a weights file, on its own engine or another."""
-        network, _, _ = weights.load(path, engine)
-        return cls(network, device)
+        network, _, card = weights.load(path, engine)
+        return cls(network, device, is_blind=card.is_blind)
+
+    def enhance(self, picture: Picture, strength: float = 1.0, self_ensemble: bool = False) -> Enhanced:
+        """Denoise a picture as ``n2n denoise`` and the service do, with the same result.
+
+        Args:
+            picture: as ``image.decode`` reads it, or ``Picture(colour, bits=16)`` of an array.
+            strength: 0 gives the noisy picture, 1 the network's result.
+            self_ensemble: whether to average over the eight flips and rotations.
+
+        Raises:
+            ConfigError: the strength is not from 0 to 1.
+
+        >>> picture = Picture(np.full((1, 20, 30), 0.5, np.float32), bits=16)
+        >>> Denoiser.load(weights.find("photo").path, "cpu").enhance(picture).picture.colour.shape
+        (1, 20, 30)
+        """
+        enhancement = Enhancement(picture, self.is_blind, strength, self_ensemble)
+        images = (torch.from_numpy(np.ascontiguousarray(image)[None]) for image in enhancement.before())
+        outputs = (self(image, exact=enhancement.is_deep)[0].cpu().numpy() for image in images)
+        return enhancement.after(outputs)
 
     def __call__(self, images: Tensor, exact: bool = False) -> Tensor:
         """Denoise ``(N, C, H, W)`` floats in [0, 1], C 3 or 1 (grey); same shape, float32.

@@ -1,31 +1,28 @@
-"""Which model ``auto`` is."""
+"""The model that ``auto`` stands for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from n2n_core.errors import UnknownModelError
 from n2n_core.models.names import AUTO
 
 PREFERENCE = ("photo", "unet", "torch", "scratch")
-"""The best first: ``photo`` is for pictures of any origin, the others for point-sampled ones."""
+"""Best first: ``photo`` is for pictures of any origin, the others are for point-sampled ones."""
 
 
-def choose(level: float, models: Sequence[str]) -> str:
-    """The model for a picture with noise of ``level``: the first of ``PREFERENCE`` that there is.
+def choose(models: Iterable[str]) -> str:
+    """Return the first of ``PREFERENCE`` among ``models``.
 
-    ``photo`` was trained on all levels at once, and of the others, none is for a level of its own: so
-    far, ``level`` decides nothing. A picture without noise gets a model, too: "no noise" is a guess.
-
-    Args:
-        level: of the noise, in [0, 1], by ``noise_level``.
-        models: the names of those that can be used.
+    The picture's noise does not matter: ``photo`` was trained on all levels at once, and none of the others
+    is for a particular level. A user's own models are never chosen: nothing says what they are for.
 
     Raises:
-        UnknownModelError: there is none of them; what one's own models are for is not known.
+        UnknownModelError: none of ``PREFERENCE`` is there.
 
-    >>> choose(0.1, ["mine", "scratch", "torch"])
+    >>> choose(["mine", "scratch", "torch"])
     'torch'
     """
+    names = list(models)
     for name in PREFERENCE:
-        if name in models:
+        if name in names:
             return name
-    raise UnknownModelError(AUTO, models)
+    raise UnknownModelError(AUTO, names)

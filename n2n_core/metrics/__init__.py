@@ -1,1 +1,1 @@
-"""PSNR, SSIM and noise levels, of batches and of single pictures."""
+"""PSNR, SSIM, and what a report measures of a picture. Nothing here imports torch."""

@@ -1,4 +1,4 @@
-"""What is measured of a picture on request, without torch; seconds of a core for a large one."""
+"""Noise level, PSNR and SSIM of one picture, for reports. Takes seconds of a core for a large picture."""
 
 from dataclasses import dataclass
 from math import isfinite
@@ -6,21 +6,22 @@ from math import isfinite
 import numpy as np
 
 from n2n_core.image import WHITE, Bits, Pixels, rounded
-from n2n_core.metrics.single import SIDE, psnr, ssim
+from n2n_core.metrics.psnr import psnr
+from n2n_core.metrics.ssim import SIDE, ssim
 from n2n_core.noise.estimation import noise_level
 
 LEVELS = 255
-"""Grey levels: what noise and spread are told in."""
+"""Grey levels of 1.0: noise and spread are reported in them."""
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Of one picture, as a file of its depth has it.
+    """Measurements of one picture, with its values rounded to its depth.
 
     Args:
-        noise: its level, in grey levels of 0 to 255.
-        psnr: in dB against the reference; None without one, and where it is infinite.
-        ssim: None without a reference, and where the picture has a side below 7.
+        noise: noise level in grey levels of 0 to 255.
+        psnr: in dB; None without a reference, and if it is infinite.
+        ssim: None without a reference, and if a side of the picture is below 7 pixels.
     """
 
     noise: float
@@ -29,7 +30,11 @@ class Quality:
 
 
 def quality(colour: Pixels, clean: Pixels | None, bits: Bits = 8) -> Quality:
-    """Of ``(C, H, W)`` in [0, 1], rounded to ``bits`` (32: floats), against a reference of the same shape."""
+    """Measure ``(C, H, W)`` in [0, 1], rounded to ``bits`` (32: floats), against a reference of that shape.
+
+    Raises:
+        ShapeError: the reference has another shape.
+    """
     white = WHITE[bits]
     pixels = _stored(colour, bits)
     noise = noise_level(pixels / np.float32(white)) * LEVELS
@@ -46,5 +51,5 @@ def _stored(values: Pixels, bits: Bits) -> Pixels:
 
 
 def spread_figures(spread: Pixels) -> tuple[float, float]:
-    """The mean, and what 95 of 100 pixels are below, in grey levels."""
+    """Return the mean and the 95th percentile of a spread, in grey levels."""
     return float(spread.mean()) * LEVELS, float(np.percentile(spread, 95)) * LEVELS

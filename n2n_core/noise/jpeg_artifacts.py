@@ -1,8 +1,8 @@
-"""What JPEG loses: pictures as they are after they were stored and read again.
+"""JPEG artifacts: pictures as they are after JPEG compression.
 
-The lossy steps of baseline JPEG (ITU-T T.81) as JFIF files use them: YCbCr, colour at half the
-resolution where asked, 8x8 cosine transforms, and the quantisation tables of annex K scaled as
-libjpeg does.
+Only the lossy steps of baseline JPEG (ITU-T T.81), as JFIF files use them, are carried out: YCbCr, chroma
+optionally at half the resolution, 8x8 cosine transforms, and quantisation by the tables of annex K, scaled as
+libjpeg scales them.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 BLOCK = 8
 MULTIPLE = 2 * BLOCK
-"""Of a picture's sides: halved colour has whole blocks, too."""
+"""Sides must be multiples of this, so that chroma at half the resolution has whole blocks."""
 
 QUALITY = (60, 100)
+"""Range of ``compress_randomly``."""
 
 TO_YCBCR = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
 TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
@@ -41,13 +42,13 @@ CHROMINANCE = (
 )
 
 
-def stored(image: Tensor, quality: Tensor, halved: Tensor) -> Tensor:
-    """``image`` as a JPEG of that ``quality`` gives it back.
+def compress(image: Tensor, quality: Tensor, halved: Tensor) -> Tensor:
+    """Return ``image`` after JPEG compression.
 
     Args:
         image: ``(N, 3, H, W)`` floats, clipped to [0, 1]; ``H`` and ``W`` are multiples of ``MULTIPLE``.
-        quality: 1 to 100, as libjpeg counts it, ``(N, 1, 1, 1)``.
-        halved: whether colour has half the resolution (4:2:0), ``(N, 1, 1, 1)``.
+        quality: libjpeg's quality, 1 to 100, ``(N, 1, 1, 1)``.
+        halved: whether chroma has half the resolution (4:2:0), ``(N, 1, 1, 1)``.
     """
     levels = (image.clamp(0, 1) * 255).round()
     planes = torch.einsum("ij,njhw->nihw", _constant(TO_YCBCR, image), levels)
@@ -59,32 +60,33 @@ def stored(image: Tensor, quality: Tensor, halved: Tensor) -> Tensor:
     return back.round().clamp(0, 255) / 255
 
 
-def stored_somehow(image: Tensor, generator: Generator) -> Tensor:
-    """``image`` as JPEGs of any quality from 60 to 100 give it back, half of them with halved colour.
+def compress_randomly(image: Tensor, generator: Generator) -> Tensor:
+    """Return images ``(N, 3, H, W)`` of any size after JPEG compression with random settings.
 
-    Blocks begin anywhere, as in a part of a picture. ``image`` is ``(N, 3, H, W)`` of any size.
+    The quality is uniform from 60 to 100, and half of the images have chroma at half the resolution. The
+    grid of blocks starts at a random pixel, as in a crop of a larger picture.
     """
 
-    def drawn(*shape: int) -> Tensor:
+    def random(*shape: int) -> Tensor:
         return torch.rand(shape, generator=generator, device=generator.device).to(image.device)
 
     *_, height, width = image.shape
     low, high = QUALITY
-    down, across = (drawn(2) * MULTIPLE).long()
+    down, across = (random(2) * MULTIPLE).long()
 
-    def counted(length: int) -> Tensor:
+    def indices(length: int) -> Tensor:
         return torch.arange(length, device=image.device)
 
     rows, columns = (-(-length // MULTIPLE) * MULTIPLE + MULTIPLE for length in (height, width))
-    around = image.index_select(-2, (counted(rows) - down).clamp(0, height - 1))
-    around = around.index_select(-1, (counted(columns) - across).clamp(0, width - 1))
-    quality = (low + drawn(len(image), 1, 1, 1) * (high - low)).round()
-    whole = stored(around, quality, drawn(len(image), 1, 1, 1) < 0.5)
-    return whole.index_select(-2, counted(height) + down).index_select(-1, counted(width) + across)
+    around = image.index_select(-2, (indices(rows) - down).clamp(0, height - 1))
+    around = around.index_select(-1, (indices(columns) - across).clamp(0, width - 1))
+    quality = (low + random(len(image), 1, 1, 1) * (high - low)).round()
+    whole = compress(around, quality, random(len(image), 1, 1, 1) < 0.5)
+    return whole.index_select(-2, indices(height) + down).index_select(-1, indices(width) + across)
 
 
 def _quantised(planes: Tensor, table: tuple[tuple[int, ...], ...], quality: Tensor) -> Tensor:
-    """``(N, C, H, W)`` planes from their quantised cosine transforms."""
+    """Quantise the cosine transform of ``(N, C, H, W)`` planes, and transform back."""
     scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality)
     steps = ((_constant(table, planes) * scale + 50) / 100).floor().clamp(1, 255)
     steps = steps.reshape(-1, 1, 1, 1, BLOCK**2)
@@ -99,7 +101,7 @@ def _quantised(planes: Tensor, table: tuple[tuple[int, ...], ...], quality: Tens
 
 @cache
 def _basis() -> tuple[tuple[float, ...], ...]:
-    """The orthonormal cosine transform of 8 values, a frequency a row."""
+    """Return the orthonormal cosine transform of 8 values, ``(8, 8)``, one frequency per row."""
     return tuple(
         tuple(
             (sqrt(1 / BLOCK) if k == 0 else sqrt(2 / BLOCK)) * cos(pi * (2 * i + 1) * k / (2 * BLOCK))

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import inf, isfinite, log10
+from math import inf, isfinite
 from statistics import fmean
 
 import torch
@@ -29,7 +29,9 @@ from torch import Generator, Tensor
 
 from n2n_core.datasets.pairs import Pairs
 from n2n_core.datasets.scenes import Scenes
-from n2n_core.metrics.batch import psnr, to_bytes
+from n2n_core.image.rounding import to_bytes
+from n2n_core.metrics import psnr
+from n2n_core.metrics.psnr import mean_psnr
 from n2n_core.training.batches.neighbor2neighbor import Neighbours
 from n2n_core.training.batches.sampling import Views
 from n2n_core.training.config import TrainConfig
@@ -91,7 +93,7 @@ class Validation:
     def before(self) -> Metrics:
         """The noisy pictures' own figures."""
         if self.clean:
-            found = psnr(to_bytes(self.noisy), to_bytes(self.target))
+            found = mean_psnr(to_bytes(self.noisy), to_bytes(self.target))
             return {"noisy_psnr": finite(found.per_image), "noisy_psnr_pooled": finite(found.pooled)}
         return {} if self.variance is None else {"noisy_psnr_estimate": decibels(self.variance)}
 
@@ -99,7 +101,7 @@ class Validation:
         """The figures of a model's ``outputs``, taken as a saved file of 8 bits would hold them."""
         image = to_bytes(outputs)
         if self.clean:
-            found = psnr(image, to_bytes(self.target))
+            found = mean_psnr(image, to_bytes(self.target))
             return {"psnr": finite(found.per_image), "psnr_pooled": finite(found.pooled)}
         loss = _mse(image.float() / 255, self.target)
         if self.variance is None:
@@ -127,7 +129,7 @@ def headline(metrics: Metrics) -> float | None:
 
 def decibels(error: float) -> float | None:
     """PSNR of a mean squared error of pictures in [0, 1]; None unless it is above 0."""
-    return -10 * log10(error) if error > 0 else None
+    return psnr.decibels(error, data_range=1) if error > 0 else None
 
 
 def finite(value: float) -> float | None:

@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 
 from service.access.keyring import Keyring
 from service.inference.loaded_models import Registry
-from service.inference.pipeline import Worker
+from service.inference.pipeline import Pipeline
 from service.inference.scheduler import Scheduler
 from service.jobs.store import JobStore
 from service.jobs.supervisor import Supervisor
@@ -30,7 +30,7 @@ class State:
 
     settings: Settings
     registry: Registry
-    worker: Worker
+    pipeline: Pipeline
     telemetry: Telemetry
     jobs: JobStore
     datasets: DatasetStore
@@ -63,7 +63,7 @@ StateDep = Annotated[State, Depends(_state)]
 
 SettingsDep = Annotated[Settings, _part("settings")]
 RegistryDep = Annotated[Registry, _part("registry")]
-SchedulerDep = Annotated[Scheduler, _part("worker.scheduler")]
+SchedulerDep = Annotated[Scheduler, _part("pipeline.scheduler")]
 TelemetryDep = Annotated[Telemetry, _part("telemetry")]
 JobsDep = Annotated[JobStore, _part("jobs")]
 DatasetsDep = Annotated[DatasetStore, _part("datasets")]

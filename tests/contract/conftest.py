@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 from PIL import Image
 
-from n2n_core.metrics.batch import to_bytes
+from n2n_core.image.rounding import to_bytes
 from tests.pictures import drawn, file
 from tests.scenes import noisy, smooth
 

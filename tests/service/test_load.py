@@ -66,7 +66,7 @@ async def test_answers_under_load_are_those_of_one_alone() -> None:
         for response, content in zip(together, alone, strict=False):
             got, expected = (np.asarray(opened(data)).astype(int) for data in (response.content, content))
             assert np.abs(got - expected).max() <= 1  # batches may be rounded in another order
-        assert state(app).worker.scheduler.pixels == 0
+        assert state(app).pipeline.scheduler.pixels == 0
 
 
 async def test_beyond_the_bound_pictures_are_refused_at_once_and_the_others_served() -> None:
@@ -98,7 +98,7 @@ async def test_one_corrupt_picture_spoils_no_other() -> None:
 
 async def test_what_is_left_of_a_picture_is_dropped_when_its_client_hangs_up() -> None:
     async with serving() as (client, app):
-        scheduler = state(app).worker.scheduler
+        scheduler = state(app).pipeline.scheduler
         tasks = [asyncio.ensure_future(post(client, LARGE, model="torch")) for _ in range(8)]
         await until(lambda: scheduler.pixels > 6 * 512**2)
         for task in tasks:

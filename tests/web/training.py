@@ -8,7 +8,7 @@ import httpx
 from PIL import Image
 from playwright.sync_api import Page
 
-from n2n_core.metrics.batch import to_bytes
+from n2n_core.image.rounding import to_bytes
 from tests.scenes import noisy, smooth
 
 ENDLESS = 100_000

@@ -10,8 +10,9 @@ from torch import Tensor
 from n2n_core.course.studies.study import Study
 from n2n_core.course.studies.trainer import run_folder
 from n2n_core.datasets.pairs import Pairs
+from n2n_core.image.rounding import to_bytes
 from n2n_core.inference.denoiser import Denoiser
-from n2n_core.metrics.batch import psnr, to_bytes
+from n2n_core.metrics.psnr import psnr
 from n2n_core.training import loop
 
 if TYPE_CHECKING:
@@ -45,4 +46,4 @@ def draw(study: Study, validation: Pairs, folder: Path, device: str = "auto") ->
 def _decibels(image: Tensor, clean: Tensor) -> str:
     if image.equal(clean):
         return ""
-    return f"{psnr(image[None], clean[None]).per_image:.2f} dB"
+    return f"{psnr(image, clean):.2f} dB"

@@ -13,9 +13,10 @@ from n2n_core.course.studies.results import Record
 from n2n_core.course.studies.study import StudyRun
 from n2n_core.datasets.pairs import Pairs
 from n2n_core.device import pick_device
+from n2n_core.image.rounding import to_bytes
 from n2n_core.inference.denoiser import Denoiser
 from n2n_core.inference.self_ensemble import self_ensemble
-from n2n_core.metrics.batch import psnr, to_bytes
+from n2n_core.metrics.psnr import mean_psnr
 from n2n_core.training import loop
 from n2n_core.training.run_folder import event_log
 from n2n_core.training.run_folder.event_log import Event
@@ -83,5 +84,5 @@ class RunTrainer:
         """The figures of the model's 8-fold self-ensemble."""
         noisy, clean = self.data.validation
         outputs = self_ensemble(Denoiser.load(model, self.device), noisy.float() / 255).image
-        found = psnr(to_bytes(outputs).cpu(), clean)
+        found = mean_psnr(to_bytes(outputs).cpu(), clean)
         return {"ensemble_psnr": found.per_image, "ensemble_psnr_pooled": found.pooled}

@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Generator, Tensor
 
-from n2n_core.metrics.batch import to_bytes
+from n2n_core.image.rounding import to_bytes
 from n2n_core.noise.camera import Sensor
 from n2n_core.noise.corruptions import Blind, Corruption
-from n2n_core.noise.jpeg_artifacts import stored_somehow
+from n2n_core.noise.jpeg_artifacts import compress_randomly
 from n2n_core.training.config import TrainConfig
 
 
@@ -44,7 +44,7 @@ class NoisyCopies:
         rounded = self._share(self.rounded, clean, generator)
         seen = torch.where(rounded, to_bytes(noisy).to(noisy.dtype) / 255, noisy)
         if self.jpeg and (chosen := self._share(self.jpeg, clean, generator).flatten()).any():
-            seen[chosen] = stored_somehow(noisy[chosen], generator)
+            seen[chosen] = compress_randomly(noisy[chosen], generator)
         return seen, target
 
     def _mean(self, level: Corruption | Sensor, clean: Tensor, generator: Generator) -> Tensor:

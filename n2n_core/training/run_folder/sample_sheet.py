@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from n2n_core.image import png
-from n2n_core.metrics.batch import to_bytes
+from n2n_core.image.rounding import to_bytes
 
 CELL = 128
 """Side in pixels of a picture on the sheet: larger ones show their middle, smaller ones are enlarged."""

@@ -1,4 +1,4 @@
-"""Several images in, as many answers out, each with a status of its own."""
+"""``POST /denoise/batch``: several images in, one answer for each, with its own status."""
 
 import asyncio
 import json
@@ -12,20 +12,23 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import UploadFile
 
-from service.api.denoise.request import Order, denoised, written
-from service.api.denoise.single import (
-    EVERYWHERE,
+from service.api.denoise.request import (
+    PICTURE_PARAMETERS,
+    DenoiseRequest,
     Format,
-    Model,
-    SelfEnsemble,
-    Strength,
+    ModelQuery,
+    SelfEnsembleQuery,
+    StrengthQuery,
     admit,
     check_names,
-    while_wanted,
+    time_limit,
 )
+from service.api.denoise.single import answer
 from service.api.dependencies import State, StateDep
+from service.api.disconnect import run_while_connected
 from service.api.openapi import ALWAYS, FILE, form, picture, responses
-from service.http.errors import ProblemError, answer, title
+from service.http.errors import ProblemError, title
+from service.http.errors import answer as problem_answer
 from service.http.filenames import plain_name
 from service.http.multipart import Part, read_form, write
 from service.http.negotiation import BINARY, prefers
@@ -43,12 +46,10 @@ from service.http.problem_types import (
     UNKNOWN_MODEL,
     UNSUPPORTED_MEDIA_TYPE,
 )
-from service.inference.loaded_models import ServedModel
-from service.inference.pipeline import Timing
 from service.settings.server import Settings
 
 AT_ONCE = 4
-"""Images of one request that are under way: the others are not decoded yet, and not refused either."""
+"""Images of one request that are in work at once. The others are not decoded yet, so they take no room."""
 ZIP, MULTIPART = "application/zip", "multipart/mixed"
 RESULTS = "results.json"
 
@@ -65,7 +66,7 @@ router = APIRouter(tags=["denoise"], responses=ALWAYS)
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one image: the denoised one, or a problem."""
+    """The answer for one image: the denoised image, or a problem."""
 
     name: str
     status: int
@@ -98,37 +99,41 @@ class Result:
 async def denoise_batch(
     request: Request,
     state: StateDep,
-    model: Model = None,
+    model: ModelQuery = None,
     format: Annotated[Format | None, Query(description="format of the answers; else each image's")] = None,
     timeout: Annotated[float | None, Query(gt=0, description="seconds for each image")] = None,
-    strength: Strength = 1.0,
-    self_ensemble: SelfEnsemble = False,
+    strength: StrengthQuery = 1.0,
+    self_ensemble: SelfEnsembleQuery = False,
 ) -> Response:
     """Denoise several images.
 
-    Send each as a multipart field `file`. One that cannot be denoised spoils no other: it gets a
-    problem in its place, and `results.json` tells the status of each.
+    Send each as a multipart field `file`. An image that cannot be denoised does not affect the others: it
+    gets a problem in its place. `results.json` has the status of each.
     """
-    check_names(request, EVERYWHERE)
-    served = await admit(request, state, model)
+    check_names(request, PICTURE_PARAMETERS)
+    served = await admit(request, state.pipeline, state.registry, model)
     files = await _read(request, state.settings)
+    seconds = time_limit(timeout, state.settings.timeout)
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(name: str, data: bytes) -> Result:
         async with gate:
-            order = Order(data, format, "*/*", timeout, strength, self_ensemble)
-            return await _one(request, state, served, name, order)
+            wanted = DenoiseRequest(
+                served=served, data=data, timeout=seconds, strength=strength,
+                self_ensemble=self_ensemble, format=format,
+            )  # fmt: skip
+            return await _one(request, state, name, wanted)
 
     async def every() -> list[Result]:
         return await asyncio.gather(*(one(name, data) for name, data in files))
 
-    results = await while_wanted(request, every())
+    results = await run_while_connected(request, every())
     kind = prefers(request.headers.get("accept", ""), (ZIP, MULTIPART, BINARY)) or ZIP
     return _parts(results) if kind == MULTIPART else Response(_archive(results), media_type=kind)
 
 
 async def _read(request: Request, settings: Settings) -> list[tuple[str, bytes]]:
-    """Every file's name, made plain and unique, and its bytes."""
+    """Read each file's bytes, by a safe name that no other file has."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "multipart/form-data":
         expected = "expected multipart/form-data with fields 'file'"
@@ -146,22 +151,22 @@ async def _read(request: Request, settings: Settings) -> list[tuple[str, bytes]]
     return list(files.items())
 
 
-async def _one(request: Request, state: State, served: ServedModel | None, name: str, order: Order) -> Result:
+async def _one(request: Request, state: State, name: str, wanted: DenoiseRequest) -> Result:
+    """Denoise one image; an error becomes its result."""
     try:
-        outcome = await denoised(state, served, order, Timing())
-        content = await written(state, outcome)
-        if order.format:
-            name = str(PurePath(name).with_suffix(f".{order.format}"))
-        return Result(name, 200, outcome.answer.media_type, content, outcome.served.entry.id)
+        response = await answer(wanted, state)
     except Exception as error:
-        problem = await answer(request, error)
+        problem = await problem_answer(request, error)
         return Result(name, problem.status_code, problem.media_type or "", bytes(problem.body))
+    if wanted.format:
+        name = str(PurePath(name).with_suffix(f".{wanted.format}"))
+    return Result(name, 200, response.media_type or "", bytes(response.body), wanted.served.entry.id)
 
 
 def _archive(results: Sequence[Result]) -> bytes:
-    """The images that came out well, and what became of each; images do not compress any further."""
+    """Write the denoised images and the list of results as ZIP; images would not compress any further."""
     buffer = BytesIO()
-    told = [_told(result) for result in results]
+    told = [_describe(result) for result in results]
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(RESULTS, json.dumps(told, indent=2))
         for result in results:
@@ -170,13 +175,13 @@ def _archive(results: Sequence[Result]) -> bytes:
     return buffer.getvalue()
 
 
-def _told(result: Result) -> dict[str, Any]:
+def _describe(result: Result) -> dict[str, Any]:
     problem = None if result.status == 200 else json.loads(result.body)
     return {"name": result.name, "status": result.status, "model": result.model, "problem": problem}
 
 
 def _parts(results: Sequence[Result]) -> Response:
-    """Every result as a part, its status and model in headers."""
+    """Write each result as a part, with its status and model in headers."""
     body, media_type = write(map(_part, results), MULTIPART)
     return Response(body, headers={"Content-Type": media_type})
 

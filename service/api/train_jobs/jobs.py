@@ -10,8 +10,8 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Body, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from service.api.denoise.single import while_wanted
 from service.api.dependencies import FolderDep, JobsDep, SchedulerDep, SettingsDep, StateDep, SupervisorDep
+from service.api.disconnect import run_while_connected
 from service.api.idempotency import run_idempotently
 from service.api.openapi import ALWAYS, links, responses
 from service.api.paging import PageSize, PageToken
@@ -133,7 +133,7 @@ async def get_train_job(
     """One job. Without `If-None-Match`, `Prefer: wait` waits until the job is done."""
     asked = _WAIT.search(prefer or "")
     seconds = min(int(asked[1]), MAX_WAIT) if asked else 0
-    found = await while_wanted(request, _await(jobs, scheduler, job, seconds, if_none_match))
+    found = await run_while_connected(request, _await(jobs, scheduler, job, seconds, if_none_match))
     answer = _answer(settings, found)
     if asked:
         answer.headers["Preference-Applied"] = f"wait={seconds}"

@@ -18,7 +18,8 @@ from n2n_core.image.picture import samples
 from n2n_core.inference.contrast_stretch import Stretch
 from n2n_core.inference.denoiser import Denoiser
 from n2n_core.inference.self_ensemble import WHITE, self_ensemble, spread_picture
-from n2n_core.metrics.single import psnr, ssim
+from n2n_core.metrics.psnr import psnr
+from n2n_core.metrics.ssim import ssim
 from n2n_core.models import weights
 from n2n_core.noise.estimation import noise_level
 from tests.core.cli.test_cli import n2n, refusal

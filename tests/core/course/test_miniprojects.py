@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from n2n_core.course.miniprojects import CourseModel, Miniproject1Model, Miniproject2Model
 from n2n_core.errors import ConfigError, ShapeError
-from n2n_core.metrics.batch import psnr
+from n2n_core.metrics.psnr import mean_psnr
 from tests.pictures import course_pairs
 
 BOTH = pytest.mark.parametrize("kind", [Miniproject1Model, Miniproject2Model])
@@ -22,7 +22,7 @@ def test_pretrained_models_denoise_bytes_and_floats(kind: type[CourseModel]) -> 
     assert from_bytes.shape == pairs.input.shape
     assert 0 <= from_bytes.min() <= from_bytes.max() <= 255
     assert from_bytes.max() > 1  # 0 to 255, not 0 to 1
-    assert psnr(from_bytes, pairs.target).per_image > psnr(pairs.input, pairs.target).per_image + 3
+    assert mean_psnr(from_bytes, pairs.target).per_image > mean_psnr(pairs.input, pairs.target).per_image + 3
 
 
 @BOTH
@@ -32,12 +32,12 @@ def test_training_improves_on_noisy_pairs_alone(kind: type[CourseModel], autogra
     clean = torch.rand(64, 3, 1, 1, generator=generator).expand(64, 3, 8, 8) * 155 + 50
     first, second = (clean + 30 * torch.randn(clean.shape, generator=generator) for _ in range(2))
     model = kind()
-    before = psnr(model.predict(first), clean)
+    before = mean_psnr(model.predict(first), clean)
     with torch.set_grad_enabled(autograd):
         model.train(first, second, num_epochs=25)
-        after = psnr(model.predict(first), clean)
+        after = mean_psnr(model.predict(first), clean)
     assert after.per_image > before.per_image + 3
-    assert after.per_image > psnr(first, clean).per_image + 1
+    assert after.per_image > mean_psnr(first, clean).per_image + 1
 
 
 @BOTH
@@ -54,9 +54,9 @@ def test_training_goes_on_from_the_weights_at_hand(kind: type[CourseModel]) -> N
     pairs = course_pairs(16)
     model = kind()
     model.load_pretrained_model()
-    before = psnr(model.predict(pairs.input), pairs.target).per_image
+    before = mean_psnr(model.predict(pairs.input), pairs.target).per_image
     model.train(pairs.input, pairs.input, num_epochs=1)  # one step
-    assert psnr(model.predict(pairs.input), pairs.target).per_image > before - 3
+    assert mean_psnr(model.predict(pairs.input), pairs.target).per_image > before - 3
 
 
 @BOTH

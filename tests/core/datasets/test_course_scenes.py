@@ -5,8 +5,8 @@ from torch import Generator, Tensor
 
 from n2n_core.datasets.course_rule import CourseRule
 from n2n_core.datasets.course_scenes import CourseScenes
+from n2n_core.image.rounding import to_bytes
 from n2n_core.inference.tiling import Geometry
-from n2n_core.metrics.batch import to_bytes
 from n2n_core.training.batches.sampling import Sampler
 from n2n_core.training.config import TrainConfig
 

@@ -5,7 +5,7 @@ import torch
 from torch import Generator, Tensor
 
 from n2n_core.datasets.packed_images import PackedImages, random_below
-from n2n_core.metrics.batch import to_bytes
+from n2n_core.image.rounding import to_bytes
 
 SIZES = ((5, 7), (9, 4), (6, 6))
 

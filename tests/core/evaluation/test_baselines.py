@@ -12,7 +12,7 @@ import pytest
 from n2n_core.errors import ConfigError, ShapeError
 from n2n_core.evaluation import baselines
 from n2n_core.evaluation.baselines import ALL, BASELINES, Array, Baseline
-from n2n_core.metrics.single import psnr
+from n2n_core.metrics.psnr import psnr
 from tests.scenes import SIGMA, smooth
 
 ROOT = Path(__file__).parents[3]

@@ -13,9 +13,10 @@ from n2n_core.evaluation.compare import NOISY, WARM_UP, Comparison, Outputs, com
 from n2n_core.evaluation.figures import Figures
 from n2n_core.evaluation.methods import Method, classical, network
 from n2n_core.evaluation.table import markdown
+from n2n_core.image.rounding import to_bytes
 from n2n_core.inference.denoiser import Denoiser
-from n2n_core.metrics.batch import psnr, to_bytes
-from n2n_core.metrics.single import ssim
+from n2n_core.metrics.psnr import mean_psnr
+from n2n_core.metrics.ssim import ssim
 from n2n_core.models import weights
 from tests.scenes import SIGMA, noisy, smooth
 
@@ -34,7 +35,7 @@ def test_figures_are_those_of_the_metrics() -> None:
     output = to_bytes(images.noisy)
     for part in (slice(0, 2), slice(2, 5)):
         figures.add(output[part], images.clean[part])
-    expected = psnr(output, images.clean)
+    expected = mean_psnr(output, images.clean)
     assert figures.psnr == pytest.approx(expected.per_image)
     assert figures.pooled == pytest.approx(expected.pooled)
     pairs = list(zip(output.numpy(), images.clean.numpy(), strict=True))

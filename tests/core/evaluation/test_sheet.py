@@ -8,7 +8,7 @@ import torch
 
 from n2n_core.evaluation.compare import compare
 from n2n_core.evaluation.sheet import BEST, CELL, CROP, GAP, HEAD, INK, LABEL, ROWS, Sheet, detail
-from n2n_core.metrics.batch import to_bytes
+from n2n_core.image.rounding import to_bytes
 from tests.core.evaluation.test_compare import GREY, SAME, batch
 from tests.pictures import opened
 

@@ -6,9 +6,10 @@ from torch import Generator
 
 from n2n_core.datasets.pairs import Pairs
 from n2n_core.errors import ShapeError, WeightsError
+from n2n_core.image.rounding import to_bytes
 from n2n_core.inference import tiling
 from n2n_core.inference.denoiser import Denoiser
-from n2n_core.metrics.batch import psnr, to_bytes
+from n2n_core.metrics.psnr import mean_psnr
 from n2n_core.models import weights
 from n2n_core.models.architectures import StridedAutoEncoder
 from n2n_core.noise.corruptions import Gaussian
@@ -26,7 +27,7 @@ def white_noise() -> Pairs:
 def test_shipped_models_denoise(name: str) -> None:
     pairs = white_noise() if name == "photo" else course_pairs(100)
     denoised = to_bytes(Denoiser.load(weights.find(name).path, "cpu")(pairs.input / 255))
-    before, after = psnr(pairs.input, pairs.target), psnr(denoised, pairs.target)
+    before, after = mean_psnr(pairs.input, pairs.target), mean_psnr(denoised, pairs.target)
     assert after.per_image > before.per_image + 3
     assert after.pooled > before.pooled + 3
 

@@ -7,18 +7,17 @@ from n2n_core.inference.model_choice import PREFERENCE, choose
 from n2n_core.models import weights
 
 
-@pytest.mark.parametrize("level", [0.0, 0.1, 2.0])
 @pytest.mark.parametrize("place", range(len(PREFERENCE)))
-def test_the_best_of_those_that_there_are(place: int, level: float) -> None:
+def test_the_best_of_those_that_there_are(place: int) -> None:
     models = ["a", *reversed(PREFERENCE[place:]), "z"]
-    assert choose(level, models) == PREFERENCE[place]
+    assert choose(models) == PREFERENCE[place]
 
 
 def test_the_shipped_models_offer_one() -> None:
-    assert choose(0.1, list(weights.read_index())) in weights.read_index()
+    assert choose(weights.read_index()) in weights.read_index()
 
 
 @pytest.mark.parametrize("models", [[], ["mine", "auto"]])
 def test_ones_own_models_are_not_guessed_at(models: list[str]) -> None:
     with pytest.raises(UnknownModelError, match="unknown model 'auto'"):
-        choose(0.1, models)
+        choose(models)

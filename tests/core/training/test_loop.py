@@ -13,8 +13,9 @@ from torch import Generator, Tensor
 from n2n_core.datasets.pairs import Pairs
 from n2n_core.datasets.scenes import SHOTS
 from n2n_core.errors import ConfigError, DataError, DivergedError, WeightsError
+from n2n_core.image.rounding import to_bytes
 from n2n_core.inference.denoiser import Denoiser
-from n2n_core.metrics.batch import psnr, to_bytes
+from n2n_core.metrics.psnr import mean_psnr
 from n2n_core.models import architectures, weights
 from n2n_core.training import loop
 from n2n_core.training.batches.sampling import split
@@ -122,7 +123,7 @@ def test_every_kind_teaches_to_denoise_pictures_never_seen(kind: str, tmp_path: 
     clean = smooth(10, 32, 32, seed=9)
     (shot,) = noisy(clean, 1, seed=9)
     denoised = Denoiser.load(tmp_path / loop.BEST, "cpu")(shot)
-    before, after = (psnr(to_bytes(images), to_bytes(clean)).per_image for images in (shot, denoised))
+    before, after = (mean_psnr(to_bytes(images), to_bytes(clean)).per_image for images in (shot, denoised))
     assert after > before + 1
 
 
@@ -132,7 +133,7 @@ def test_the_estimate_of_a_run_is_close_to_what_clean_pictures_tell(tmp_path: Pa
     loop.fit(config, data, None, tmp_path)
     _, held_out = split(40, 0.5)
     denoised = Denoiser.load(tmp_path / loop.MODEL, "cpu")(data.pictures[0][held_out])
-    true = psnr(to_bytes(denoised), to_bytes(clean[held_out])).pooled
+    true = mean_psnr(to_bytes(denoised), to_bytes(clean[held_out])).pooled
     assert log(tmp_path)[-1]["psnr_estimate"] == pytest.approx(true, abs=0.2)
 
 
@@ -278,7 +279,7 @@ def test_the_best_epoch_is_kept_with_its_figures(tmp_path: Path) -> None:
     assert card.recipe["steps"] == best["step"]
     held_out = flat_pairs(12, clean=True, seed=1)
     outputs = to_bytes(Denoiser.load(tmp_path / loop.BEST, "cpu")(held_out.input / 255))
-    assert psnr(outputs, held_out.target).per_image == pytest.approx(best["psnr"], abs=1e-3)
+    assert mean_psnr(outputs, held_out.target).per_image == pytest.approx(best["psnr"], abs=1e-3)
     assert not same(tensors(tmp_path), weights.read(tmp_path / loop.BEST)[0])
 
 

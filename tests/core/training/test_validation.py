@@ -7,7 +7,8 @@ import torch
 from torch import Generator, Tensor
 
 from n2n_core.datasets.scenes import TensorScenes
-from n2n_core.metrics.batch import psnr, to_bytes
+from n2n_core.image.rounding import to_bytes
+from n2n_core.metrics.psnr import mean_psnr
 from n2n_core.training.config import TrainConfig
 from n2n_core.training.validation import PIXELS, SIDE, Validation, decibels, score
 from tests.pictures import course_pairs
@@ -28,7 +29,10 @@ def blurred(images: Tensor) -> Tensor:
 def test_clean_references_give_the_psnr_of_8_bit_files() -> None:
     pairs = course_pairs(6)
     validation = Validation.of(pairs)
-    before, after = psnr(pairs.input, pairs.target), psnr(to_bytes(blurred(pairs.input / 255)), pairs.target)
+    before, after = (
+        mean_psnr(pairs.input, pairs.target),
+        mean_psnr(to_bytes(blurred(pairs.input / 255)), pairs.target),
+    )
     assert validation.before() == {"noisy_psnr": before.per_image, "noisy_psnr_pooled": before.pooled}
     metrics = validation.after(blurred(validation.noisy))
     assert metrics == {"psnr": after.per_image, "psnr_pooled": after.pooled}
@@ -43,7 +47,7 @@ def test_two_noisy_shots_tell_the_psnr_that_clean_pictures_would(kind: str, stre
     clean = smooth(30, 64, 64)
     validation = drawn(TensorScenes(kind, *noisy(clean, 2 if kind == "pairs" else 3)))
     outputs = validation.noisy.lerp(blurred(validation.noisy), strength)
-    true = psnr(to_bytes(outputs) / 255, clean, data_range=1.0).pooled
+    true = mean_psnr(to_bytes(outputs) / 255, clean, data_range=1.0).pooled
     estimate = validation.after(outputs)["psnr_estimate"]
     assert estimate is not None
     assert estimate == pytest.approx(true, abs=0.2)

@@ -261,4 +261,4 @@ def test_the_document_has_each_operations_scope_and_refusals(app: FastAPI) -> No
 def test_the_gate_stands_before_all_that_reads_or_answers() -> None:
     app = create_app(Settings(device="cpu", cors_origins=("https://example.org",)))
     layers = [getattr(layer.cls, "__name__", "") for layer in app.user_middleware]
-    assert layers == ["RequestId", "Observe", "Browser", "cors", "Gate", "Head", "BodyLimit", "FastRoute"]
+    assert layers == ["RequestId", "Observe", "Browser", "cors", "Gate", "Head", "BodyLimit", "SmallPictures"]

@@ -62,5 +62,5 @@ async def test_a_request_has_its_time_to_be_read_and_worked_on() -> None:
         response = await client.post("/denoise?self_ensemble=true", content=content, headers=LIKE)
         problems.check(response, 503, "deadline", "N2N_TOTAL_TIMEOUT")
         async with asyncio.timeout(60):
-            while state.worker.scheduler.pixels:  # but for what the device has in hand, it is dropped
+            while state.pipeline.scheduler.pixels:  # but for what the device has in hand, it is dropped
                 await asyncio.sleep(0.01)

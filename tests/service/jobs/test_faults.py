@@ -22,7 +22,7 @@ from torch import Generator
 from n2n_core.datasets.dataset import MANIFEST
 from n2n_core.datasets.importing.importer import import_dataset
 from n2n_core.datasets.pairs import Pairs, save_pairs
-from n2n_core.metrics.batch import to_bytes
+from n2n_core.image.rounding import to_bytes
 from n2n_core.models import weights
 from n2n_core.training import loop
 from n2n_core.training.run_folder import checkpoints

@@ -9,7 +9,7 @@ from torch import Generator
 from n2n_core.course.studies import PlotKind, Study, StudyData, StudyRun, conduct
 from n2n_core.course.studies.results import Record
 from n2n_core.datasets.pairs import Pairs
-from n2n_core.metrics.batch import to_bytes
+from n2n_core.image.rounding import to_bytes
 from n2n_core.models.architectures import AutoEncoder, StridedAutoEncoder
 from n2n_core.training.config import TrainConfig
 

@@ -11,9 +11,9 @@ from torch import Generator, Tensor
 from n2n_core.datasets.pairs import Pairs
 from n2n_core.datasets.scenes import SHOTS, Scenes, TensorScenes
 from n2n_core.errors import ConfigError, DataError
+from n2n_core.image.rounding import to_bytes
 from n2n_core.inference import tiling
 from n2n_core.inference.tiling import Geometry
-from n2n_core.metrics.batch import to_bytes
 from n2n_core.training.batches.sampling import CROPS_PER_EPOCH, Batch, Sampler, augment, split, swap
 from n2n_core.training.config import TrainConfig
 from tests.pictures import course_pairs

@@ -19,7 +19,7 @@ from n2n_core.models import weights
 from service.exceptions import RefusedError
 from service.inference.device_process import RemoteDenoiser
 from service.inference.loaded_models import ServedModel
-from service.inference.pipeline import Timing, Worker
+from service.inference.pipeline import FileRequest, Pipeline, Timing
 from service.inference.scheduler import Scheduler
 from service.telemetry import Telemetry
 from tests.core.image.corpus import by_libvips, pixels, vips
@@ -150,17 +150,18 @@ async def test_a_report_tells_the_bits(client: httpx.AsyncClient) -> None:
 
 async def test_pages_that_wait_for_their_turn_count_among_those_that_wait() -> None:
     scheduler, denoiser = Scheduler(1, 6 * 32 * 32), Gated()
-    worker = Worker(MAX_PIXELS, scheduler, Telemetry("1", "2"))
+    pipeline = Pipeline(MAX_PIXELS, scheduler, Telemetry("1", "2"))
     denoiser.process = SimpleNamespace(name="cpu")  # type: ignore[attr-defined]
     denoisers = cast(tuple[RemoteDenoiser, ...], (denoiser,))
     served = ServedModel(weights.find(MODEL), denoisers, is_blind=False)
+    request = FileRequest(served=served, data=b"", timeout=30)
     pages = [image.Picture(np.zeros((3, 32, 32), np.float32))] * 4
-    first = asyncio.create_task(worker.denoise_pages(served, pages, Timing(), 30))
+    first = asyncio.create_task(pipeline.denoise_pages(request, pages, Timing()))
     await asyncio.wait_for(denoiser.entered.wait(), SECONDS)
     assert scheduler.pixels == 3 * 32 * 32  # the fourth one runs
     with pytest.raises(RefusedError, match="3072 pixels wait, expected at most 6144"):
-        await worker.denoise_pages(served, [*pages, pages[0]], Timing(), 30)
-    second = asyncio.create_task(worker.denoise_pages(served, pages[:3], Timing(), 30))
+        await pipeline.denoise_pages(request, [*pages, pages[0]], Timing())
+    second = asyncio.create_task(pipeline.denoise_pages(request, pages[:3], Timing()))
     await asyncio.sleep(0)
     assert scheduler.pixels == 6 * 32 * 32
     second.cancel()

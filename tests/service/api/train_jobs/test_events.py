@@ -81,7 +81,7 @@ async def test_a_stream_follows_the_job_and_ends_with_it(
     folder = state.folder.job(job.id)
     folder.mkdir(parents=True)
     log = EventLog(folder, lambda event: None)
-    source = stream(state.jobs, state.worker.scheduler, job.id, EventLines(folder / LOG), [])
+    source = stream(state.jobs, state.pipeline.scheduler, job.id, EventLines(folder / LOG), [])
     first, beat = await take(source, 2)
     assert first.startswith("event: state\n")
     assert '"state":"starting"' in first
@@ -102,5 +102,5 @@ async def test_a_stream_ends_when_its_job_is_deleted(state: State, job: Job) -> 
     state.jobs.cancel(job.id)
     state.jobs.stopped(job.id, job.fence, Progress())
     state.jobs.delete(job.id)
-    rest = stream(state.jobs, state.worker.scheduler, job.id, EventLines(Path("none")), [])
+    rest = stream(state.jobs, state.pipeline.scheduler, job.id, EventLines(Path("none")), [])
     assert [part async for part in rest] == []

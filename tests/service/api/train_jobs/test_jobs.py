@@ -17,7 +17,7 @@ from n2n_core.datasets.checks.report import Check, CheckReport
 from n2n_core.datasets.checks.suite import check_dataset
 from n2n_core.datasets.importing.importer import import_dataset
 from n2n_core.datasets.pairs import Pairs, save_pairs
-from n2n_core.metrics.batch import to_bytes
+from n2n_core.image.rounding import to_bytes
 from n2n_core.models import weights
 from n2n_core.models.names import RESERVED
 from n2n_core.training.loop import TrainConfig

@@ -1,14 +1,11 @@
-"""Small raw pictures get the very answers that the framework's own endpoint gives."""
+"""Small raw pictures get exactly the answers that the FastAPI endpoint gives."""
 
 import httpx
 import pytest
-from fastapi import FastAPI, Response
 from PIL import Image
+from starlette.types import Scope
 
-from service.api.denoise import fast_route, single
-from service.api.denoise.request import Order
-from service.api.dependencies import State
-from service.inference.loaded_models import ServedModel
+from service.api.denoise import single
 from tests.pictures import drawn, file
 
 pytestmark = pytest.mark.anyio
@@ -44,12 +41,12 @@ async def post(
 
 
 @EACH
-async def test_answers_are_those_of_the_framework(
+async def test_answers_are_those_of_the_endpoint(
     content: bytes, headers: dict[str, str], query: str,
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     fast = await post(client, content, headers, query)
-    monkeypatch.setattr(fast_route, "PATH", "/elsewhere")
+    monkeypatch.setattr(single, "is_small", lambda scope: False)
     slow = await post(client, content, headers, query)
     assert fast.status_code == slow.status_code
     assert {k: v for k, v in fast.headers.items() if k not in OWN} == {
@@ -61,21 +58,28 @@ async def test_answers_are_those_of_the_framework(
         assert fast.content == slow.content
 
 
-async def test_small_raw_pictures_pass_by_the_framework(
-    client: httpx.AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+async def test_only_small_raw_pictures_take_the_short_way(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[bytes] = []
-    respond = single.respond
+    taken: list[str] = []
+    is_small = single.is_small
 
-    async def spied(state: State, served: ServedModel | None, order: Order) -> Response:
-        seen.append(order.data)
-        return await respond(state, served, order)
+    def spied(scope: Scope) -> bool:
+        small = is_small(scope)
+        taken.extend([scope["query_string"].decode()] if small else [])
+        return small
 
-    monkeypatch.setattr(fast_route, "respond", spied)
-    await post(client, PNG, IMAGE, "?model=scratch")
+    monkeypatch.setattr(single, "is_small", spied)
     await client.post("/denoise", files={"file": PNG})
-    for query in ("?timeout=9", "?model=auto", "?strength=1", "?self_ensemble=false", "?report=json"):
-        assert (await post(client, PNG, IMAGE, query)).status_code == 200
-    assert seen == [PNG]
+    for query in (
+        "model=scratch",
+        "timeout=9",
+        "model=auto",
+        "strength=1",
+        "self_ensemble=false",
+        "report=json",
+    ):
+        assert (await post(client, PNG, IMAGE, f"?{query}")).status_code == 200
+    assert taken == ["model=scratch", "model=auto"]
     metrics = (await client.get("/metrics")).text
     assert 'n2n_requests_total{method="POST",route="/denoise",status="200"}' in metrics

@@ -9,8 +9,10 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from n2n_core.errors import ShapeError
-from n2n_core.metrics import single
-from n2n_core.metrics.single import Array, psnr, ssim
+from n2n_core.metrics import psnr as psnr_module
+from n2n_core.metrics import ssim as ssim_module
+from n2n_core.metrics.psnr import Array, psnr
+from n2n_core.metrics.ssim import ssim
 from tests.pictures import photo
 
 
@@ -33,7 +35,8 @@ def test_both_are_scikit_images(shape: tuple[int, int, int], sigma: float) -> No
 def test_strips_change_nothing(strip: int, monkeypatch: pytest.MonkeyPatch) -> None:
     noisy, clean = pair(3, 61, 40)
     whole = psnr(noisy, clean), ssim(noisy, clean)
-    monkeypatch.setattr(single, "STRIP", strip)
+    monkeypatch.setattr(ssim_module, "STRIP", strip)
+    monkeypatch.setattr(psnr_module, "CHUNK", strip)
     assert (psnr(noisy, clean), ssim(noisy, clean)) == pytest.approx(whole, abs=1e-12)
 
 
@@ -45,7 +48,7 @@ def test_memory_does_not_grow_with_the_picture() -> None:
     ssim(noisy, clean)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 20 * 8 * single.STRIP  # of 12 million values, twenty strips of doubles at most
+    assert peak < 20 * 8 * ssim_module.STRIP  # of 12 million values, twenty strips of doubles at most
 
 
 def test_the_range_is_of_the_values() -> None:
