@@ -69,8 +69,8 @@ def let_connect(clients: int) -> None:
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     if most < wanted:
-        told = "%d descriptors are allowed, %d wanted for N2N_MAX_CONNECTIONS=%d: ulimit -n"
-        log.warning(told, most, wanted, clients)
+        message = "%d descriptors are allowed, %d wanted for N2N_MAX_CONNECTIONS=%d: ulimit -n"
+        log.warning(message, most, wanted, clients)
 
 
 def is_loopback(listener: socket.socket) -> bool:

@@ -26,11 +26,11 @@ def describe(document: Document, refusals: Document) -> None:
     Args:
         refusals: error responses of authentication and quotas, by status.
     """
-    told = "; ".join(f"`{scope}`: {meaning}" for scope, meaning in MEANINGS.items())
+    described = "; ".join(f"`{scope}`: {meaning}" for scope, meaning in MEANINGS.items())
     document["components"].setdefault("securitySchemes", {})[SCHEME] = {
         "type": "http",
         "scheme": "bearer",
-        "description": f"A key that `n2n keys add` made; needed if the service has any. Scopes: {told}.",
+        "description": f"A key that `n2n keys add` made; needed if the service has any. Scopes: {described}.",
     }
     for path, operations in document["paths"].items():
         for method, operation in operations.items():

@@ -1,1 +1,1 @@
-"""The endpoints, a module for each resource."""
+"""The endpoints, one module for each resource."""

@@ -1,4 +1,4 @@
-"""Pictures to train on: sent or named, imported and checked, looked at, deleted."""
+"""Endpoints of datasets: pictures to train on, uploaded or read from the server's disk."""
 
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -39,7 +39,7 @@ from service.storage.dataset_import import (
 from service.storage.dataset_store import DatasetRecord, Json
 
 _IMPORTS = CapacityLimiter(1)
-"""Imports at a time: their process does one after the other."""
+"""One import at a time, as their process works sequentially."""
 
 DATASET_LIMITS = {
     "pixels": (problem_types.IMAGE_TOO_LARGE, "N2N_MAX_PIXELS"),
@@ -94,10 +94,10 @@ Id = Annotated[str, Path(description="the dataset's id", max_length=64, examples
 async def create_dataset(
     request: Request, settings: SettingsDep, datasets: DatasetsDep, folder: FolderDep, imports: ImportsDep
 ) -> Response:
-    """Make a dataset of an archive or of pictures, and check them.
+    """Create a dataset from an archive or from pictures, and check it.
 
     Send a form with `kind`, `name`, one or several `file`s, and options; `corruption` is JSON. Or send
-    JSON with the `path` of files that the server has. What cannot be read is refused and leaves nothing.
+    JSON with the `path` of files on the server. If the files cannot be read, nothing is stored.
     """
     with upload_folder(folder) as workspace:
         fields, sources = await _receive(request, settings, workspace)
@@ -118,26 +118,26 @@ async def list_datasets(
     page_size: PageSize = 50,
     page_token: PageToken = None,
 ) -> schemas.DatasetList:
-    """The datasets, the newest first."""
+    """List the datasets, newest first."""
     found, token = await run_sync(datasets.page, page_size, page_token)
     return schemas.DatasetList(datasets=[_describe(row) for row in found], next_page_token=token)
 
 
 @router.get("/{dataset}", responses=_FOUND)
 async def get_dataset(datasets: DatasetsDep, dataset: Id) -> schemas.Dataset:
-    """One dataset, with its figures and what the checks found."""
+    """Get a dataset, with its statistics and the results of its checks."""
     return _describe(await run_sync(datasets.get, dataset))
 
 
 @router.delete("/{dataset}", status_code=204, responses=_FOUND | responses(problem_types.CONFLICT))
 async def delete_dataset(datasets: DatasetsDep, folder: FolderDep, dataset: Id) -> None:
-    """Delete a dataset and its pictures, unless a job that has not ended trains on it."""
+    """Delete a dataset and its pictures, unless an unfinished job uses it."""
     await run_sync(dataset_import.delete_dataset, datasets, folder, dataset)
 
 
 @router.get("/{dataset}/report", responses=_PART_FOUND)
 async def get_dataset_report(datasets: DatasetsDep, dataset: Id) -> schemas.DatasetReport:
-    """What the checks before training found: a verdict, a figure and an advice each."""
+    """Get the results of the checks before training: a verdict, a figure and advice for each."""
     row = await run_sync(datasets.get, dataset)
     if not row.report:
         raise _missing(dataset, "report")
@@ -152,7 +152,7 @@ async def get_dataset_report(datasets: DatasetsDep, dataset: Id) -> schemas.Data
 async def get_dataset_report_picture(
     datasets: DatasetsDep, folder: FolderDep, dataset: Id, accept: Accept = "*/*"
 ) -> Response:
-    """Crops of some scenes: the shots, and their difference where there are two."""
+    """Get crops of some scenes: the shots, and their difference if there are two."""
     path = folder.dataset((await run_sync(datasets.get, dataset)).id) / REPORT
     if not path.exists():
         raise _missing(dataset, "report")
@@ -173,7 +173,7 @@ async def get_dataset_thumbnail(
     shot: Annotated[int, Query(ge=0, description="number of its shot, from 0")] = 0,
     accept: Accept = "*/*",
 ) -> Response:
-    """A small picture of one shot."""
+    """Get a small picture of one shot."""
     path = folder.dataset((await run_sync(datasets.get, dataset)).id)
     try:
         content = await run_sync(aside.run, thumbnail, path, scene, shot)
@@ -184,7 +184,7 @@ async def get_dataset_thumbnail(
 
 @asynccontextmanager
 async def _turn(request: Request) -> AsyncIterator[None]:
-    """Within the block no other import runs; one that has begun is not given up."""
+    """Wait for other imports to end; no other one starts within the block."""
     try:
         with fail_after(time_left(request)):
             await _IMPORTS.acquire()
@@ -207,7 +207,7 @@ def _refusal(error: DataError | ConfigError, folder: FilePath) -> ProblemError:
 async def _receive(
     request: Request, settings: Settings, workspace: FilePath
 ) -> tuple[Json, Sequence[FilePath]]:
-    """The request's fields, and the files that it is about."""
+    """Return the fields of the request, and its files."""
     content_type = request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() == "application/json":
         fields = await _json(request)
@@ -241,7 +241,7 @@ async def _json(request: Request) -> Json:
 
 
 def _parsed(fields: dict[str, str]) -> Json:
-    """A form's fields, the JSON among them read."""
+    """Return the fields of a form, with the JSON in ``corruption`` parsed."""
     if "corruption" not in fields:
         return dict(fields)
     try:
@@ -258,7 +258,7 @@ def _options(fields: Json) -> ImportRequest:
 
 
 def _server_side(root: FilePath | None, path: str) -> FilePath:
-    """A path within the setting's folder, links followed."""
+    """Resolve a path inside the folder ``N2N_DATASET_ROOT``, following links."""
     if root is None:
         raise ProblemError(
             problem_types.NO_DATASET_ROOT, "paths are not taken here: N2N_DATASET_ROOT is not set"

@@ -1,4 +1,4 @@
-"""The documentation to try out, at ``/docs``; its files come from a package, so no other site is asked."""
+"""Interactive documentation at ``/docs``. Its files come from a package, not from another site."""
 
 import re
 from base64 import b64encode
@@ -12,14 +12,14 @@ from starlette.staticfiles import StaticFiles
 from service.access.scopes import ASSETS
 
 files = StaticFiles(packages=[("fastapi_swagger", "resources")])
-"""Swagger UI as its makers build it."""
+"""The distributed files of Swagger UI."""
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/docs")
 async def docs(request: Request) -> HTMLResponse:
-    """Swagger UI on the app's own document."""
+    """Serve Swagger UI for the app's own OpenAPI document."""
     page = get_swagger_ui_html(
         openapi_url=request.app.openapi_url,
         title=f"{request.app.title}: the REST API",
@@ -32,7 +32,10 @@ async def docs(request: Request) -> HTMLResponse:
 
 
 def _policy(html: str) -> str:
-    """Only this page's own script, known by its hash, and our files; Swagger UI sets styles of elements."""
+    """Return a policy that allows only this page's inline scripts, by hash, and files of this service.
+
+    Styles may be inline, as Swagger UI sets them on elements.
+    """
     scripts = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
     hashes = " ".join(
         f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts

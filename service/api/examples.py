@@ -1,4 +1,4 @@
-"""What the answers look like: the examples of the OpenAPI document."""
+"""Examples of responses for the OpenAPI document."""
 
 from typing import Any
 
@@ -141,7 +141,7 @@ EXAMPLES: dict[str, JSON] = {
     "Health": {"status": "ok"},
     "Readiness": {"status": "ready", "models": ["scratch", "torch", "unet"], "device": "cpu"},
 }
-"""By the name of their schema."""
+"""Examples by the name of their schema."""
 
 EVENTS = 'event: step\nid: 1\ndata: {"event":"step","step":20,"loss":0.0181}\n\n'
 METRICS_TABLE = "event,step,loss\r\nstep,20,0.0181\r\n"

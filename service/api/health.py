@@ -1,4 +1,4 @@
-"""Whether the process runs, whether it can serve, and how it does."""
+"""Endpoints for monitoring: health, readiness and metrics."""
 
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
@@ -16,19 +16,19 @@ router = APIRouter(tags=["health"], responses=ALWAYS)
 
 @router.get("/healthz")
 async def get_health() -> Health:
-    """The process runs."""
+    """Check that the process runs."""
     return Health()
 
 
 @router.get("/readyz", responses=responses(STOPPING, NOT_READY))
 async def get_readiness(scheduler: SchedulerDep, registry: RegistryDep, keyring: KeyringDep) -> Readiness:
-    """The models are loaded and warm: send traffic."""
+    """Check that the models are loaded and warm, so that the service can take requests."""
     if scheduler.draining:
         raise ProblemError(STOPPING, "the service is stopping, expected another one")
     if not registry.ready:
         raise ProblemError(NOT_READY, "the models are not warm yet, try again in a second")
     await registry.refresh()
-    if keyring.required:  # whoever asks has shown no key
+    if keyring.required:  # this endpoint needs no key, so do not reveal more
         return Readiness()
     return Readiness(
         models=sorted(registry.models),
@@ -40,5 +40,5 @@ async def get_readiness(scheduler: SchedulerDep, registry: RegistryDep, keyring:
     "/metrics", response_class=PlainTextResponse, responses=text("All figures", "text/plain", PROMETHEUS)
 )
 async def get_metrics(telemetry: TelemetryDep) -> Response:
-    """What Prometheus scrapes, in its text format."""
+    """Get the metrics in Prometheus' text format."""
     return Response(telemetry.scrape(), media_type=MEDIA_TYPE)

@@ -1,4 +1,4 @@
-"""``Idempotency-Key``: a request that makes something is done once, however often it is sent."""
+"""``Idempotency-Key``: a repeated request creates its resource once, and gets the same response."""
 
 import json
 from collections.abc import Callable
@@ -18,15 +18,15 @@ def run_idempotently(
     make: Callable[[str | None], tuple[int, Any]],
     owner: str = "",
 ) -> tuple[int, Any]:
-    """What ``make`` answers, a status and JSON; for a key that came before, what it answered then.
+    """Call ``make`` and return its status and JSON, or the stored ones if the key was used before.
 
     Args:
-        make: takes the id for the thing that it makes, or None.
-        owner: of the key, see ``IdempotencyKeys.begin``.
+        make: creates the resource under the given id, or under a new one for None.
+        owner: owner of the key, see ``IdempotencyKeys.begin``.
 
     Raises:
-        KeyInFlightError: the same request came a moment ago and is not answered yet.
-        KeyReusedError: the key came with another payload.
+        KeyInFlightError: the earlier request is still being processed.
+        KeyReusedError: the key was used with another payload.
     """
     if key is None:
         return make(None)
@@ -35,7 +35,7 @@ def run_idempotently(
         return begun.status, begun.body
     try:
         status, body = make(begun.resource)
-    except (N2NError, ProblemError):  # after any other error nobody knows whether it was made
+    except (N2NError, ProblemError):  # after any other error, the resource may exist
         keys.abandon(key, route, owner)
         raise
     keys.finish(key, route, status, body, owner)

@@ -1,4 +1,4 @@
-"""The models that there are: their versions, what is served, and the files to take along."""
+"""Endpoints of models: list, upload, download, promote and delete their versions."""
 
 from functools import cache, partial
 from pathlib import Path as FilePath
@@ -38,7 +38,7 @@ from service.storage.model_catalogue import Version
 router = APIRouter(prefix="/models", tags=["models"], responses=ALWAYS)
 
 MAX_REFERENCE = 80
-"""Characters: a name, and a number."""
+"""Longest reference in characters: a name and a version number."""
 
 Reference = Annotated[
     str,
@@ -64,7 +64,7 @@ _NEXT = links(
 
 @router.get("")
 async def list_models(registry: RegistryDep, catalogue: CatalogueDep) -> ModelList:
-    """The promoted version of every model, with its origin and measured quality."""
+    """List the promoted version of every model, with its origin and measured quality."""
     await registry.refresh()
     found = await run_sync(catalogue.list_served)
     return ModelList(models=[_describe(registry, version) for version in found])
@@ -72,7 +72,7 @@ async def list_models(registry: RegistryDep, catalogue: CatalogueDep) -> ModelLi
 
 @router.get("/{model}", responses=_FOUND)
 async def get_model(registry: RegistryDep, catalogue: CatalogueDep, model: Reference) -> Model:
-    """One model, by its name the promoted version."""
+    """Get a version of a model; by the bare name, the promoted one."""
     await registry.refresh()
     return _describe(registry, await run_sync(catalogue.resolve, _name(registry, model)))
 
@@ -81,7 +81,7 @@ async def get_model(registry: RegistryDep, catalogue: CatalogueDep, model: Refer
 async def list_model_versions(
     registry: RegistryDep, catalogue: CatalogueDep, model: Reference
 ) -> ModelVersions:
-    """All versions of a model, the newest first, each with its metrics and where it comes from."""
+    """List all versions of a model, newest first, with their metrics and origins."""
     found = await run_sync(catalogue.list_versions, _name(registry, model))
     return ModelVersions(versions=[_describe(registry, version) for version in found])
 
@@ -107,10 +107,10 @@ async def upload_model(
     ] = "",
     promote: Annotated[bool, Query(description="serve it under its bare name at once")] = True,
 ) -> Response:
-    """Add a version from a safetensors file, whose metadata have the architecture's configuration.
+    """Add a version from a safetensors file with the architecture's configuration in its metadata.
 
-    It is kept under its hash if the model can be rebuilt from it, its values are finite, and it makes a
-    picture of a picture.
+    The file is accepted if the model can be rebuilt from it, its values are finite, and the model turns a
+    picture into a picture.
     """
     try:
         check_name(model)
@@ -141,7 +141,7 @@ async def download_model(
         Query(description="as it is, or made for other runtimes and checked against torch"),
     ] = "safetensors",
 ) -> Response:
-    """The weights, with all that is needed to rebuild the model."""
+    """Download the weights, with everything needed to rebuild the model."""
     version = await run_sync(catalogue.resolve, _name(registry, model))
     path, name = catalogue.path(version), f"{version.name}-{version.version}.{format}"
     if format == "safetensors":
@@ -155,21 +155,22 @@ async def download_model(
 
 @router.post("/{model}/promote", responses=_FOUND)
 async def promote_model(registry: RegistryDep, catalogue: CatalogueDep, model: Reference) -> Model:
-    """Let the bare name stand for the version `name@2`."""
+    """Make `name@2` the version that the bare name stands for."""
     return await _changed(registry, await run_sync(catalogue.promote, _name(registry, model)))
 
 
 @router.post("/{model}/rollback", responses=_FOUND | responses(CONFLICT))
 async def roll_back_model(registry: RegistryDep, catalogue: CatalogueDep, model: Reference) -> Model:
-    """Let the bare name stand for what it stood for before."""
+    """Make the previously promoted version the promoted one again."""
     return await _changed(registry, await run_sync(catalogue.roll_back, _name(registry, model)))
 
 
 @router.delete("/{model}", status_code=204, responses=_FOUND | responses(CONFLICT))
 async def delete_model(registry: RegistryDep, catalogue: CatalogueDep, model: Reference) -> None:
-    """Delete the version `name@2`, or by its name a model with all versions.
+    """Delete the version `name@2`, or by its bare name a model with all versions.
 
-    Not the shipped ones, the default one, what a job starts from, or the promoted one of several.
+    Shipped models, the default model, versions that an unfinished job starts from, and the promoted one of
+    several versions cannot be deleted.
     """
     version = await run_sync(catalogue.resolve, _name(registry, model))
     if version.promoted and version.name == registry.default:
@@ -179,7 +180,7 @@ async def delete_model(registry: RegistryDep, catalogue: CatalogueDep, model: Re
 
 
 async def _changed(registry: Registry, version: Version) -> Model:
-    """What other requests see from now on."""
+    """Let other requests see the change, and describe the version."""
     await run_sync(registry.update)
     return _describe(registry, version)
 
@@ -200,7 +201,7 @@ def _as_file(name: str) -> dict[str, str]:
 
 @cache
 def _parameters(path: FilePath) -> int:
-    """By the file, which has its hash for a name and never changes."""
+    """Count the values in a file. Cached, as files are named by their hash and never change."""
     return weights.count_values(path)
 
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says beyond what the web framework finds by itself."""
+"""Parts of the OpenAPI document that the web framework does not generate."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ Responses = dict[int | str, Json]
 
 FILE: Json = {"type": "string", "format": "binary"}
 IMAGES: Json = {media_type: {"schema": FILE} for media_type in (BINARY, *MEDIA_TYPES.values())}
-"""Any picture. Plain bytes come first: clients' generators take the first type, and know few others."""
+"""Any picture. Plain bytes come first, as client generators use the first type, and know few others."""
 
 _COMPONENTS = "#/components/schemas/"
 _OWN_ID = {"$ref": "#/components/parameters/RequestId"}
@@ -36,7 +36,7 @@ _PARTS: Json = {
     "headers": {
         "RequestId": {"description": "the request's id, as in the log", "schema": {"type": "string"}},
         "RetryAfter": {
-            "description": "seconds after which to come again",
+            "description": "seconds after which to try again",
             "schema": {"type": "integer", "minimum": 0},
         },
     },
@@ -44,7 +44,7 @@ _PARTS: Json = {
 
 
 def responses(*types: ProblemType) -> Responses:
-    """The description of these problems, an example each."""
+    """Describe these problems, with an example for each."""
     return {
         status: {
             "description": title(status),
@@ -76,35 +76,35 @@ def _example(type: ProblemType) -> Json:
 
 
 ALWAYS = responses(HEADERS_TOO_LARGE, INTERNAL_ERROR)
-"""What each operation may answer."""
+"""Error responses of every operation."""
 
 
 def picture(description: str, *media_types: str, **more: Any) -> Responses:
-    """The description of an answer that is a file; as plain bytes, too, if ``Accept`` says so."""
+    """Describe a response that is a file, or plain bytes if ``Accept`` asks for them."""
     content = {media_type: {"schema": FILE} for media_type in (BINARY, *media_types)}
     return {200: {"description": description, "content": content, **more}}
 
 
 def text(description: str, media_type: str, example: str) -> Responses:
-    """The description of an answer that is text."""
+    """Describe a response that is text."""
     content = {media_type: {"schema": {"type": "string"}, "example": example}}
     return {200: {"description": description, "content": content}}
 
 
 def links(operations: Iterable[str], **parameters: Any) -> Json:
-    """What can be done next, with values of the answer: ``dataset="$response.body#/id"``."""
+    """Describe links to other operations, with values of the response: ``dataset="$response.body#/id"``."""
     return {name: {"operationId": name, "parameters": parameters} for name in operations}
 
 
 def form(name: str, properties: Json, required: Sequence[str], **more: Any) -> Json:
-    """A multipart body; its schema is called ``name``."""
+    """Describe a multipart body whose schema is called ``name``."""
     fields = {field: _without_null(schema) for field, schema in properties.items()}
     schema = {"type": "object", "title": name, "required": list(required), "properties": fields, **more}
     return {"multipart/form-data": {"schema": schema}}
 
 
 def completed(document: Json) -> Json:
-    """The framework's document with all that it cannot know."""
+    """Complete the framework's document with schemas, examples and common headers."""
     components = document["components"]
     schemas = components["schemas"]
     for model in (Problem, DatasetFolder):
@@ -137,7 +137,7 @@ def _complete(operation: Json, schemas: Json) -> None:
 
 
 def _without_null(schema: Json) -> Json:
-    """A parameter, or a field of a form, is there or not, but never null."""
+    """Remove null from a schema: parameters and form fields are present or absent, never null."""
     kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
     if len(kinds) != 1:
         return schema
@@ -145,7 +145,7 @@ def _without_null(schema: Json) -> Json:
 
 
 def _name(content: Json, schemas: Json) -> None:
-    """Let a form's schema be a component, so that each generator calls it by its name."""
+    """Move a form's schema to the components, so that generators use its name."""
     schema = content.get("schema", {})
     if schema.get("type") == "object" and "title" in schema:
         schemas[schema["title"]] = schema

@@ -1,4 +1,4 @@
-"""How lists are asked for, page by page."""
+"""Query parameters of paginated lists."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from fastapi import Query
 
 UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
-PageSize = Annotated[int, Query(ge=1, le=200, description="items a page, at most")]
+PageSize = Annotated[int, Query(ge=1, le=200, description="most items per page")]
 PageToken = Annotated[
-    str | None, Query(pattern=f"^{UUID}$", description="the `next_page_token` of the page before")
+    str | None, Query(pattern=f"^{UUID}$", description="`next_page_token` of the previous page")
 ]

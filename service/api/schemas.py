@@ -1,4 +1,4 @@
-"""What the service's JSON answers look like."""
+"""Schemas of JSON requests and responses."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -10,114 +10,114 @@ from n2n_core.datasets.checks.report import Verdict
 Kind = Literal["pairs", "bursts", "single", "clean"]
 
 MAX_JSON = 2**16
-"""Bytes of a request; to look for unknown fields in a large one would keep everybody waiting."""
+"""Largest JSON request in bytes. Validating a larger one would block other requests."""
 
 
 class Model(BaseModel):
-    """A version of a model, and where it comes from."""
+    """A version of a model, and its origin."""
 
     id: str = Field(
-        description="what `?model=` takes: the bare name of the promoted version, `name@2` of another",
+        description="value for `?model=`: the bare name for the promoted version, otherwise `name@2`",
         examples=["scratch"],
     )
     name: str
     version: int
-    promoted: bool = Field(description="whether the bare name stands for it")
+    promoted: bool = Field(description="whether the bare name stands for this version")
     source: Literal["shipped", "trained", "uploaded"]
     created_at: datetime
     lineage: dict[str, Any] = Field(
-        description="where it comes from: `job`, `dataset` and `base_sha256` if it was trained here,"
-        " the `commit` and version of the code"
+        description="origin: `job`, `dataset` and `base_sha256` if it was trained here,"
+        " and the `commit` and version of the code"
     )
     bytes: int = Field(description="size of its weights file")
-    task: str = Field(description="what it is for")
+    task: str = Field(description="purpose of the model")
     default: bool = Field(description="whether it is used when a request names none")
-    parameters: int = Field(description="number of trained values", examples=[134203])
-    sha256: str = Field(description="of its weights file")
+    parameters: int = Field(description="number of trained parameters", examples=[134203])
+    sha256: str = Field(description="SHA-256 of its weights file")
     architecture: dict[str, Any] = Field(description="its configuration")
     recipe: dict[str, Any] = Field(description="how it was trained")
     data: dict[str, Any] = Field(description="what it was trained on")
     metrics: dict[str, float | None] = Field(
-        description="PSNR in dB on held-out photos, before and after; null if infinite"
+        description="PSNR in dB on held-out pictures, before and after; null if infinite"
     )
     licence: str
 
 
 class ModelList(BaseModel):
-    """All models, each in its promoted version."""
+    """The promoted version of every model."""
 
     models: list[Model]
 
 
 class ModelVersions(BaseModel):
-    """All versions of a model, the newest first."""
+    """All versions of a model, newest first."""
 
     versions: list[Model]
 
 
 class DatasetRequest(BaseModel):
-    """What the pictures are, and how to read them."""
+    """Kind of pictures, and how to read them."""
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Kind = Field(description="what is sent: how many shots of each scene, noisy or clean")
-    name: str = Field(description="for people", min_length=1, max_length=200)
+    kind: Kind = Field(description="kind of pictures: how many shots of each scene, noisy or clean")
+    name: str = Field(description="name for display", min_length=1, max_length=200)
     rule: str | None = Field(
         default=None,
         max_length=200,
-        pattern=r"\{scene\}.*\{shot\}|\{shot\}.*\{scene\}",  # a regular expression may take forever
-        description="how file names tell scene and shot: a template as `{scene}_{shot}`",
+        pattern=r"\{scene\}.*\{shot\}|\{shot\}.*\{scene\}",  # no regular expressions, which can take forever
+        description="template of the file names, such as `{scene}_{shot}`",
     )
-    pages: Literal["shots", "scenes"] = Field(default="shots", description="what the pages of a TIFF are")
+    pages: Literal["shots", "scenes"] = Field(default="shots", description="meaning of the pages of a TIFF")
     data_range: float | None = Field(default=None, gt=0, description="the value of white")
     corruption: dict[str, Any] | None = Field(
-        default=None, description="for clean pictures: the noise that training adds, in units of [0, 1]"
+        default=None, description="for clean pictures: the noise that training adds, for values in [0, 1]"
     )
 
 
 class DatasetFolder(DatasetRequest):
-    """Files that the server has already."""
+    """Files that are already on the server."""
 
     path: str = Field(description="file or folder under `N2N_DATASET_ROOT`")
 
 
 class DatasetCheck(BaseModel):
-    """One property of the pictures."""
+    """Result of one check."""
 
     name: str
     verdict: Verdict
-    figure: float | None = Field(description="what was measured")
+    figure: float | None = Field(description="measured value")
     unit: str
     message: str = Field(description="what it means")
-    advice: str = Field(description="what to do about it; empty if fine")
+    advice: str = Field(description="what to do; empty if the verdict is fine")
 
 
 class DatasetReport(BaseModel):
-    """The checks before training."""
+    """Results of the checks before training."""
 
-    fingerprint: str = Field(description="hash of the data that were checked")
-    scenes: int = Field(description="how many were looked at")
+    fingerprint: str = Field(description="hash of the checked data")
+    scenes: int = Field(description="number of checked scenes")
     verdict: Verdict = Field(description="the worst of all checks")
     checks: list[DatasetCheck]
 
 
 class DatasetCounts(BaseModel):
-    """Of the whole dataset."""
+    """Counts over the whole dataset."""
 
     scenes: int
     pictures: int
-    sizes: list[tuple[int, int, int]] = Field(description="height, width, and scenes of this size")
+    sizes: list[tuple[int, int, int]] = Field(description="height, width, and number of scenes of this size")
 
 
 class DatasetStatistics(BaseModel):
-    """Of a sample; values are nominally in [0, 1]."""
+    """Statistics of a sample of the scenes; pixel values are nominally in [0, 1]."""
 
     low: float
     high: float
     mean: float
-    clipped: float = Field(description="share of the values that are 0 or 1")
+    clipped: float = Field(description="fraction of the values that are 0 or 1")
     sigma: float = Field(description="standard deviation of the noise")
-    sampled: int = Field(description="scenes that were looked at")
+    sampled: int = Field(description="number of scenes in the sample")
 
 
 class Dataset(BaseModel):
@@ -131,18 +131,18 @@ class Dataset(BaseModel):
     )
     created_at: datetime
     updated_at: datetime
-    bytes: int = Field(description="on the disk")
+    bytes: int = Field(description="size on disk")
     counts: DatasetCounts | None
     statistics: DatasetStatistics | None
     report: DatasetReport | None
-    options: dict[str, Any] = Field(description="how it was read, and its fingerprint")
+    options: dict[str, Any] = Field(description="options of the import, and the fingerprint")
 
 
 class DatasetList(BaseModel):
-    """A page of datasets, the newest first."""
+    """A page of datasets, newest first."""
 
     datasets: list[Dataset]
-    next_page_token: str | None = Field(description="for the next page; null on the last")
+    next_page_token: str | None = Field(description="token of the next page; null on the last one")
 
 
 class Health(BaseModel):
@@ -155,5 +155,7 @@ class Readiness(BaseModel):
     """The models are loaded and warm."""
 
     status: Literal["ready"] = "ready"
-    models: list[str] | None = Field(default=None, description="null where keys are asked for, see /models")
-    device: str | None = Field(default=None, description="null where keys are asked for")
+    models: list[str] | None = Field(
+        default=None, description="null if the service requires keys; see /models"
+    )
+    device: str | None = Field(default=None, description="null if the service requires keys")

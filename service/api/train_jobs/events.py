@@ -1,4 +1,4 @@
-"""A job as a stream of server-sent events: its log's lines, and its states."""
+"""Server-sent events of a job: the lines of its log, and its states."""
 
 import json
 from collections.abc import AsyncIterator
@@ -20,10 +20,10 @@ Lines = list[tuple[int, str]]
 
 
 class EventLines:
-    """Follows a log of one JSON object a line, whose lines have numbers from 1.
+    """Follows a log with one JSON object per line. Lines are numbered from 1.
 
     Args:
-        after: the number of the last line that is known already.
+        after: number of the last line that the client already has.
     """
 
     def __init__(self, path: Path, after: int = 0) -> None:
@@ -31,13 +31,13 @@ class EventLines:
         self.offset = self.number = 0
 
     def read(self) -> Lines:
-        """The whole lines that are new, with their numbers."""
+        """Return the complete new lines with their numbers."""
         if not self.path.exists():
             return []
         with self.path.open("rb") as log:
             log.seek(self.offset)
             content = log.read()
-        whole = content[: content.rfind(b"\n") + 1]  # the rest may be cut short, and written anew
+        whole = content[: content.rfind(b"\n") + 1]  # the rest may be incomplete
         lines = list(enumerate(whole.decode().splitlines(), self.number + 1))
         self.offset += len(whole)
         self.number += len(lines)
@@ -47,20 +47,19 @@ class EventLines:
 async def stream(
     jobs: JobStore, scheduler: Scheduler, job_id: str, lines: EventLines, new: Lines
 ) -> AsyncIterator[bytes]:
-    """The lines as they come, ``new`` first, and the job at each change of its state, until it is done.
+    """Yield new lines, ``new`` first, and the job whenever its state changes, until it is done.
 
-    Only lines have ids, so a client that comes again with the last one misses none; it gets the
-    present state anyway.
+    Only lines have ids, so a client that reconnects with the last id misses none. It gets the current state
+    in any case.
     """
     known, spoke = None, monotonic()
     while True:
         try:
             job = await run_sync(jobs.get, job_id)
-        except UnknownJobError:  # deleted meanwhile
+        except UnknownJobError:  # deleted in the meantime
             return
-        for number, line in new + await run_sync(
-            lines.read
-        ):  # after the job: one that is done writes no more
+        new += await run_sync(lines.read)  # after the job: one that is done writes no more
+        for number, line in new:
             yield format_sse_event(data_str=line, event=json.loads(line)["event"], id=str(number))
             spoke = monotonic()
         new = []

@@ -1,4 +1,4 @@
-"""Trainings as jobs: asked for, watched, stopped, resumed, forgotten."""
+"""Endpoints of training jobs: create, watch, cancel, resume and delete them."""
 
 import hashlib
 import re
@@ -64,7 +64,7 @@ Key = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=255,
-        description="the same request with the same key, within a day, makes one job",
+        description="requests with the same key within a day create only one job",
         examples=["5c6f0d0e-first-try"],
     ),
 ]
@@ -89,7 +89,7 @@ async def create_train_job(
     request: Annotated[TrainJobRequest, Body()],
     idempotency_key: Key = None,
 ) -> Response:
-    """Train a model on a dataset; `{"dataset": "…"}` is enough. Poll `Location` to see how it goes."""
+    """Train a model on a dataset; `{"dataset": "…"}` is enough. Poll `Location` for its progress."""
 
     def make(job_id: str | None) -> tuple[int, Any]:
         return 202, describe(submit(state, request, job_id)).model_dump(mode="json")
@@ -112,7 +112,7 @@ async def list_train_jobs(
         Query(alias="state", description="only jobs in this state; may be repeated"),
     ] = None,
 ) -> TrainJobList:
-    """The jobs, the newest first."""
+    """List the jobs, newest first."""
     found, token = await run_sync(jobs.page, wanted or (), page_size, page_token)
     return TrainJobList(jobs=[describe(job) for job in found], next_page_token=token)
 
@@ -124,13 +124,13 @@ async def get_train_job(
     scheduler: SchedulerDep,
     settings: SettingsDep,
     job: JobId,
-    if_none_match: Annotated[str | None, Header(description="the `ETag` of the answer that you have")] = None,
+    if_none_match: Annotated[str | None, Header(description="`ETag` of the response that you have")] = None,
     prefer: Annotated[
         str | None,
-        Header(description="`wait=30`: answer after so many seconds, or once it is done, or changes"),
+        Header(description="`wait=30`: respond after 30 seconds, or as soon as the job is done or changes"),
     ] = None,
 ) -> Response:
-    """One job. Without `If-None-Match`, `Prefer: wait` waits until the job is done."""
+    """Get a job. Without `If-None-Match`, `Prefer: wait` waits until the job is done."""
     asked = _WAIT.search(prefer or "")
     seconds = min(int(asked[1]), MAX_WAIT) if asked else 0
     found = await run_while_connected(request, _await(jobs, scheduler, job, seconds, if_none_match))
@@ -153,7 +153,7 @@ async def get_train_job(
 async def cancel_train_job(
     jobs: JobsDep, supervisor: SupervisorDep, settings: SettingsDep, job: JobId
 ) -> Response:
-    """Stop a job at its next checkpoint: 202 while it stops, 200 once it is cancelled."""
+    """Stop a job at its next checkpoint: 202 while it is stopping, 200 once it is cancelled."""
     found = await run_sync(jobs.cancel, job)
     supervisor.wake()
     return _answer(settings, found, 200 if found.done else 202)
@@ -168,7 +168,7 @@ async def cancel_train_job(
 async def resume_train_job(
     jobs: JobsDep, supervisor: SupervisorDep, settings: SettingsDep, job: JobId
 ) -> Response:
-    """Let a failed or cancelled job go on from its checkpoint."""
+    """Resume a failed or cancelled job from its checkpoint."""
     found = await run_sync(jobs.resume, job)
     supervisor.wake()
     answer = _answer(settings, found, 202)
@@ -178,7 +178,7 @@ async def resume_train_job(
 
 @router.delete("/{job}", status_code=204, responses=_FOUND | responses(CONFLICT))
 async def delete_train_job(jobs: JobsDep, folder: FolderDep, job: JobId) -> Response:
-    """Forget a job that has ended, with all that it made but its model."""
+    """Delete a finished job and all its files except its model."""
     await run_sync(delete_job, jobs, folder, job)
     return Response(status_code=204)
 
@@ -197,7 +197,7 @@ def _tag(body: bytes) -> str:
 
 
 def _retry(settings: Settings) -> dict[str, str]:
-    """Between two heartbeats of the trainer there is nothing new."""
+    """Return a ``Retry-After`` of one heartbeat, as nothing changes between two heartbeats."""
     return retry_after(settings.train_heartbeat)
 
 

@@ -1,4 +1,4 @@
-"""What a training leaves behind while it runs: figures, events, pictures, its log."""
+"""Endpoints of a job's outputs: metrics, events, samples, plots and its log."""
 
 import csv
 from io import StringIO
@@ -25,7 +25,7 @@ from service.storage import data_folder
 
 CSV, EVENTS, JSON, PLAIN = "text/csv", "text/event-stream", "application/json", "text/plain"
 PLOTS = {"png": PNG, "svg": "image/svg+xml"}
-_drawing = Lock()  # matplotlib's settings and fonts are the process'
+_drawing = Lock()  # matplotlib's settings and fonts are shared by the process
 
 router = APIRouter(responses=responses(UNKNOWN_JOB, BAD_REQUEST))
 
@@ -41,10 +41,12 @@ async def get_train_job_metrics(
     jobs: JobsDep,
     folder: FolderDep,
     job: JobId,
-    format: Annotated[Literal["json", "csv"] | None, Query(description="goes before Accept")] = None,
+    format: Annotated[
+        Literal["json", "csv"] | None, Query(description="takes precedence over Accept")
+    ] = None,
     accept: Accept = "*/*",
 ) -> Response:
-    """The training's history: losses by steps, PSNR by epochs."""
+    """Get the training history: losses by step, PSNR by epoch."""
     await run_sync(jobs.get, job)
     kind = {"json": JSON, "csv": CSV}[format] if format else prefers(accept, (JSON, CSV))
     if kind is None:
@@ -58,7 +60,7 @@ async def get_train_job_metrics(
     response_class=StreamingResponse,
     responses={
         **text("Server-sent events", EVENTS, SOME_EVENTS),
-        204: {"description": "The job is done, and you have it all"},
+        204: {"description": "The job is done, and you have all events"},
     },
 )
 async def get_train_job_events(
@@ -67,15 +69,15 @@ async def get_train_job_events(
     scheduler: SchedulerDep,
     job: JobId,
     last_event_id: Annotated[
-        int, Header(ge=0, description="the id of the last event that you have: a line of the log")
+        int, Header(ge=0, description="id of the last event that you have, the number of its line in the log")
     ] = 0,
 ) -> Response:
-    """The log's events and the job's states as they come, until the job is done."""
+    """Stream the log's events and the job's states until the job is done."""
     found = await run_sync(jobs.get, job)
     lines = EventLines(folder.job(job) / event_log.LOG, last_event_id)
     first = await run_sync(lines.read)
     if found.done and last_event_id and not first:
-        return Response(status_code=204)  # it tells a browser not to connect again
+        return Response(status_code=204)  # tells a browser not to reconnect
     return StreamingResponse(
         stream(jobs, scheduler, job, lines, first), media_type=EVENTS, headers={"Cache-Control": "no-cache"}
     )
@@ -92,7 +94,7 @@ async def get_train_job_events(
     },
 )
 async def list_train_job_samples(jobs: JobsDep, folder: FolderDep, job: JobId) -> SampleList:
-    """The pictures of before and after, one sheet an epoch."""
+    """List the sheets of sample pictures before and after denoising, one per epoch."""
     await run_sync(jobs.get, job)
     return SampleList(samples=await run_sync(_samples, folder.job(job)))
 
@@ -106,10 +108,10 @@ async def get_train_job_sample(
     jobs: JobsDep,
     folder: FolderDep,
     job: JobId,
-    name: Annotated[str, Path(description="as the list has it", examples=["epoch-0001.png"])],
+    name: Annotated[str, Path(description="name in the list of samples", examples=["epoch-0001.png"])],
     accept: Accept = "*/*",
 ) -> Response:
-    """Noisy, denoised and reference, side by side, a scene a row."""
+    """Get a sheet: noisy, denoised and reference side by side, one scene per row."""
     await run_sync(jobs.get, job)
     known = [sample.name for sample in await run_sync(_samples, folder.job(job))]
     if name not in known:
@@ -127,10 +129,10 @@ async def get_train_job_plot(
     folder: FolderDep,
     job: JobId,
     name: Annotated[Literal["loss", "psnr"], Path(description="which curve")],
-    format: Annotated[Literal["png", "svg"], Path(description="of the picture")],
+    format: Annotated[Literal["png", "svg"], Path(description="format of the picture")],
     accept: Accept = "*/*",
 ) -> Response:
-    """A curve of the training so far."""
+    """Get a plot of the training so far."""
     await run_sync(jobs.get, job)
     content = await run_sync(_draw, folder.job(job), name, format)
     return Response(content, media_type=sent_as(PLOTS[format], accept))
@@ -142,14 +144,14 @@ async def get_train_job_plot(
     responses=text("The log", PLAIN, LOG),
 )
 async def get_train_job_log(jobs: JobsDep, folder: FolderDep, job: JobId) -> Response:
-    """What the trainer printed."""
+    """Get the output of the trainer."""
     await run_sync(jobs.get, job)
     path = folder.job(job) / data_folder.LOG
     return FileResponse(path, media_type=PLAIN) if await run_sync(path.exists) else Response(media_type=PLAIN)
 
 
 def _history(folder: FilePath) -> list[Event]:
-    """Reports of steps and epochs, in order; of one that was made twice, by a resumed run, the last."""
+    """Return the reports of steps and epochs in order. If a resumed run repeats one, the last counts."""
     found = {
         (event["event"], event["step"]): event
         for event in event_log.read(folder)
@@ -159,7 +161,7 @@ def _history(folder: FilePath) -> list[Event]:
 
 
 def _table(history: list[Event]) -> str:
-    """The history with a column for each figure."""
+    """Format the history as CSV with a column for each figure."""
     columns = list(dict.fromkeys(key for event in history for key in event)) or ["event", "time", "step"]
     text = StringIO()
     table = csv.DictWriter(text, columns, restval="", lineterminator="\r\n")
