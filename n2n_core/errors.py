@@ -1,16 +1,16 @@
-"""Every error that n2n raises on bad input.
+"""The errors that n2n raises on bad input.
 
     N2NError
     |-- ConfigError           a setting or an option has a value that cannot work
-    |-- DivergedError         a training run's loss is no longer a number
+    |-- DivergedError         the loss of a training run is not finite
     |-- DataError             a training file, a dataset or a folder of photos cannot be used
     |   |-- ArchiveError      an archive is damaged, or not safe to read
-    |   `-- LimitError        it has more of something than is allowed
+    |   `-- LimitError        data exceed a limit
     |-- ImageError            an image cannot be read, or not written as asked
     |   |-- ImageTooLargeError
     |   `-- TooManyPagesError
     |-- OutOfMemoryError      a training run needs more memory than there is
-    |-- ServiceError          the service refuses a request, or does not answer
+    |-- ServiceError          the service rejects a request, or does not answer
     |-- ShapeError            a tensor has the wrong shape or type
     |-- StorageError          a file cannot be written: disk full, read-only, no permission
     |-- WeightsError          a weights file or its index cannot be used
@@ -26,10 +26,10 @@ from typing import Any
 
 
 class N2NError(Exception):
-    """The root: catch this one to catch them all."""
+    """Base class of all errors of n2n."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """As it is: by default a copy, in another process, is made by ``__init__`` of the message alone."""
+        """Pickle all attributes: by default ``__init__`` would be called with the message alone."""
         return _again, (type(self), self.args, self.__dict__)
 
 
@@ -52,10 +52,10 @@ class ArchiveError(DataError):
 
 
 class LimitError(DataError):
-    """Data have more of something than is allowed.
+    """Data exceed a limit.
 
     Args:
-        limit: which one, a field of ``n2n_core.datasets.Limits``.
+        limit: name of the limit, a field of ``n2n_core.datasets.Limits``.
         detail: what is wrong.
     """
 
@@ -65,7 +65,7 @@ class LimitError(DataError):
 
 
 class DivergedError(N2NError):
-    """A training run's loss is no longer a number."""
+    """The loss of a training run is not finite."""
 
     def __init__(self, step: int, lr: float) -> None:
         super().__init__(f"the loss is not a number at step {step}: lr is {lr}, try a smaller one")
@@ -76,7 +76,7 @@ class ImageError(N2NError, ValueError):
 
 
 class TooManyPagesError(ImageError):
-    """An image file of more pages than are allowed."""
+    """An image file has more pages than is allowed."""
 
 
 class ImageTooLargeError(ImageError):
@@ -92,13 +92,13 @@ class OutOfMemoryError(N2NError):
 
 
 class ServiceError(N2NError):
-    """The service refuses a request, or does not answer.
+    """The service rejects a request, or does not answer.
 
     Args:
         detail: what is wrong.
-        code: the kind of problem, stable, for programs; ``unreachable`` if there was no answer.
-        status: of the answer, None if there was none.
-        errors: what is wrong with the single fields, each with ``pointer`` and ``detail``.
+        code: stable code of the problem, for programs; ``unreachable`` if there was no answer.
+        status: HTTP status, None if there was no answer.
+        errors: the fields that are wrong, each with ``pointer`` and ``detail``.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class WeightsError(N2NError, ValueError):
 
 
 class UnknownModelError(N2NError, KeyError):
-    """No model has this name; the message lists those that exist."""
+    """No model has this name. The message lists the known ones."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         self.name = name

@@ -82,7 +82,7 @@ def compress_randomly(image: Tensor, generator: Generator) -> Tensor:
     around = around.index_select(-1, (indices(columns) - across).clamp(0, width - 1))
     quality = (low + random(len(image), 1, 1, 1) * (high - low)).round()
     whole = compress(around, quality, random(len(image), 1, 1, 1) < 0.5)
-    return whole.index_select(-2, counted(height) + down).index_select(-1, counted(width) + across)
+    return whole.index_select(-2, indices(height) + down).index_select(-1, indices(width) + across)
 
 
 def _quantised(planes: Tensor, table: tuple[tuple[int, ...], ...], quality: Tensor) -> Tensor:
