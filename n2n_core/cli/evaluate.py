@@ -43,10 +43,10 @@ def add(commands: Commands) -> None:
         help="round noisy pictures to 8 bits, as in files",
     )  # fmt: skip
     command.add_argument(
-        "--noisy-suffix", metavar="END", help="for a folder of pairs: end of the noisy ones' names"
+        "--noisy-suffix", metavar="END", help="for a folder of pairs: ending of the noisy names"
     )
     command.add_argument(
-        "--clean-suffix", metavar="END", help="for a folder of pairs: end of the clean ones' names"
+        "--clean-suffix", metavar="END", help="for a folder of pairs: ending of the clean names"
     )
     command.add_argument("--limit", type=int, help="use only the first LIMIT pictures")
     command.add_argument(

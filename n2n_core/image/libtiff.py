@@ -9,7 +9,7 @@ _MAPS = Path("/proc/self/maps")
 
 
 def silence() -> None:
-    """Turn libtiff's messages off, where the library can be found (Linux). Pillow raises the errors anyway."""
+    """Turn libtiff's messages off, if the library can be found (Linux). Pillow raises errors anyway."""
     if not features.check("libtiff") or not _MAPS.exists():
         return
     found = {line.split()[-1] for line in _MAPS.read_text().splitlines() if "/libtiff" in line}

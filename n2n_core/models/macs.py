@@ -14,8 +14,8 @@ def macs_per_pixel(network: Network) -> float:
     """Return the multiply-accumulates of all convolutions per input pixel, ignoring borders.
 
     A convolution uses each weight once per position of its smaller map. The sizes of the maps follow from
-    strides and scales, layer by layer in the order of ``modules()``, as in ``tiling``. This counts the network
-    as described: fused upsampling needs fewer.
+    strides and scales, layer by layer in the order of ``modules()``, as in ``tiling``. This counts the
+    network as described: fused upsampling needs fewer.
 
     >>> from n2n_core.models.architectures import MODELS
     >>> macs_per_pixel(MODELS["torch"].build())

@@ -1,8 +1,8 @@
 """Rewrite networks for training on a CPU: the same gradients, faster.
 
-In torch.nn, a transposed convolution to few channels is slow in both directions. Here it is one matrix product
-to ``K K C_out`` columns, whose planes are shifted by their taps and summed. Concatenated maps need no
-concatenation, as their products are summed.
+In torch.nn, a transposed convolution to few channels is slow in both directions. Here it is one matrix
+product to ``K K C_out`` columns, whose planes are shifted by their taps and summed. Concatenated maps need
+no concatenation, as their products are summed.
 """
 
 from collections.abc import Callable, Sequence
