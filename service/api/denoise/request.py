@@ -13,8 +13,9 @@ from service.http.errors import ProblemError
 from service.http.multipart import read_form
 from service.http.negotiation import BINARY, Answer, negotiate
 from service.http.problem import FieldError
+from service.inference.file_request import FileRequest
 from service.inference.loaded_models import Registry, ServedModel
-from service.inference.pipeline import FileRequest, Pipeline, single_page
+from service.inference.pipeline import Pipeline, single_page
 
 Format = Literal["png", "jpeg", "jpg", "webp", "tiff", "tif", "bmp"]
 FORMATS = get_args(Format)
