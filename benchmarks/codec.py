@@ -1,7 +1,7 @@
-"""Our ``decode`` and ``encode`` against plain Pillow, by format and size: microseconds and bytes.
+"""Compare ``image.decode`` and ``image.encode`` with Pillow by format and size: microseconds and bytes.
 
-``python -m benchmarks.codec`` times both sides in turns on a photo, each of them from a file to
-``(C, H, W)`` floats or back, and Pillow with its own defaults, lossless for WebP.
+``python -m benchmarks.codec`` times both in turns on a photo, from a file to ``(C, H, W)`` floats or back.
+Pillow uses its own defaults, lossless for WebP.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def photo(side: int) -> Image.Image:
-    """The astronaut's middle at its own scale, or all of it enlarged."""
+    """Return the middle of the astronaut photo, or all of it enlarged."""
     whole = Image.fromarray(np.asarray(data.astronaut()))  # type: ignore[no-untyped-call]
     if side > whole.width:
         return whole.resize((side, side), Image.Resampling.LANCZOS)
@@ -40,7 +40,7 @@ def photo(side: int) -> Image.Image:
 
 
 def pillow_encode(colour: Tensor, format: str) -> bytes:
-    """What one writes without us."""
+    """Encode by Pillow alone."""
     buffer = BytesIO()
     pixels = to_bytes(colour).permute(1, 2, 0).contiguous().numpy()
     Image.fromarray(pixels).save(buffer, format.upper(), **OPTIONS[format])
@@ -48,13 +48,13 @@ def pillow_encode(colour: Tensor, format: str) -> bytes:
 
 
 def pillow_decode(content: bytes) -> Tensor:
-    """What one reads without us: no checks, no metadata."""
+    """Decode by Pillow alone, without checks and metadata."""
     with Image.open(BytesIO(content)) as file:
         return torch.from_numpy(np.array(file)).permute(2, 0, 1).float() / 255
 
 
 def report(name: str, side: int, ours: Callable[[], Any], theirs: Callable[[], Any], pairs: int) -> None:
-    """One line: microseconds of each, their ratio with quartiles, and bytes where these are written."""
+    """Print microseconds of each, their ratio with quartiles, and bytes if a file was written."""
     count = max(1, min(WORK // side**2, 50))
     found = compare(partial(_often, ours, count), partial(_often, theirs, count), pairs)
     times = f"{found.first / count * 1e6:10.0f}{found.second / count * 1e6:10.0f}"
@@ -69,7 +69,7 @@ def _often(act: Callable[[], object], count: int) -> None:
 
 
 def measure(format: str, side: int, pairs: int) -> None:
-    """The lines of one format and size."""
+    """Print the lines of one format and size."""
     pixels = torch.from_numpy(np.array(photo(side))).permute(2, 0, 1)
     colour = pixels / 255
     picture = image.Picture(colour.numpy(), format=format)

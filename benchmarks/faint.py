@@ -1,7 +1,7 @@
-"""Night skies with noise far below a grey level of 8 bits: ``photo``, with and without the stretch.
+"""Denoise night skies, whose noise is far below a grey level of 8 bits, with and without contrast stretch.
 
-``python -m benchmarks.faint`` prints, in counts of 65,535, what is left of the noise in the sky and how
-far its level is off, and what is left around the stars.
+``python -m benchmarks.faint`` prints the root mean square of the error and its mean, in counts of 65,535, for
+the sky and for the stars, with the model ``photo``.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from n2n_core.inference.denoiser import Denoiser
 from n2n_core.models import weights
 
 LEVELS = (0.05, 0.2, 0.5, 0.9)
-"""Of the noise, in grey levels of 0 to 255."""
+"""Noise levels in grey levels of 0 to 255."""
 
 COUNTS = 2**16 - 1
 STARS = 20
-"""What is so many times the noise above the sky belongs to a star."""
+"""Pixels this many sigma above the sky belong to a star."""
 
 
 def sky(height: int, width: int, seed: int = 0) -> tuple[Pixels, Pixels]:
-    """A dark sky that brightens to the right, ``(3, height, width)``, without and with its stars."""
+    """Draw a dark sky that brightens to the right, ``(3, height, width)``, without and with stars."""
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     cloud = 0.006 * np.exp(-((rows / height - 0.5) ** 2) * 20 - (columns / width - 0.5) ** 2 * 20)
@@ -40,7 +40,7 @@ def sky(height: int, width: int, seed: int = 0) -> tuple[Pixels, Pixels]:
 
 
 def noisy(clean: Pixels, level: float, seed: int = 0) -> Pixels:
-    """With white noise of a ``level`` in grey levels, as a file of 16 bits has it."""
+    """Add white noise of ``level`` grey levels, and round to 16 bits."""
     noise = np.random.default_rng(seed).standard_normal(clean.shape) * level / 255
     return (((clean + noise) * COUNTS).round() / COUNTS).clip(0, 1).astype(np.float32)
 
@@ -64,13 +64,13 @@ def main() -> None:
 
 
 def denoised(denoiser: Denoiser, picture: Pixels) -> Pixels:
-    """What the model makes of ``(3, H, W)``."""
+    """Run the bare model on ``(3, H, W)``."""
     result: Pixels = denoiser(torch.from_numpy(picture[None]), exact=True)[0].numpy()
     return result
 
 
 def _cell(error: Pixels) -> str:
-    """Root mean square, and mean."""
+    """Format root mean square and mean."""
     return f"{np.sqrt(np.mean(error**2)) * COUNTS:.1f} ({error.mean() * COUNTS:+.1f})"
 
 

@@ -1,8 +1,8 @@
-"""How fast the models are beside ``torch``: pictures a second, in turns, on the CPU.
+"""Compare the speed of the architectures with that of ``torch``, on the CPU.
 
-``python -m benchmarks.models`` prints, for each architecture and case, seconds of both for the same
-pictures and the ratio of pairs in turns, median and quartiles. Weights do not matter to speed, so
-random ones are used.
+``python -m benchmarks.models`` prints the time of both on the same pictures for each architecture and case,
+and the median and quartiles of the ratio; both run in turns. Weights do not affect the speed, so they are
+random.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BASE = "torch"
 
 
 class Case(NamedTuple):
-    """Pictures that are denoised at once, and their side."""
+    """Number of pictures that are denoised at once, and their side."""
 
     pictures: int
     side: int
@@ -31,7 +31,7 @@ CASES = (Case(1, 32), Case(32, 32), Case(1, 256), Case(1, 1024))
 
 
 def against_base(model: str, case: Case, pairs: int) -> Comparison:
-    """``model``'s seconds, ``BASE``'s, and how much faster it is."""
+    """Measure the seconds of ``model`` and ``BASE``, and their ratio."""
     pictures = torch.rand(case.pictures, 3, case.side, case.side, generator=Generator().manual_seed(0))
     ours, base = (Denoiser(architectures.model(name).build(), "cpu") for name in (model, BASE))
     return compare(lambda: ours(pictures), lambda: base(pictures), pairs)

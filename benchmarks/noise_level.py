@@ -1,7 +1,7 @@
-"""How near ``noise_level`` comes to known levels, beside three older estimates.
+"""Compare ``noise_level`` and three older estimators with known noise levels.
 
-``python -m benchmarks.noise_level FOLDER`` adds Gaussian noise to the folder's pictures and prints the
-mean error and the worst over them, in grey levels, and milliseconds a picture.
+``python -m benchmarks.noise_level FOLDER`` adds Gaussian noise to the folder's pictures, and prints the mean
+and the largest error in grey levels, and milliseconds per picture.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from n2n_core.noise.estimation import Array, noise_level
 SIGMAS = (0, 5, 10, 15, 25, 50)
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)[:, None, None]
 KINDS = ("floats", "8 bits", "shot")
-"""Exact, rounded and clipped as in a file, and with a variance in proportion to brightness."""
+"""Exact; rounded and clipped as in a file; with a variance proportional to brightness."""
 
 PATCH, PATCHES = 8, 20_000
 
@@ -46,7 +46,7 @@ def components(picture: Array) -> float:
 
 
 def _tail(channel: Array) -> float:
-    """The mean of the smallest principal components' variances, as many as have it for their median."""
+    """Return the mean variance of the smallest principal components, as many as have it as median."""
     windows = np.lib.stride_tricks.sliding_window_view(channel, (PATCH, PATCH))
     step = int(np.ceil(np.sqrt(windows.shape[0] * windows.shape[1] / PATCHES)))
     patches = windows[::step, ::step].reshape(-1, PATCH**2)
@@ -61,7 +61,7 @@ ESTIMATES: dict[str, Callable[[Array], float]] = {
 
 
 def noisy(clean: Array, sigma: float, kind: str, rng: np.random.Generator) -> tuple[Array, float]:
-    """``clean`` with Gaussian noise of ``sigma`` grey levels, and its level: ``sigma`` but for ``shot``."""
+    """Add Gaussian noise of ``sigma`` grey levels; returns the result and its level."""
     deviation = sigma * np.sqrt(2 * clean) if kind == "shot" else np.full_like(clean, sigma)
     values = clean * 255 + deviation * rng.standard_normal(clean.shape)
     if kind == "8 bits":

@@ -1,7 +1,7 @@
-"""What tiles cost and save: seconds and memory of one large picture, by the tiles' side.
+"""Measure time and memory for one large picture by tile side.
 
-``python -m benchmarks.tiling`` runs each shipped model on a drawn picture, in a process of
-its own for every window, so that its peak memory is its own.
+``python -m benchmarks.tiling`` runs each shipped model on a random picture, with a new process for each tile
+side, so that the peak memory is that of this side.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BATCH_PIXELS = 4 * 128**2
 
 
 def measure(model: str, side: int, window: int, repeats: int, threads: int) -> tuple[float, float]:
-    """Median seconds of ``repeats`` runs, and by how many MiB they raised the process's peak."""
+    """Return the median seconds of ``repeats`` runs, and by how many MiB they raised the peak memory."""
     torch.set_num_threads(threads)
     network, _, _ = weights.load(weights.find(model).path)
     denoiser = Denoiser(network, "cpu", window, max(BATCH_PIXELS, window**2))

@@ -1,4 +1,4 @@
-"""Where tensors live. torch is imported when it is asked, so that who only hands on questions has none."""
+"""Devices and CPU threads. torch is imported inside the functions, so importing this module is cheap."""
 
 from __future__ import annotations
 
@@ -15,19 +15,23 @@ if TYPE_CHECKING:
 MAX_THREADS = 1024
 
 ASLEEP = {"OMP_WAIT_POLICY": "PASSIVE"}
-"""Lets torch's threads sleep while they wait for each other, at every operation's end; OpenMP reads it
-as torch is loaded. By default they try again and again for milliseconds: where two processes do so,
-each keeps the cores that the other one's threads need, and a network takes a hundred times as long."""
+"""Makes torch's threads sleep while they wait for each other at the end of each operation. OpenMP reads it
+when torch is loaded. By default the threads spin for milliseconds; if two processes do that, each occupies
+the cores that the other needs, and a network takes a hundred times as long."""
 
 
 def let_threads_sleep() -> None:
-    """``ASLEEP`` for this process, if torch is not loaded yet, and those that it starts; users may differ."""
+    """Set ``ASLEEP`` for this process, if torch is not loaded yet, and its children; users' settings win."""
     for name, value in ASLEEP.items():
         os.environ.setdefault(name, value)
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """``auto`` is CUDA where there is one, else the CPU; other names are torch's own."""
+    """Return a device by name: ``auto`` is CUDA if there is one, else the CPU.
+
+    Raises:
+        ConfigError: torch does not know the device, or cannot use it.
+    """
     import torch
 
     if name == "auto":
@@ -42,7 +46,7 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def device_names(text: str = "auto") -> list[str]:
-    """Devices by a list such as ``cuda:0,cuda:1``; ``auto`` is every CUDA device, or the CPU.
+    """Split a list such as ``cuda:0,cuda:1``; ``auto`` is every CUDA device, or the CPU.
 
     >>> device_names("cpu")
     ['cpu']
@@ -59,7 +63,7 @@ def device_names(text: str = "auto") -> list[str]:
 
 @contextmanager
 def limit_threads(count: int = 1) -> Iterator[None]:
-    """Run the block on so many CPU threads: on small tensors, several cost more than they save."""
+    """Limit torch to ``count`` CPU threads in the block: for small tensors, more cost more than they save."""
     import torch
 
     before = torch.get_num_threads()
@@ -71,7 +75,7 @@ def limit_threads(count: int = 1) -> Iterator[None]:
 
 
 def set_threads(threads: int) -> None:
-    """Set how many CPU threads one operation of torch uses."""
+    """Set the number of CPU threads that torch uses for one operation."""
     import torch
 
     if not 1 <= threads <= MAX_THREADS:
@@ -80,7 +84,7 @@ def set_threads(threads: int) -> None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, of a GPU or the machine: torch's CPU allocator has no class for it."""
+    """Return whether GPU or main memory ran out. torch's CPU allocator has no exception class for it."""
     import torch
 
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):

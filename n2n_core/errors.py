@@ -1,11 +1,11 @@
-"""Every error that n2n raises on bad input.
+"""The errors that n2n raises on bad input.
 
     N2NError
     |-- ConfigError           a setting or an option has a value that cannot work
-    |-- DivergedError         a training run's loss is no longer a number
+    |-- DivergedError         the loss of a training run is not finite
     |-- DataError             a training file, a dataset or a folder of photos cannot be used
     |   |-- ArchiveError      an archive is damaged, or not safe to read
-    |   `-- LimitError        it has more of something than is allowed
+    |   `-- LimitError        data exceed a limit
     |-- ImageError            an image cannot be read, or not written as asked
     |   |-- ImageTooLargeError
     |   `-- TooManyPagesError
@@ -25,10 +25,10 @@ from typing import Any
 
 
 class N2NError(Exception):
-    """The root: catch this one to catch them all."""
+    """Base class of all errors of n2n."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """As it is: by default a copy, in another process, is made by ``__init__`` of the message alone."""
+        """Pickle all attributes: by default ``__init__`` would be called with the message alone."""
         return _again, (type(self), self.args, self.__dict__)
 
 
@@ -51,10 +51,10 @@ class ArchiveError(DataError):
 
 
 class LimitError(DataError):
-    """Data have more of something than is allowed.
+    """Data exceed a limit.
 
     Args:
-        limit: which one, a field of ``n2n_core.datasets.importing.archives.Limits``.
+        limit: name of the limit, a field of ``n2n_core.datasets.importing.archives.Limits``.
         detail: what is wrong.
     """
 
@@ -64,7 +64,7 @@ class LimitError(DataError):
 
 
 class DivergedError(N2NError):
-    """A training run's loss is no longer a number."""
+    """The loss of a training run is not finite."""
 
     def __init__(self, step: int, lr: float) -> None:
         super().__init__(f"the loss is not a number at step {step}: lr is {lr}, try a smaller one")
@@ -75,7 +75,7 @@ class ImageError(N2NError, ValueError):
 
 
 class TooManyPagesError(ImageError):
-    """An image file of more pages than are allowed."""
+    """An image file has more pages than is allowed."""
 
 
 class ImageTooLargeError(ImageError):
@@ -109,7 +109,7 @@ class WeightsError(N2NError, ValueError):
 
 
 class UnknownModelError(N2NError, KeyError):
-    """No model has this name; the message lists those that exist."""
+    """No model has this name. The message lists the known ones."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         self.name = name

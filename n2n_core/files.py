@@ -1,4 +1,4 @@
-"""Files and folders that are written wholly or not at all."""
+"""Write files and folders completely or not at all."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from n2n_core.errors import StorageError
 
 @contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """Within the block, what the system says against writing to ``path`` is a ``StorageError``."""
+    """Turn an ``OSError`` in the block into a ``StorageError`` about ``path``."""
     try:
         yield
     except OSError as error:
@@ -21,13 +21,13 @@ def storing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place when the block ends well.
+    """Yield a temporary path that replaces ``path`` if the block succeeds.
 
-    A reader sees the old file or the new one, never half of either, also across a crash.
+    Readers see the old file or the new one, never a part, even after a crash.
     """
-    path = path.resolve()  # a link stays a link, to a new file
+    path = path.resolve()  # a symbolic link stays one; its target is replaced
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{token_hex(8)}.tmp")  # short, where the name is as long as may be
+    temporary = path.with_name(f".{token_hex(8)}.tmp")  # the file's own name may be as long as names can be
     try:
         yield temporary
         with temporary.open("rb") as file:
@@ -39,10 +39,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """A new folder beside ``path`` that takes its name when the block ends well.
+    """Yield a new folder that is renamed to ``path`` if the block succeeds.
 
     Raises:
-        FileExistsError: there is something at ``path``.
+        FileExistsError: ``path`` exists.
     """
     path = path.absolute()
     if os.path.lexists(path):
@@ -55,14 +55,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         for file in temporary.rglob("*"):
             _sync(file)
         _sync(temporary)
-        temporary.rename(path)  # fails where somebody was faster, unless their folder is empty
+        temporary.rename(path)  # fails if another process was faster, unless its folder is empty
         _sync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:
-    """Have what ``path`` holds on the disk."""
+    """Flush ``path`` to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

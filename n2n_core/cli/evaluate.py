@@ -1,4 +1,4 @@
-"""``n2n evaluate``: models and classical baselines side by side."""
+"""``n2n evaluate``: compare models and classical baselines."""
 
 from __future__ import annotations
 
@@ -32,31 +32,35 @@ def add(commands: Commands) -> None:
     command.add_argument("--model", nargs="+", default=["scratch", "torch"], help="ids or .safetensors files")
     command.add_argument(
         "--against", nargs="+", default=[], metavar="BASELINE",
-        help=f"{', '.join(BASELINES)}, or {ALL}: those that are installed",
+        help=f"{', '.join(BASELINES)}, or {ALL} for those that are installed",
     )  # fmt: skip
     command.add_argument(
-        "--noise", type=corruption, metavar="NOISE[,KEY=VALUE]", help="for a folder of clean pictures"
+        "--noise", type=corruption, metavar="NOISE[,KEY=VALUE]", help="added to a folder of clean pictures"
     )
-    command.add_argument("--seed", type=int, default=0, help="of that noise")
+    command.add_argument("--seed", type=int, default=0, help="seed of that noise")
     command.add_argument(
         "--rounded", action=argparse.BooleanOptionalAction, default=True,
-        help="noisy pictures to 8 bits, as files have them",
+        help="round noisy pictures to 8 bits, as in files",
     )  # fmt: skip
-    command.add_argument("--noisy-suffix", metavar="END", help="for a folder of pairs: of the noisy names")
-    command.add_argument("--clean-suffix", metavar="END", help="for a folder of pairs: of the clean names")
-    command.add_argument("--limit", type=int, help="the first so many pictures")
     command.add_argument(
-        "--sheet", type=Path, metavar="FILE", help="a PNG of the first pictures, for the eye"
+        "--noisy-suffix", metavar="END", help="for a folder of pairs: ending of the noisy names"
     )
-    command.add_argument("--json", type=Path, metavar="FILE", help="all figures of every picture")
+    command.add_argument(
+        "--clean-suffix", metavar="END", help="for a folder of pairs: ending of the clean names"
+    )
+    command.add_argument("--limit", type=int, help="use only the first LIMIT pictures")
+    command.add_argument(
+        "--sheet", type=Path, metavar="FILE", help="write a PNG that shows the first pictures"
+    )
+    command.add_argument("--json", type=Path, metavar="FILE", help="write the figures of every picture")
     command.add_argument("--threads", type=int, default=2, help="CPU threads")
     add_engine(command)
-    command.add_argument("--device", default="auto", help="auto, cpu or cuda; of the models")
+    command.add_argument("--device", default="auto", help="device of the models: auto, cpu or cuda")
     add_weights(command)
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    """Print a table with a row for the noisy pictures, every model and every baseline."""
+    """Print a table with a row for the noisy pictures and for each model and baseline."""
     if options.limit is not None and options.limit < 1:
         raise ConfigError(f"limit is {options.limit}, expected at least 1")
     if options.sheet and options.sheet.suffix.lower() != ".png":
@@ -72,7 +76,7 @@ def evaluate(options: argparse.Namespace) -> None:
 
 
 def _methods(options: argparse.Namespace) -> dict[str, Method]:
-    """All that was asked for, before anything is measured."""
+    """Load every method before anything is measured."""
     classics = baselines.chosen(options.against)
     for model in options.model:
         if model in (NOISY, *classics):
@@ -83,7 +87,7 @@ def _methods(options: argparse.Namespace) -> dict[str, Method]:
 
 
 def _batches(options: argparse.Namespace) -> Iterator[Batch]:
-    """The pictures, by what ``data`` is and which options come with it."""
+    """Return the pictures, as ``data`` and the other options say."""
     suffixes = [suffix for suffix in (options.noisy_suffix, options.clean_suffix) if suffix is not None]
     if not options.data.is_dir():
         if options.noise or suffixes:
@@ -100,7 +104,7 @@ def _batches(options: argparse.Namespace) -> Iterator[Batch]:
 
 
 def _caption(options: argparse.Namespace, found: Comparison) -> str:
-    """What was measured, in a sentence."""
+    """Describe what was measured."""
     noise = f" with {_words(options.noise)}" if options.noise else ""
     rounded = "results" if not options.rounded else "pictures and results"
     return (
@@ -110,12 +114,12 @@ def _caption(options: argparse.Namespace, found: Comparison) -> str:
 
 
 def _words(noise: dict[str, Any]) -> str:
-    """A corruption as it was asked for."""
+    """Format a corruption as on the command line."""
     return ",".join([noise["name"], *(f"{k}={v:g}" for k, v in noise.items() if k != "name")])
 
 
 def _about(options: argparse.Namespace) -> dict[str, Any]:
-    """The run, for JSON."""
+    """Describe the run for JSON."""
     names = ("noise", "seed", "rounded", "limit", "threads", "engine")
     where = {"data": str(options.data), "device": str(pick_device(options.device))}
     return where | {name: getattr(options, name) for name in names}

@@ -1,4 +1,4 @@
-"""``n2n models`` and ``n2n publish``: the folder of models."""
+"""``n2n models`` and ``n2n publish``: list and add the models of a folder."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from n2n_core.models import weights
 
 
 def add(commands: Commands) -> None:
-    """Both commands."""
+    """Add both commands."""
     _models(commands)
     _publish(commands)
 
 
 def _models(commands: Commands) -> None:
-    command = add_command(commands, "models", list_models, "list the models that can be used")
+    command = add_command(commands, "models", list_models, "list the models of a folder")
     add_weights(command)
 
 
@@ -36,12 +36,12 @@ def _publish(commands: Commands) -> None:
     command.add_argument("name", help="model id")
     command.add_argument("--task", default="", help="what the model is for, in a sentence")
     command.add_argument("--replace", action="store_true", help="replace a model of this name")
-    command.add_argument("--licence", help="licence note for the weights; the file's own if not given")
+    command.add_argument("--licence", help="licence note of the weights; by default the file's own")
     add_weights(command)
 
 
 def publish(options: argparse.Namespace) -> None:
-    """Copy the file and enter it in the index, with its hash."""
+    """Copy the file into the folder and add it to the index."""
     entry = weights.publish(
         options.file, options.name, options.task, options.licence, options.weights, overwrite=options.replace
     )

@@ -1,1 +1,1 @@
-"""Denoisers side by side on pictures whose clean versions are known: figures, a table, a contact sheet."""
+"""Compare denoisers on pictures whose clean versions are known: figures, a table, a contact sheet."""

@@ -1,4 +1,4 @@
-"""What is measured on: noisy pictures and their clean versions, from files."""
+"""Read the noisy pictures and their clean versions that methods are compared on."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from n2n_core.noise.corruptions import Corruption, Gaussian, PointSampling
 from n2n_core.noise.estimation import noise_level
 
 TOGETHER = 50
-"""Pictures of one size that are denoised at once."""
+"""Pictures of one size to denoise at once."""
 
 
 class Batch(NamedTuple):
     """Pictures of one size.
 
     Args:
-        names: of the pictures.
+        names: names of the pictures.
         noisy: ``(N, C, H, W)`` floats, nominally in [0, 1].
         clean: ``(N, C, H, W)`` uint8.
-        sigmas: the noise levels in the units of ``noisy``: true ones where known, else estimates.
+        sigmas: noise levels in the units of ``noisy``, estimated if they are not known.
     """
 
     names: list[str]
@@ -40,7 +40,7 @@ class Batch(NamedTuple):
 
 
 def of_file(path: Path, limit: int | None = None) -> Iterator[Batch]:
-    """The pairs (noisy, clean) of the course's format.
+    """Yield the pairs (noisy, clean) of a file in the course's format.
 
     Raises:
         DataError: the file cannot be used.
@@ -57,13 +57,13 @@ def of_file(path: Path, limit: int | None = None) -> Iterator[Batch]:
 def of_clean(
     paths: Sequence[Path], corruption: Corruption, seed: int = 0, rounded: bool = True
 ) -> Iterator[Batch]:
-    """Clean pictures with ``corruption``, each a batch of its own.
+    """Yield clean pictures with ``corruption``, one per batch.
 
     Args:
-        paths: of the pictures; noise is drawn in their order.
-        corruption: of the pictures.
-        seed: of its noise.
-        rounded: to 8 bits, as a file's noisy picture would be; else it is not even clipped.
+        paths: files of the pictures; noise is drawn in this order.
+        corruption: what makes the pictures noisy.
+        seed: seed of the noise.
+        rounded: whether noisy pictures are rounded and clipped to 8 bits, as in a file.
     """
     generator = Generator().manual_seed(seed)
     known = corruption.sigma if isinstance(corruption, Gaussian) else None
@@ -73,7 +73,7 @@ def of_clean(
 
 
 def of_pairs(pairs: Sequence[tuple[Path, Path]], rounded: bool = True) -> Iterator[Batch]:
-    """Files of noisy pictures and of their clean versions, each pair a batch of its own."""
+    """Yield pairs of files, noisy and clean, one per batch."""
     for noisy_path, clean_path in pairs:
         noisy, clean = _read(noisy_path), _read(clean_path)
         if noisy.shape != clean.shape:
@@ -83,7 +83,7 @@ def of_pairs(pairs: Sequence[tuple[Path, Path]], rounded: bool = True) -> Iterat
 
 
 def pictures(folder: Path, limit: int | None = None) -> list[Path]:
-    """All pictures below ``folder``, the first ``limit`` by name."""
+    """Return the first ``limit`` pictures below ``folder``, sorted by name."""
     found = (path for path in folder.rglob("*") if is_picture(path.name) and path.is_file())
     paths = list(islice(sorted(found, key=lambda path: natural(str(path))), limit))
     if not paths:
@@ -94,16 +94,16 @@ def pictures(folder: Path, limit: int | None = None) -> list[Path]:
 def find_pairs(
     folder: Path, noisy_suffix: str, clean_suffix: str, limit: int | None = None
 ) -> list[tuple[Path, Path]]:
-    """Pairs (noisy, clean) in ``folder``: names that end in one suffix or the other, and begin alike.
+    """Return pairs (noisy, clean) in ``folder``, whose names differ in the suffix only.
 
     Raises:
-        DataError: one has no partner, or there are none.
+        DataError: a file has no partner, or there are no pairs.
     """
     if noisy_suffix == clean_suffix:
         raise ConfigError(f"both suffixes are {noisy_suffix!r}, expected two that differ")
     by_suffix: dict[str, dict[Path, Path]] = {noisy_suffix: {}, clean_suffix: {}}
     for path in pictures(folder):
-        # Of two suffixes that fit, as "_noisy" and "", the longer one tells.
+        # If both suffixes fit, such as "_noisy" and "", the longer one counts.
         fitting = [suffix for suffix in by_suffix if path.stem.endswith(suffix)]
         if fitting:
             suffix = max(fitting, key=len)
@@ -126,7 +126,7 @@ def _batch(name: str, noisy: Tensor, clean: Tensor, rounded: bool, sigma: float 
 
 
 def _read(path: Path) -> Tensor:
-    """``(C, H, W)`` floats in [0, 1]."""
+    """Read ``(C, H, W)`` floats in [0, 1]."""
     try:
         return torch.from_numpy(image.decode(path.read_bytes()).colour)
     except ImageError as error:
@@ -134,7 +134,7 @@ def _read(path: Path) -> Tensor:
 
 
 def _whole_blocks(colour: Tensor, corruption: Any) -> Tensor:
-    """Without the rows and columns at the end that point sampling could not use."""
+    """Cut off the last rows and columns that do not fill a block of point sampling."""
     if not isinstance(corruption, PointSampling):
         return colour
     _, height, width = colour.shape

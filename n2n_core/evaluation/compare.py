@@ -1,4 +1,4 @@
-"""Methods side by side, on the same pictures in the same run."""
+"""Run several methods on the same pictures, and measure them."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from n2n_core.evaluation.methods import Method
 from n2n_core.image.rounding import to_bytes
 
 NOISY = "noisy"
-"""What the pictures as they are go by, beside the methods."""
+"""Name of the unprocessed pictures, beside the methods."""
 
 WARM_UP = 64
-"""Side of the crop that each method is run on before anything is timed: imports are not its speed."""
+"""Side of the crop that each method runs on before it is timed, so that imports do not count."""
 
 Outputs = dict[str, Tensor]
-"""Each method's results for a batch, as saved files would be: ``(N, C, H, W)`` uint8; ``NOISY`` is first."""
+"""Results for a batch by method, ``NOISY`` first: ``(N, C, H, W)`` uint8, as in a saved file."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was found.
+    """The result of a comparison.
 
     Args:
-        methods: by their names.
-        names: of the pictures.
-        sigmas: their noise levels in [0, 1], as the baselines were told.
-        figures: of ``NOISY``, and of every method.
+        methods: methods by name.
+        names: names of the pictures.
+        sigmas: noise levels in [0, 1] that the baselines were given.
+        figures: figures of ``NOISY`` and of each method.
     """
 
     methods: dict[str, Method]
@@ -42,7 +42,7 @@ class Comparison:
     figures: dict[str, Figures]
 
     def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON, which has no infinity: None stands for it."""
+        """Convert to JSON types. None stands for infinity, which JSON does not have."""
         pictures = [{"name": n, "sigma": s} for n, s in zip(self.names, self.sigmas, strict=True)]
         return {"pictures": pictures, "methods": [self._of(name) for name in self.figures]}
 
@@ -66,12 +66,12 @@ def compare(
     batches: Iterable[Batch],
     see: Callable[[Batch, Outputs], None] = lambda batch, outputs: None,
 ) -> Comparison:
-    """Run all methods on one batch after the other: what else the machine does then hits all alike.
+    """Run all methods on each batch in turn, so that other load on the machine affects all of them.
 
     Args:
-        methods: by their names.
+        methods: methods by name.
         batches: the pictures, at least one.
-        see: is shown each batch, and what the methods made of it.
+        see: called with each batch and the results of the methods.
     """
     found = Comparison(methods, [], [], {name: Figures() for name in (NOISY, *methods)})
     for batch in batches:

@@ -1,4 +1,4 @@
-"""How close one method comes to the clean pictures, and how long it takes."""
+"""Figures of one method: how close it comes to the clean pictures, and how long it takes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from n2n_core.metrics.ssim import SIDE, ssim
 
 @dataclass
 class Figures:
-    """Of one method; the lists have an entry for each picture.
+    """Figures of one method; the lists have an entry per picture.
 
     Args:
         errors: mean squared errors of 8-bit values.
-        ssims: structural similarities; None where the picture is too small.
-        pixels: how many the picture has.
-        seconds: that the method took, in all.
+        ssims: structural similarities; None if the picture is too small.
+        pixels: number of pixels.
+        seconds: total time of the method.
     """
 
     errors: list[float] = field(default_factory=list)
@@ -37,27 +37,27 @@ class Figures:
 
     @property
     def psnrs(self) -> list[float]:
-        """Each picture's, in dB."""
+        """PSNR of each picture, in dB."""
         return [decibels(error) for error in self.errors]
 
     @property
     def psnr(self) -> float:
-        """The mean of the pictures' own."""
+        """Mean of the pictures' PSNRs."""
         return sum(self.psnrs) / len(self.errors)
 
     @property
     def pooled(self) -> float:
-        """PSNR of one mean squared error over all pixels."""
+        """PSNR of the mean squared error over all pixels."""
         squares = (error * pixels for error, pixels in zip(self.errors, self.pixels, strict=True))
         return decibels(sum(squares) / sum(self.pixels))
 
     @property
     def ssim(self) -> float | None:
-        """The mean over the pictures that are large enough."""
+        """Mean over the pictures that are large enough; None if there are none."""
         known = [value for value in self.ssims if value is not None]
         return sum(known) / len(known) if known else None
 
     @property
     def seconds_per_megapixel(self) -> float:
-        """Of the method alone: without reading, rounding and measuring."""
+        """Time of the method alone, without reading, rounding and measuring."""
         return self.seconds / sum(self.pixels) * 1e6

@@ -1,4 +1,4 @@
-"""What can be measured: networks, and baselines."""
+"""Methods that can be compared: networks and baselines."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from n2n_core.models.weights import count_parameters
 
 @dataclass(frozen=True)
 class Method:
-    """Something that denoises.
+    """A denoising method.
 
     Args:
         run: maps ``(N, C, H, W)`` floats in [0, 1] and the pictures' noise levels to the same shape.
-        parameters: of a network.
-        macs: multiply-accumulates per pixel, of a network.
+        parameters: number of parameters of a network.
+        macs: multiply-accumulates per pixel of a network.
     """
 
     run: Callable[[Tensor, Sequence[float]], Tensor]
@@ -32,7 +32,7 @@ class Method:
 
 
 def network(path: Path, device: str = "auto", engine: str = "auto") -> Method:
-    """The model of a weights file; it is not told the noise level."""
+    """Load a weights file as a method. It does not use the noise level."""
     built, _, _ = weights.load(path, engine)
     parameters, macs = count_parameters(built), macs_per_pixel(built)
     denoiser = Denoiser(built, device)
@@ -40,7 +40,7 @@ def network(path: Path, device: str = "auto", engine: str = "auto") -> Method:
 
 
 def classical(baseline: Baseline, threads: int = 1) -> Method:
-    """A baseline, on one picture after the other."""
+    """Return a baseline as a method, which runs on one picture at a time."""
 
     def run(noisy: Tensor, sigmas: Sequence[float]) -> Tensor:
         pairs = zip(noisy.numpy(), sigmas, strict=True)

@@ -1,4 +1,4 @@
-"""A contact sheet: a row a picture, a column a method, cut where there is detail."""
+"""Draw a contact sheet: one row per picture, one column per method, cropped where there is detail."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from n2n_core.evaluation.compare import Outputs
 from n2n_core.metrics.psnr import psnr
 
 CROP = 128
-"""Side of a cut in pixels; of smaller pictures, their shorter side."""
+"""Side of a crop in pixels; for smaller pictures, their shorter side."""
 
 CELL = 256
-"""Side of a cut on the sheet, enlarged by a whole number."""
+"""Side of a cell on the sheet. Crops are enlarged by a whole number."""
 
 GAP, HEAD, LABEL = 12, 44, 30
 ROWS = 6
@@ -30,7 +30,7 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Cell:
-    """A cut, ``(side, side, 3)``, and the PSNR of the whole picture; None is the clean one's."""
+    """A crop, ``(side, side, 3)``, and the PSNR of the whole picture; None for the clean picture."""
 
     cut: Pixels
     psnr: float | None
@@ -38,13 +38,13 @@ class Cell:
 
 @dataclass
 class Sheet:
-    """Collects the first ``ROWS`` pictures: see ``compare``."""
+    """Collects crops of the first ``ROWS`` pictures. Pass ``see`` to ``compare``."""
 
     columns: list[str] = field(default_factory=list)
     rows: list[tuple[str, list[Cell]]] = field(default_factory=list)
 
     def see(self, batch: Batch, outputs: Outputs) -> None:
-        """Take cuts of the batch's pictures, while there is room."""
+        """Add crops of the batch's pictures while there is room."""
         self.columns = [*outputs, CLEAN]
         for index, name in enumerate(batch.names[: ROWS - len(self.rows)]):
             clean = batch.clean[index]
@@ -55,7 +55,7 @@ class Sheet:
             self.rows.append((name, [*cells, Cell(_cut(clean.numpy(), place), None)]))
 
     def png(self) -> bytes:
-        """The sheet as a file. The best PSNR of each row is in green."""
+        """Return the sheet as a PNG file. The best PSNR of each row is green."""
         size = (GAP + len(self.columns) * (CELL + GAP), HEAD + len(self.rows) * (CELL + LABEL + GAP))
         paper = Image.new("RGB", size, "white")
         draw = ImageDraw.Draw(paper)
@@ -70,7 +70,7 @@ class Sheet:
 
 
 def _draw(paper: Image.Image, top: int, name: str, cells: Sequence[Cell]) -> None:
-    """A row: the cuts, and under each its PSNR, under the clean one the picture's name."""
+    """Draw a row: the crops, with the PSNR below each, and the picture's name below the clean one."""
     draw, best = ImageDraw.Draw(paper), max(cell.psnr for cell in cells if cell.psnr is not None)
     for column, cell in enumerate(cells):
         left = GAP + column * (CELL + GAP)
@@ -81,9 +81,9 @@ def _draw(paper: Image.Image, top: int, name: str, cells: Sequence[Cell]) -> Non
 
 
 def detail(clean: Pixels) -> tuple[slice, slice]:
-    """Where in a picture ``(C, H, W)`` to look: the square in which the strength of edges varies most.
+    """Return the square of ``(C, H, W)`` in which the strength of edges varies most.
 
-    It has strong ones and calm parts: texture alone would hide what a method does to plain areas.
+    It has strong edges and smooth areas. Texture alone would hide what a method does to smooth areas.
     """
     side = min(CROP, *clean.shape[1:])
     grey = clean.mean(0)
@@ -97,18 +97,18 @@ def detail(clean: Pixels) -> tuple[slice, slice]:
 
 
 def _steps(length: int, side: int) -> list[int]:
-    """Where squares begin, the last one at the end."""
+    """Return where squares start; the last one ends at ``length``."""
     return [*range(0, length - side, max(1, side // 4)), length - side]
 
 
 def _cut(picture: Pixels, place: tuple[slice, slice]) -> Pixels:
-    """``(C, H, W)`` to ``(side, side, 3)``, grey as three equal channels."""
+    """Crop ``(C, H, W)`` to ``(side, side, 3)``; grey becomes three equal channels."""
     cut = picture[:, *place].transpose(1, 2, 0)
     return np.ascontiguousarray(np.broadcast_to(cut, (*cut.shape[:2], 3)))
 
 
 def _enlarged(cut: Pixels) -> Image.Image:
-    """By a whole number and in the middle of its cell: each pixel is seen as it is."""
+    """Enlarge a crop by a whole number, without interpolation, and centre it in its cell."""
     times = CELL // len(cut)
     large = Image.fromarray(cut.repeat(times, 0).repeat(times, 1))
     cell = Image.new("RGB", (CELL, CELL), "white")

@@ -1,4 +1,4 @@
-"""The figures as a table in Markdown."""
+"""Write figures as a Markdown table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HEADINGS = ("", "parameters", "kMAC/pixel", "PSNR", "gain", "pooled", "gain", "S
 
 
 def markdown(found: Comparison) -> str:
-    """A row a method, gains are over the noisy pictures; aligned, to be read as it is."""
+    """Return a table with a row per method and aligned columns. Gains are over the noisy pictures."""
     rows = [HEADINGS, *(_row(name, found) for name in found.figures)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rule = "|" + "".join(f"{'':->{width + 1}}{':' if i else '-'}|" for i, width in enumerate(widths))
@@ -34,6 +34,6 @@ def _row(name: str, found: Comparison) -> tuple[str, ...]:
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """The first cell to the left, figures to the right."""
+    """Format a row: the first cell left-aligned, the figures right-aligned."""
     first, *others = zip(cells, widths, strict=True)
     return " | ".join([f"| {first[0]:{first[1]}}", *(f"{cell:>{width}}" for cell, width in others)]) + " |"

@@ -1,7 +1,7 @@
-"""Image files to arrays and back, losing nothing on the way.
+"""Read and write image files without loss.
 
-What the networks do not touch is carried along: transparency, depth, colour profile, resolution, EXIF
-and XMP data, and the pages of a TIFF. EXIF's orientation is applied when reading, and cleared.
+Everything that the networks do not change is kept: transparency, depth, colour profile, resolution, EXIF and
+XMP data, and the pages of a TIFF. The EXIF orientation is applied when reading, and cleared.
 """
 
 from n2n_core.image.picture import (

@@ -1,7 +1,7 @@
-"""Directories of tags, as TIFF files and EXIF data have them.
+"""Tag directories (IFDs) of TIFF files and EXIF data.
 
-Read within the bytes that there are: entries that together announce several times what the whole file
-holds, as those of a bomb do, are refused before they are copied.
+Reading stays within the file's bytes. Entries that together announce several times the size of the file, as
+in a decompression bomb, are rejected before they are copied.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 EXIF, GPS, INTEROPERABILITY = NESTED = (0x8769, 0x8825, 0xA005)
-"""Tags whose value is the place of a directory of its own."""
+"""Tags whose value is the offset of a nested directory."""
 
 MOST_ENTRIES = 4096
-"""Of one directory; those of cameras and microscopes have dozens."""
+"""Most entries of one directory. Files of cameras and microscopes have dozens."""
 
 OFTEN = 4
-"""How many times a file's bytes may be read as values: pages may share some, as a profile."""
+"""How many times the file's size may be read as values: pages may share some, such as a profile."""
 
 _MOST_NESTED = 3
 _TYPES = {
@@ -36,20 +36,20 @@ BYTE, SHORT, LONG, RATIONAL, UNDEFINED = 1, 3, 4, 5, 7
 
 @dataclass(frozen=True)
 class Field:
-    """One tag's value: its TIFF type, and its bytes, least significant first."""
+    """The value of one tag: its TIFF type, and its bytes in little-endian order."""
 
     type: int
     data: bytes
 
     @classmethod
     def of(cls, type: int, values: Iterable[int] | bytes) -> Field:
-        """A field of a type of integers, or of bytes."""
+        """Make a field from integers, or from bytes."""
         if isinstance(values, bytes):
             return cls(type, values)
         return cls(type, np.asarray(list(values), "<" + _TYPES[type]).tobytes())
 
     def values(self, most: int) -> tuple[Any, ...]:
-        """Its first numbers; of rationals, quotients, infinite or NaN where a denominator is zero."""
+        """Return the first numbers; a rational is a quotient, infinite or NaN if its denominator is 0."""
         numbers = np.frombuffer(self.data[: most * _size(self.type)], "<" + _TYPES[self.type])
         if self.type in _PAIRS:
             with np.errstate(all="ignore"):
@@ -58,34 +58,34 @@ class Field:
 
     @property
     def count(self) -> int:
-        """As TIFF counts: a rational is one."""
+        """Number of values. A rational counts as one."""
         return len(self.data) // _size(self.type)
 
 
 class Directory(dict[int, "Field | Directory"]):
-    """Fields by their tags; nested directories are directories."""
+    """Fields and nested directories by tag."""
 
     def numbers(self, tag: int, default: tuple[Any, ...] = (), most: int = 16) -> tuple[Any, ...]:
-        """The values of a field, as a tuple; no more than ``most``, for a hostile one has millions."""
+        """Return the first ``most`` values of a field; a hostile file may have millions."""
         field = self.get(tag)
         return field.values(most) if isinstance(field, Field) else default
 
     def number(self, tag: int, default: int) -> int:
-        """The first value of a field of integers."""
+        """Return the first value of a field of integers."""
         field = self.get(tag)
         values = field.values(1) if isinstance(field, Field) and field.type in _INTEGERS else ()
         return int(values[0]) if values else default
 
     def without(self, *tags: int) -> Directory:
-        """All but these."""
+        """Return a copy without these tags."""
         return Directory({tag: value for tag, value in self.items() if tag not in tags})
 
 
 class Reader:
-    """The directories of a file that begins like a TIFF; also of a BigTIFF.
+    """Reads the directories of a TIFF or BigTIFF file, or of EXIF data.
 
     Raises:
-        ValueError: it does not begin like one.
+        ValueError: the data do not start with a TIFF header.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -102,22 +102,22 @@ class Reader:
         self._left = OFTEN * len(data)
 
     def read(self, offset: int) -> Directory:
-        """The directory at ``offset``.
+        """Read the directory at ``offset``.
 
         Raises:
-            ValueError, struct.error: it lies outside the file, or announces, together with those read
-                before, several times what the file holds.
+            ValueError, struct.error: it lies outside the file, or announces, together with the directories
+                read before, several times the file's size.
         """
         return self._read(offset, _MOST_NESTED)
 
     def following(self, offset: int) -> int:
-        """The place of the directory after the one at ``offset``, 0 if there is none."""
+        """Return the offset of the directory after the one at ``offset``; 0 if there is none."""
         places = self._entries(offset)
         following: int = self._unpack(self._pointer, places.stop)[0]
         return following
 
     def _entries(self, offset: int) -> range:
-        """Where the entries of a directory begin."""
+        """Return the offsets of a directory's entries."""
         (count,) = self._unpack("Q" if self.big else "H", offset)
         start, width = (offset + 8, 20) if self.big else (offset + 2, 12)
         if count > MOST_ENTRIES or start + count * width > len(self.data):
@@ -146,7 +146,7 @@ class Reader:
         return Field(type, numbers.astype(numbers.dtype.newbyteorder("<"), copy=False).tobytes())
 
     def _nested(self, field: Field, depth: int) -> Directory:
-        """Its directory, empty if it is damaged: it describes the picture, which is not."""
+        """Read a nested directory; empty if it is damaged, as the picture itself is not."""
         try:
             return self._read(int(field.values(1)[0]), depth - 1)
         except (ValueError, IndexError, struct.error):
@@ -157,12 +157,12 @@ class Reader:
 
 
 def write(directory: Directory, offset: int, following: int = 0) -> bytes:
-    """A directory for the place ``offset`` of a little-endian file, with what belongs to it.
+    """Write a directory, and the values that it points to, for a little-endian file.
 
     Args:
-        directory: its fields of 8-byte integers, which only BigTIFF has, and empty ones are left out.
-        offset: even.
-        following: the place of the next directory.
+        directory: fields of 8-byte integers, which only BigTIFF has, and empty fields are left out.
+        offset: where it will be in the file; even.
+        following: offset of the next directory; 0 if there is none.
     """
     kept = sorted((tag, value) for tag, value in directory.items() if _can_be_written(value))
     entries, behind = [], b""

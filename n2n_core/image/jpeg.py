@@ -1,4 +1,4 @@
-"""The structure of JPEG files (ITU-T T.81, annex B), as far as it tells what decoding will cost."""
+"""The structure of JPEG files (ITU-T T.81, annex B), to estimate the cost of decoding."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
 
 
 def count_scans(data: bytes) -> int:
-    """Scans up to the picture's end; what is in other segments, or behind, does not count.
+    """Count the scans up to the end of the picture. Those in other segments, or behind, do not count.
 
     >>> scan = bytes.fromhex("ffda 0003 00 1234 ff00 56 ffd0 78")
     >>> count_scans(bytes.fromhex("ffd8 ffe1 0004 ffda") + 2 * scan + bytes.fromhex("ffd9") + scan)

@@ -1,4 +1,4 @@
-"""libtiff, which Pillow reads TIFFs with, writes about damaged ones to standard error, past Python."""
+"""Keep libtiff, with which Pillow reads TIFFs, from writing to standard error about damaged files."""
 
 import ctypes
 from pathlib import Path
@@ -9,7 +9,7 @@ _MAPS = Path("/proc/self/maps")
 
 
 def silence() -> None:
-    """Let it write nothing: what is wrong, Pillow raises. Only where the system tells its file (Linux)."""
+    """Turn libtiff's messages off, if the library can be found (Linux). Pillow raises errors anyway."""
     if not features.check("libtiff") or not _MAPS.exists():
         return
     found = {line.split()[-1] for line in _MAPS.read_text().splitlines() if "/libtiff" in line}

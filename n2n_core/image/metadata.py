@@ -1,13 +1,13 @@
-"""What a file tells beside its pixels, and is kept.
+"""Metadata that is kept when a picture is denoised.
 
-A picture's metadata is a dict of what it has of these:
+A picture's metadata is a dict with those of these keys that it has:
 
 - ``icc_profile``: bytes. Pixels are never converted to another profile.
-- ``exif``: bytes, as JPEG has them, without the orientation if that was applied.
+- ``exif``: bytes, as in JPEG files, without the orientation if that was applied.
 - ``xmp``: bytes, likewise.
-- ``dpi``: pixels per inch, across and down.
-- ``png``: bytes, the chunks that say what a PNG's colours mean.
-- ``tiff``: a ``Directory``, all that describes a page of a TIFF, for TIFF alone.
+- ``dpi``: pixels per inch, horizontal and vertical.
+- ``png``: bytes, the chunks that define a PNG's colour space.
+- ``tiff``: a ``Directory``, everything that describes a page of a TIFF; used for TIFF only.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from n2n_core.image.picture import Samples
 
 ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 274, 282, 283, 296
 XMP, ICC_PROFILE = 700, 34675
-_INCHES = {2: 1.0, 3: 2.54}  # what TIFF's units, inch and centimetre, times a pixel's number per unit give
+_INCHES = {2: 1.0, 3: 2.54}  # units per inch, for TIFF's units inch and centimetre
 _EXIF_PREFIX = b"Exif\0\0"
 _TIFF_HEADER = b"II*\0\x08\0\0\0"
-_ACROSS_AND_DOWN = ((256, 257), (X_RESOLUTION, Y_RESOLUTION), (0xA002, 0xA003))  # EXIF's own size is the last
+_ACROSS_AND_DOWN = ((256, 257), (X_RESOLUTION, Y_RESOLUTION), (0xA002, 0xA003))  # the last is EXIF's
 _XMP_ORIENTATION = re.compile(rb'\s*tiff:Orientation="[0-9]*"|<tiff:Orientation>[0-9]*</tiff:Orientation>')
 
-# Title, maker, model, software, date, artist, host, copyright: of a TIFF's tags, what EXIF data have, too.
+# Title, maker, model, software, date, artist, host, copyright: the TIFF tags that EXIF data have, too.
 _DESCRIPTION = (270, 271, 272, 305, 306, 315, 316, 33432, EXIF, GPS)
 
 STRUCTURE = {
@@ -49,19 +49,19 @@ STRUCTURE = {
     290, 291, 292, 293, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 332, 333, 334, 338, 339, 340,
     341, 342, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 559,
 }  # fmt: skip
-"""TIFF's tags that say how pixels are stored; a file that is written has its own."""
+"""TIFF tags that describe how pixels are stored. Files that are written get new ones."""
 
 _PLACES = {330, 400, 34412, 37724}
-"""Tags that point into the file, or hold the picture once more: other directories, layers."""
+"""Tags that point into the file or hold the picture again: other directories, layers."""
 
 SUBFILE, WHITE_POINT, PRIMARIES = 254, 318, 319
 _DROPPED = STRUCTURE - {SUBFILE, WHITE_POINT, PRIMARIES} | _PLACES | {ORIENTATION, XMP, ICC_PROFILE}
 
 
 def of_file(file: ImageFile) -> tuple[dict[str, Any], int]:
-    """The metadata of a file that Pillow has loaded, and its orientation, 1 to 8."""
+    """Return the metadata of a file that Pillow has loaded, and its orientation, 1 to 8."""
     exif, xmp, orientation = _raw_exif(file.info), _raw_xmp(file.info), 1
-    own = file.format not in ("JPEG", "MPO") or file.info.get("jfif_unit")  # else Pillow has half of EXIF's
+    own = file.format not in ("JPEG", "MPO") or file.info.get("jfif_unit")  # else it is half of EXIF's
     dpi = _dpi(file.info["dpi"]) if own and "dpi" in file.info else None
     if exif:
         directory = _exif(exif)
@@ -75,7 +75,7 @@ def of_file(file: ImageFile) -> tuple[dict[str, Any], int]:
 
 
 def of_page(directory: Directory) -> tuple[dict[str, Any], int]:
-    """The metadata of a page of a TIFF, and its orientation, 1 to 8."""
+    """Return the metadata of a page of a TIFF, and its orientation, 1 to 8."""
     orientation = _orientation(directory)
     kept = _turned(directory.without(*_DROPPED), orientation)
     described = Directory({tag: kept[tag] for tag in _DESCRIPTION if tag in kept})
@@ -91,7 +91,7 @@ def of_page(directory: Directory) -> tuple[dict[str, Any], int]:
 
 
 def for_page(metadata: dict[str, Any]) -> Directory:
-    """The tags of a page of a TIFF with this metadata."""
+    """Return the tags of a page of a TIFF with this metadata."""
     if "tiff" in metadata:
         directory = Directory(metadata["tiff"])
     else:
@@ -108,12 +108,12 @@ def for_page(metadata: dict[str, Any]) -> Directory:
 
 
 def exif_bytes(directory: Directory) -> bytes:
-    """EXIF data, as JPEG has them."""
+    """Return EXIF data as in JPEG files."""
     return _EXIF_PREFIX + _TIFF_HEADER + write(directory, len(_TIFF_HEADER))
 
 
 def upright(pixels: Samples, orientation: int) -> Samples:
-    """``(C, H, W)`` as EXIF's orientation says they are to be seen."""
+    """Turn ``(C, H, W)`` upright, by the EXIF orientation."""
     if orientation == 1:
         return pixels
     if orientation > 4:
@@ -143,7 +143,7 @@ def _dpi(value: Any) -> tuple[float, float] | None:
 
 
 def _raw_exif(info: dict[Any, Any]) -> bytes:
-    """EXIF data with JPEG's prefix; ImageMagick writes PNGs that have them in a text."""
+    """Return EXIF data with JPEG's prefix. ImageMagick writes them into a text chunk of PNGs."""
     raw = info.get("exif") or b""
     if not raw and (text := info.get("Raw profile type exif")):
         try:
@@ -154,7 +154,7 @@ def _raw_exif(info: dict[Any, Any]) -> bytes:
 
 
 def _raw_xmp(info: dict[Any, Any]) -> bytes:
-    """XMP data; libvips writes PNGs that have them in a text of another kind."""
+    """Return XMP data. libvips writes them into another kind of text chunk of PNGs."""
     raw: bytes = info.get("xmp") or b""
     if not raw and (text := info.get("XML:com.adobe.xmp")):
         return str(text).encode("latin-1", "ignore")
@@ -162,7 +162,7 @@ def _raw_xmp(info: dict[Any, Any]) -> bytes:
 
 
 def _exif(raw: bytes) -> Directory:
-    """The directory of EXIF data, empty if they are damaged: the picture is not."""
+    """Read the directory of EXIF data; empty if they are damaged, as the picture itself is not."""
     try:
         reader = Reader(raw.removeprefix(_EXIF_PREFIX))
         return reader.read(reader.first)
@@ -176,7 +176,7 @@ def _orientation(directory: Directory) -> int:
 
 
 def _turned(directory: Directory, orientation: int) -> Directory:
-    """Without orientation; what is said of width and height changes places where these do."""
+    """Remove the orientation; swap the tags of width and height if the picture was turned."""
     turned = directory.without(ORIENTATION)
     if orientation > 4:
         for first, second in _ACROSS_AND_DOWN:

@@ -1,8 +1,8 @@
-"""PNG files: what Pillow does not read of them, and writing them fast.
+"""PNG files: read what Pillow does not, and write fast.
 
-Rows are filtered by numpy and deflated by Intel's ISA-L. Every row has the filter "up", the difference
-to the row above, which works on bytes whatever they mean. Choosing a filter for each row, as other
-writers do, takes longer than deflating.
+numpy filters the rows, and Intel's ISA-L deflates them. Every row has the filter "up", the difference from
+the row above, which works on bytes of any meaning. Choosing a filter per row, as other writers do, takes
+longer than deflating.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ from PIL.PngImagePlugin import PngImageFile
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LEVEL = 1
-"""ISA-L's: 0 saves little time and writes a fifth to two fifths more; 2 and 3 save a hundredth at most."""
+"""ISA-L's level: 0 saves little time and writes 20 to 40 % more; 2 and 3 save 1 % at most."""
 
 UP = 2
-COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # of grey, grey and alpha, RGB, RGBA
+COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # grey, grey and alpha, RGB, RGBA
 INCHES = 0.0254  # metres; PNG counts pixels per metre
-EXIF_PREFIX = b"Exif\0\0"  # JPEG's, which PNG has not
+EXIF_PREFIX = b"Exif\0\0"  # in JPEG files, not in PNGs
 XMP = b"XML:com.adobe.xmp"
 HEADER_END = 33
 
 COLOUR_SPACE = (b"cICP", b"mDCV", b"cLLI", b"gAMA", b"cHRM", b"sRGB")
-"""Chunks that say what the colours mean, beside a profile; none is longer than 32 bytes."""
+"""Chunks that define the colour space, besides a profile. None is longer than 32 bytes."""
 
 MOST_CHUNKS = 64
-"""That are looked at for them."""
+"""How many chunks are searched for them."""
 
 fast = partial(isal_zlib.compress, level=LEVEL)
 small = partial(zlib.compress, level=6)
 
 _DEEP = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}
-"""Pillow keeps the upper byte of 16-bit colours; read in the other byte order, the lower one."""
+"""Pillow keeps the upper byte of 16-bit colours; in the other byte order, it keeps the lower one."""
 
 
 def is_deep(file: PngImageFile) -> bool:
-    """Whether it has 16-bit colours or 16-bit grey with alpha, of which Pillow would keep 8 bits."""
+    """Return whether the file has 16-bit colours or 16-bit grey with alpha: Pillow would keep 8 bits."""
     return bool(file.tile) and file.tile[0].args in (*_DEEP, "LA;16B")
 
 
 def read_deep(file: PngImageFile, data: bytes) -> NDArray[np.uint16]:
-    """``(H, W, C)`` of a file that ``is_deep``, not loaded yet, and loads it."""
+    """Load a file that ``is_deep`` and is not loaded yet, as ``(H, W, C)``."""
     tile = file.tile[0]
-    if tile.args == "LA;16B":  # as many bits as RGBA, whose bytes are left as they are
+    if tile.args == "LA;16B":  # read as RGBA, which has as many bits and is not converted
         file.tile = [tile._replace(args="RGBA")]
         return np.array(file).view(">u2").astype(np.uint16)
     upper: NDArray[np.uint16] = np.array(file).astype(np.uint16)
@@ -62,7 +62,7 @@ def read_deep(file: PngImageFile, data: bytes) -> NDArray[np.uint16]:
 
 
 def colour_space(data: bytes) -> bytes:
-    """The chunks of ``COLOUR_SPACE`` as they stand in a file that Pillow has read."""
+    """Return the chunks of ``COLOUR_SPACE`` of a file that Pillow has read."""
     return b"".join(_colour_chunks(data))
 
 
@@ -70,7 +70,7 @@ def _colour_chunks(data: bytes) -> Iterator[bytes]:
     at = len(SIGNATURE)
     for _ in range(MOST_CHUNKS):
         length, kind = struct.unpack_from(">I4s", data, at)
-        if kind in (b"PLTE", b"IDAT"):  # what they mean is said before
+        if kind in (b"PLTE", b"IDAT"):  # colour space chunks come before these
             return
         if kind in COLOUR_SPACE and length <= 32:
             yield data[at : at + length + 12]
@@ -80,12 +80,12 @@ def _colour_chunks(data: bytes) -> Iterator[bytes]:
 def write(
     pixels: NDArray[Any], metadata: dict[str, Any], deflate: Callable[[NDArray[Any]], bytes] = fast
 ) -> bytes:
-    """A PNG file of ``(H, W, C)`` pixels, uint8 or uint16, with the metadata that PNG has a place for.
+    """Write ``(H, W, C)`` pixels, uint8 or uint16, with the metadata that PNG can hold.
 
     Source: the PNG specification, https://www.w3.org/TR/png-3/
 
     Raises:
-        ValueError, struct.error: a picture without pixels, or metadata that PNG cannot hold.
+        ValueError, struct.error: the picture has no pixels, or PNG cannot hold the metadata.
     """
     height, width, channels = pixels.shape
     if not pixels.size:
@@ -98,12 +98,12 @@ def write(
 
 
 def described(content: bytes, metadata: dict[str, Any]) -> bytes:
-    """A PNG file that has no metadata, with these."""
+    """Add metadata to a PNG file that has none."""
     return b"".join([content[:HEADER_END], *_described(metadata), content[HEADER_END:]])
 
 
 def _filtered(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """``(H, 1 + bytes of a row)``: each row's filter, then what it adds to the row above, modulo 256."""
+    """Return ``(H, 1 + bytes per row)``: the filter of each row, then its difference from the row above."""
     rows = pixels.astype(pixels.dtype.newbyteorder(">"), copy=False).reshape(len(pixels), -1).view(np.uint8)
     filtered = np.empty((len(rows), rows.shape[1] + 1), np.uint8)
     filtered[:, 0] = UP
@@ -127,6 +127,6 @@ def _described(metadata: dict[str, Any]) -> list[bytes]:
 
 
 def chunk(kind: bytes, content: bytes = b"") -> bytes:
-    """A chunk of a PNG file."""
+    """Return a chunk of a PNG file."""
     check = zlib.crc32(content, zlib.crc32(kind))
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)

@@ -1,4 +1,4 @@
-"""Image files to arrays."""
+"""Read image files."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from n2n_core.image import jpeg, metadata, png, tiff, tiff_samples
 from n2n_core.image.directory import Directory, Reader
 from n2n_core.image.picture import MAX_PAGES, MAX_PIXELS, MEDIA_TYPES, Decoded, Picture, Samples
 
-# What decoders raise on damaged files.
+# Exceptions that decoders raise on damaged files.
 DECODE_ERRORS = (
     OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, TypeError, OverflowError,
 )  # fmt: skip
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _SINGLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 MAX_SCANS = 100
-"""Of a JPEG: each goes over the whole picture, for a few bytes of the file; usual ones have about ten."""
+"""Most scans of a JPEG. A scan of a few bytes costs a pass over the whole picture; about ten are usual."""
 
 _SHALLOW_KEYS = {"L;2": 85, "L;4": 17}
-"""What a PNG's transparent grey of 2 and 4 bits is multiplied by, as Pillow does with its pixels."""
+"""Factors for a PNG's transparent grey of 2 and 4 bits: Pillow scales the pixels by them."""
 
 
 def decode(data: bytes, max_pixels: int = MAX_PIXELS, page: int | None = None) -> Picture:
@@ -37,18 +37,18 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS, page: int | None = None) -
 
     Args:
         data: the file.
-        max_pixels: that its header may announce.
-        page: which of a TIFF's pages, from 0; None refuses files with several.
+        max_pixels: most pixels that the header may announce.
+        page: page of a TIFF, from 0; None rejects files with several pages.
 
     Raises:
         ImageTooLargeError: its header announces more than ``max_pixels``; nothing is decoded.
-        ImageError: empty, not an image, damaged, animated, or of a kind that is not supported.
+        ImageError: the file is empty, not an image, damaged, animated, or of an unsupported kind.
     """
     return read_samples(data, max_pixels, page).picture()
 
 
 def read_samples(data: bytes, max_pixels: int = MAX_PIXELS, page: int | None = None) -> Decoded:
-    """What ``decode`` reads, as integers or floats of the file's own depth and scale."""
+    """Read an image file as ``decode`` does, but keep the file's own depth and scale."""
     with _explained(data, max_pixels):
         if not tiff.is_tiff(data):
             return _single(data, max_pixels, page)
@@ -65,16 +65,16 @@ def read_samples(data: bytes, max_pixels: int = MAX_PIXELS, page: int | None = N
 
 
 def decode_pages(data: bytes, max_pixels: int = MAX_PIXELS, max_pages: int = MAX_PAGES) -> list[Picture]:
-    """Read an image file, of a TIFF all pages.
+    """Read all pages of an image file; only TIFFs have several.
 
     Args:
         data: the file.
-        max_pixels: of all pages together.
-        max_pages: how many.
+        max_pixels: most pixels of all pages together.
+        max_pages: most pages.
 
     Raises:
-        ImageTooLargeError: it announces more pixels; nothing is decoded.
-        TooManyPagesError: it has more pages.
+        ImageTooLargeError: the file announces more pixels; nothing is decoded.
+        TooManyPagesError: the file has more pages.
         ImageError: see ``decode``.
     """
     if not tiff.is_tiff(data):
@@ -95,10 +95,10 @@ def decode_pages(data: bytes, max_pixels: int = MAX_PIXELS, max_pages: int = MAX
 
 
 def count_pages(data: bytes, most: int) -> int:
-    """The pages of a file, at most ``most`` and one; nothing is decoded.
+    """Count the pages of a file, up to ``most + 1``, without decoding them.
 
     Raises:
-        ImageError: damaged.
+        ImageError: the file is damaged.
     """
     if not tiff.is_tiff(data):
         return 1
@@ -108,7 +108,7 @@ def count_pages(data: bytes, most: int) -> int:
 
 @contextmanager
 def _explained(data: bytes, max_pixels: int) -> Iterator[None]:
-    """Errors of decoders as ours."""
+    """Turn errors of decoders into ``ImageError``."""
     if not data:
         raise ImageError("the image is empty (0 bytes), expected an image file")
     try:
@@ -124,14 +124,14 @@ def _explained(data: bytes, max_pixels: int) -> Iterator[None]:
 
 
 def _single(data: bytes, max_pixels: int, page: int | None) -> Decoded:
-    """A file of any format but TIFF."""
+    """Read a file of any format but TIFF."""
     with Image.open(BytesIO(data), formats=_SINGLE_FORMATS) as file:
         width, height = file.size
         if width * height > max_pixels:
             raise ImageTooLargeError(f"the image is {width} x {height}, expected at most {max_pixels} pixels")
         if file.format in ("JPEG", "MPO") and (scans := jpeg.count_scans(data)) > MAX_SCANS:
             raise ImageTooLargeError(f"the image has {scans} scans, expected at most {MAX_SCANS}")
-        previews = file.format == "MPO"  # a phone's JPEG: the picture, then smaller ones
+        previews = file.format == "MPO"  # a phone's JPEG: the picture, then smaller previews
         if page:
             raise ImageError(f"the image has no page {page}, counted from 0")
         if not previews and _is_animated(file):
@@ -152,7 +152,7 @@ def _single(data: bytes, max_pixels: int, page: int | None) -> Decoded:
 
 
 def _page(reader: Reader, directory: Directory) -> Decoded:
-    """A page of a TIFF."""
+    """Read a page of a TIFF."""
     found = tiff_samples.read(reader, directory)
     if isinstance(found, Image.Image):
         with found as file:
@@ -168,7 +168,7 @@ def _decoded(pixels: Samples, kind: str, described: dict[str, Any], orientation:
 
 
 def _is_animated(file: ImageFile) -> bool:
-    """Whether there is a second frame; counting them all would take minutes on hostile files."""
+    """Return whether there is a second frame. Counting all of them could take minutes for a hostile file."""
     try:
         file.seek(1)
     except EOFError:
@@ -178,7 +178,7 @@ def _is_animated(file: ImageFile) -> bool:
 
 
 def _pixels(image: Image.Image, profiled: bool) -> Samples:
-    """``(H, W, C)`` of what Pillow has loaded: grey or RGB, perhaps with alpha."""
+    """Return what Pillow has loaded as ``(H, W, C)``: grey or RGB, perhaps with alpha."""
     if image.mode.startswith("I;16"):
         return np.asarray(image)[..., None].astype(np.uint16)
     if image.mode == "1":
@@ -193,7 +193,7 @@ def _pixels(image: Image.Image, profiled: bool) -> Samples:
 
 
 def _unfolded(image: Image.Image, profiled: bool) -> str:
-    """The mode of a palette's colours: grey if all are, unless a profile says what colours mean."""
+    """Return the mode of a palette's colours: grey if all of them are and there is no colour profile."""
     grey = False
     if not profiled:
         colours = np.frombuffer(bytes(image.getpalette("RGB") or b""), np.uint8).reshape(-1, 3)
@@ -204,7 +204,7 @@ def _unfolded(image: Image.Image, profiled: bool) -> str:
 
 
 def _keyed(pixels: Samples, file: ImageFile, layout: Any) -> Samples:
-    """With the alpha of a PNG's transparent colour; palettes have theirs already."""
+    """Add the alpha of a PNG's transparent colour; palettes have theirs already."""
     key = file.info.get("transparency")
     if key is None or file.mode == "P":
         return pixels

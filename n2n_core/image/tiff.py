@@ -1,7 +1,6 @@
-"""TIFF files: their pages, and each page as a file of its own.
+"""TIFF files: find their pages, and extract a page as a file of its own.
 
-Only a page that was checked and taken out of its file reaches a decoder, so what a hostile file says
-elsewhere is never looked at.
+Decoders only get a page that was checked and extracted, so they never see other parts of a hostile file.
 
 Source: TIFF revision 6.0.
 """
@@ -25,16 +24,16 @@ UNKNOWN_EXTRA, PREMULTIPLIED, ALPHA = 0, 1, 2
 UINT, FLOAT = 1, 3
 DIFFERENCES, FLOAT_DIFFERENCES = 2, 3
 SMALL_TILE = 2**18
-"""Pixels that a tile may have whatever the picture's limit: tiles reach beyond small pictures."""
+"""Pixels that a tile may always have: tiles are larger than small pictures."""
 
 MOST_CHANNELS = 8
 MOST_PARTS = 2**18
-"""Strips or tiles of a page: the tiles of the largest picture, if they are 16 x 16."""
+"""Most strips or tiles of a page: the 16 x 16 tiles of the largest picture."""
 
 SLACK = 2**22
-"""Bytes that strips or tiles may have beyond those of pixels: tiles reach beyond small pictures."""
+"""Bytes that strips or tiles may have beyond those of the pixels: tiles are larger than small pictures."""
 
-# What decoding a page takes beside its pixels.
+# Tags that decoding a page needs.
 _NUMBERS = (
     *(WIDTH, HEIGHT, COMPRESSION, PHOTOMETRIC, FILL_ORDER, CHANNELS, ROWS, PLANAR, PREDICTOR),
     *(TILE_WIDTH, TILE_HEIGHT),
@@ -43,12 +42,12 @@ _LISTS = (BITS, EXTRA, FORMAT, 292, 293, 320, 347, 529, 530, 531, 532)  # fax, p
 
 
 def is_tiff(data: bytes) -> bool:
-    """Whether it begins like one."""
+    """Return whether the data start like a TIFF file."""
     return data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def pages(reader: Reader) -> Iterator[int]:
-    """Where the directory of every page is."""
+    """Yield the offset of each page's directory."""
     place, seen = reader.first, set[int]()
     while place:
         if place in seen:
@@ -59,7 +58,7 @@ def pages(reader: Reader) -> Iterator[int]:
 
 
 def check_size(page: Directory, max_pixels: int) -> int:
-    """The page's pixels.
+    """Return the number of the page's pixels.
 
     Raises:
         ImageTooLargeError: it announces more than ``max_pixels``, or tiles that are larger.
@@ -82,7 +81,7 @@ def check_size(page: Directory, max_pixels: int) -> int:
 
 
 def alone(reader: Reader, page: Directory, changes: Directory, plane: int = 0, planes: int = 1) -> bytes:
-    """A file of one page, or of one of its planes, with some fields changed.
+    """Return a file of one page, or of one of its planes, with some fields changed.
 
     Raises:
         ImageError: its strips or tiles are not those that its size asks for, or lie outside the file.
@@ -112,7 +111,7 @@ def alone(reader: Reader, page: Directory, changes: Directory, plane: int = 0, p
 
 
 def _parts(page: Directory, tiled: bool) -> int:
-    """Strips or tiles of a plane."""
+    """Return the strips or tiles of a plane."""
     width, height = page.number(WIDTH, 0), page.number(HEIGHT, 0)
     if not tiled:
         return ceil(height / min(max(page.number(ROWS, height), 1), height))
@@ -123,7 +122,7 @@ def _parts(page: Directory, tiled: bool) -> int:
 
 
 def _strip_sizes(page: Directory, parts: int, separate: bool) -> tuple[int, ...]:
-    """Of uncompressed strips in a file that does not say so."""
+    """Return the sizes of uncompressed strips in a file that does not state them."""
     channels, height = page.number(CHANNELS, 1), page.number(HEIGHT, 0)
     rows = min(max(page.number(ROWS, height), 1), height)
     row = ceil(page.number(WIDTH, 0) * max(page.numbers(BITS, (1,))) * (1 if separate else channels) / 8)
@@ -132,7 +131,7 @@ def _strip_sizes(page: Directory, parts: int, separate: bool) -> tuple[int, ...]
 
 
 def _joined(data: bytes, places: Sequence[int], sizes: Sequence[int]) -> tuple[bytes, list[int]]:
-    """A TIFF header whose directory follows these parts, the parts, and where each begins."""
+    """Return a TIFF header whose directory follows these parts, the parts, and each part's offset."""
     pieces, starts, at = [], [], 8
     for place, size in zip(places, sizes, strict=True):
         piece = data[place : place + size]

@@ -1,8 +1,8 @@
-"""The pixels of a TIFF's page: 8 and 16 bits per channel, and 32-bit floats.
+"""Read the pixels of a TIFF page: 8 and 16 bits per channel, and 32-bit floats.
 
-libtiff, which Pillow brings, decompresses. Pillow has no pixels of 16-bit colours and of floats, so
-libtiff is told that rows are bytes, and numpy makes samples of them. What is no plain grey or RGB, as
-palettes and JPEG, is left to Pillow.
+libtiff, which comes with Pillow, decompresses. Pillow has no modes for 16-bit colours and floats in colour,
+so libtiff is told that rows are bytes, and numpy turns them into samples. Pillow reads everything that is
+not plain grey or RGB, such as palettes and JPEG.
 
 Source: TIFF revision 6.0; Adobe's technical note 3 on floats' predictor.
 """
@@ -50,19 +50,19 @@ from n2n_core.image.tiff import (
 )
 
 AS_BYTES = (1, 5, 8, 32773, 32946, 34925, 50000)
-"""Compressions of bytes, whatever they mean: none, LZW, deflate, PackBits, LZMA, Zstandard."""
+"""Compressions of plain bytes: none, LZW, deflate, PackBits, LZMA, Zstandard."""
 
 ROW_BYTES = 2**29 - 2
-"""More, Pillow cannot have in a row."""
+"""Most bytes of a row that Pillow can handle."""
 
 _DTYPES = {(8, UINT): "u1", (16, UINT): "u2", (32, FLOAT): "f4"}
 
 
 def read(reader: Reader, page: Directory) -> Image.Image | Samples:
-    """A page as it is stored: Pillow's image of 8 bits a channel or less, or ``(H, W, C)`` samples.
+    """Read a page: as Pillow's image of at most 8 bits a channel, or as ``(H, W, C)`` samples.
 
     Raises:
-        ImageError: pixels of a kind that is not supported.
+        ImageError: pixels of this kind are not supported.
     """
     compression, photometric = page.number(COMPRESSION, UNCOMPRESSED), page.number(PHOTOMETRIC, -1)
     bits, formats = set(page.numbers(BITS, (1,))), set(page.numbers(FORMAT, (UINT,)))
@@ -84,7 +84,7 @@ def read(reader: Reader, page: Directory) -> Image.Image | Samples:
 
 
 def _extra(page: Directory) -> tuple[int, ...]:
-    """The kinds of the channels beside the colours; what is not said is alpha, as others read it."""
+    """Return the kinds of the extra channels. Unspecified ones are alpha, as other programs assume."""
     colours = {GREY: 1, WHITE_IS_ZERO: 1, RGB: 3}.get(page.number(PHOTOMETRIC, -1))
     count = page.number(CHANNELS, 1) - colours if colours else 0
     if count < 0:
@@ -94,7 +94,7 @@ def _extra(page: Directory) -> tuple[int, ...]:
 
 
 def _meant(samples: Samples, page: Directory, extra: tuple[int, ...]) -> Samples:
-    """Black is zero, and colours are not multiplied by alpha."""
+    """Convert to samples where black is 0 and colours are not multiplied by alpha."""
     inverse, premultiplied = page.number(PHOTOMETRIC, GREY) == WHITE_IS_ZERO, extra == (PREMULTIPLIED,)
     if samples.dtype.kind == "f":
         if inverse or premultiplied:
@@ -125,7 +125,7 @@ def _samples(reader: Reader, page: Directory, dtype: np.dtype[Any]) -> Samples:
 def _plane(
     reader: Reader, page: Directory, plane: int, planes: int, channels: int, size: int
 ) -> NDArray[np.uint8]:
-    """``(H, tiles, columns, bytes of a pixel)``; strips are one tile across."""
+    """Return ``(H, tiles, columns, bytes per pixel)``; a strip is one tile wide."""
     width, height, tile_width = page.number(WIDTH, 0), page.number(HEIGHT, 0), page.number(TILE_WIDTH, 0)
     padded = ceil(width / tile_width) * tile_width if tile_width else width
     row = padded * channels * size
@@ -140,7 +140,7 @@ def _plane(
 
 
 def _typed(rows: NDArray[np.uint8], page: Directory, dtype: np.dtype[Any], order: str) -> Samples:
-    """``(H, W, C)`` of one plane."""
+    """Return ``(H, W, C)`` of one plane."""
     height, tiles, columns, pixel = rows.shape
     predictor, size = page.number(PREDICTOR, 1), dtype.itemsize
     if predictor == FLOAT_DIFFERENCES:

@@ -1,4 +1,4 @@
-"""TIFF files of any depth and number of pages, deflated by Intel's ISA-L.
+"""Write TIFF files of any depth and number of pages, deflated by Intel's ISA-L.
 
 Source: TIFF revision 6.0, and Adobe's technical notes on deflate and on the predictor.
 """
@@ -19,17 +19,17 @@ from n2n_core.image.picture import Samples
 
 STRIP_BYTES = 2**18
 LEVEL = 1
-"""ISA-L's."""
+"""ISA-L's level."""
 
 
 def write(pages: Sequence[tuple[Samples, Directory]]) -> bytes:
-    """A file of pages ``(H, W, C)``, uint8, uint16 or float32, with alpha last, and what describes each.
+    """Write pages, ``(H, W, C)`` uint8, uint16 or float32 with alpha last, each with its tags.
 
     Raises:
-        ValueError: a page without pixels.
+        ValueError: a page has no pixels.
         struct.error: the file would be larger than 4 GiB.
     """
-    pieces, at = [b""], 8  # the header's place
+    pieces, at = [b""], 8  # behind the header
     ends = []
     for pixels, described in pages:
         if not pixels.size:
@@ -49,7 +49,7 @@ def write(pages: Sequence[tuple[Samples, Directory]]) -> bytes:
 
 
 def _structure(pixels: Samples, starts: Sequence[int]) -> Directory:
-    """The fields that say how pixels are stored; ``starts`` are those of the strips, and their end."""
+    """Return the fields on how pixels are stored. ``starts`` are the offsets of the strips, and their end."""
     height, width, channels = pixels.shape
     colours = 1 if channels < 3 else 3
     floats = pixels.dtype.kind == "f"
@@ -72,7 +72,7 @@ def _structure(pixels: Samples, starts: Sequence[int]) -> Directory:
 
 
 def _strips(pixels: Samples) -> Iterator[Samples]:
-    """Rows that are compressed together, little-endian; integers less what is to their left."""
+    """Yield rows to compress together, little-endian; integers minus their left neighbours."""
     step = _rows(pixels)
     for top in range(0, len(pixels), step):
         rows = pixels[top : top + step].astype(pixels.dtype.newbyteorder("<"))

@@ -1,4 +1,4 @@
-"""Pictures to image files."""
+"""Write image files."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ _OPAQUE_FORMATS = ("jpeg", "bmp")
 _MOST_BITS: dict[str, Bits] = {"png": 16, "tiff": 32}
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
-    "png": {"compress_level": 6},  # for "small"; 9 takes three times as long for a hundredth less
+    "png": {"compress_level": 6},  # for "small"; level 9 takes three times as long and saves 1 %
     "jpeg": {"quality": 95, "subsampling": 0},
-    # Lossless: quality and method are efforts. Method 4, the default, takes 4 to 20 times as long.
+    # Lossless: quality and method set the effort. Method 4, the default, takes 4 to 20 times as long.
     "webp": {"lossless": True, "quality": 20, "method": 0, "exact": True},
     "bmp": {},
 }
 _METADATA = ("icc_profile", "exif", "xmp", "dpi")
-# What encoders raise on sizes and metadata that a format cannot hold.
+# Exceptions that encoders raise on sizes and metadata that a format cannot hold.
 _ENCODE_ERRORS = (OSError, ValueError, OverflowError, RuntimeError, TypeError, AttributeError, struct.error)
 
 
 def encode(picture: Picture, format: str | None = None, compression: Compression = "fast") -> bytes:
-    """Write ``picture`` as a file of ``format``, its own by default.
+    """Write ``picture`` as a file of ``format``, by default its own.
 
-    Values are rounded to 8 bits, or to 16 where the picture has as many and the format can; floats
-    stay floats in TIFF, on their own scale.
+    Values are rounded to 8 bits, or to 16 if the picture and the format have as many. Floats stay floats in
+    TIFF, on their own scale.
 
     Args:
-        picture: what is written.
+        picture: the picture to write.
         format: a key of ``MEDIA_TYPES``.
-        compression: of PNG files, one of ``COMPRESSIONS``; the pixels are the same.
+        compression: of PNG files, one of ``COMPRESSIONS``; both are lossless.
 
     Raises:
-        ImageError: an unknown format or compression, or a format that cannot hold the picture:
-            its transparency, its size, or its metadata.
+        ImageError: the format or compression is unknown, or the format cannot hold the picture's
+            transparency, size or metadata.
     """
     return encode_pages([picture], format, compression)
 
@@ -50,7 +50,7 @@ def encode(picture: Picture, format: str | None = None, compression: Compression
 def encode_pages(
     pictures: Sequence[Picture], format: str | None = None, compression: Compression = "fast"
 ) -> bytes:
-    """Write the pages of one file, in their order; only TIFF holds several. See ``encode``."""
+    """Write a file of several pages, which only TIFF can hold. See ``encode``."""
     format = format or pictures[0].format
     if format not in MEDIA_TYPES:
         raise ImageError(f"format is {format!r}, expected one of: {', '.join(MEDIA_TYPES)}")
@@ -72,7 +72,7 @@ def encode_pages(
 
 
 def check_pages(format: str, count: int) -> None:
-    """Raise ``ImageError`` unless ``format`` can hold so many pages."""
+    """Raise ``ImageError`` unless ``format`` can hold ``count`` pages."""
     if count > 1 and format != "tiff":
         raise ImageError(f"{format} cannot hold the image's {count} pages, expected tiff")
 
@@ -83,13 +83,13 @@ def _written(pixels: Samples, picture: Picture, format: str, compression: Compre
         return _saved(pixels, format, described)
     if compression == "fast":
         return png.write(pixels, picture.metadata)
-    if pixels.itemsize > 1 and pixels.shape[2] > 1:  # Pillow has no such pixels
+    if pixels.itemsize > 1 and pixels.shape[2] > 1:  # Pillow has no mode for 16-bit colours
         return png.write(pixels, picture.metadata, png.small)
     return png.described(_saved(pixels, format, {}), picture.metadata)
 
 
 def _saved(pixels: Samples, format: str, described: dict[str, Any]) -> bytes:
-    """The file that Pillow writes."""
+    """Write a file by Pillow."""
     height, width, channels = pixels.shape
     mode = "I;16" if pixels.itemsize == 2 else _MODES[channels]
     buffer = BytesIO()

@@ -1,1 +1,1 @@
-"""Everything that runs a trained network on pictures of any size."""
+"""Run a trained network on pictures of any size."""

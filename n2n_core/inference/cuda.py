@@ -1,6 +1,6 @@
-"""How a network runs on CUDA: half precision where it is safe, graphs, and overlapped copies.
+"""Run a network on CUDA: in half precision where that is safe, with CUDA graphs and overlapped copies.
 
-On other devices the same code runs in order, without any of that: so it is tested.
+Tests run the same code on other devices, in order and without these.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from n2n_core.inference.tiling import Geometry
 from n2n_core.models.torch_modules import Network
 
 WINDOW = 512
-"""Tile side in pixels: a tile alone keeps the device busy, and its context is 3 % of it."""
+"""Tile side in pixels: one tile keeps the device busy, and only 3 % of it is context."""
 
 CHUNK_PIXELS = 2**18
-"""Pixels that are copied at once: enough to outweigh a launch, few enough to overlap."""
+"""Pixels per copy: enough to outweigh a kernel launch, few enough to overlap with computing."""
 
 PIXEL_BYTES = 4096
-"""Memory for a pixel of a batch: ten maps of 100 channels, in float32."""
+"""Memory per pixel of a batch: ten maps of 100 channels in float32."""
 
 FEWEST_PIXELS, MOST_PIXELS = 2**16, 2**22
-"""Bounds of a batch: the CPU's, and 16 tiles, beyond which a device has nothing to gain."""
+"""Bounds of a batch: a CPU's batch, and 16 tiles, beyond which a device gains nothing."""
 
 COUNTS = (4, 16, 64, 256, 1024)
-"""Batches of 32-pixel tiles that ``Denoiser.calibrate`` tries."""
+"""Batch sizes, in tiles of 32 x 32 pixels, that ``Denoiser.calibrate`` tries."""
 
 Recorded = Callable[[Act], Act]
-_setting = Lock()  # of the process, as torch's switches are
+_setting = Lock()  # torch's switches are per process, not per thread
 
 log = logging.getLogger("n2n.cuda")
 
 
 def batch_pixels(free: int) -> int:
-    """Pixels to run at once on a device with ``free`` bytes: a quarter of them, as models share it.
+    """Return how many pixels to run at once with ``free`` bytes, a quarter of which a model may take.
 
     >>> batch_pixels(8 * 2**30) == 2 * 512**2
     True
@@ -50,7 +50,7 @@ def batch_pixels(free: int) -> int:
 
 
 def chunks(count: int, tile_pixels: int) -> list[slice]:
-    """``count`` tiles in parts of at most ``CHUNK_PIXELS``, or of one tile; all but the last fill a bucket.
+    """Split ``count`` tiles into parts of up to ``CHUNK_PIXELS``; all but the last fill a bucket.
 
     >>> chunks(5, 2**17)
     [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
@@ -61,14 +61,14 @@ def chunks(count: int, tile_pixels: int) -> list[slice]:
 
 
 class Pinned:
-    """Memory of the host that the device reads and writes by itself; reused, it grows with need."""
+    """Pinned host memory, which the device reads and writes directly. It is reused, and grows if needed."""
 
     def __init__(self, dtype: torch.dtype, pin: bool) -> None:
         self.pin = pin
         self._memory = torch.empty(0, dtype=dtype)
 
     def take(self, shape: torch.Size) -> Tensor:
-        """A tensor of ``shape``, which holds anything, until the next call."""
+        """Return an uninitialised tensor of ``shape``, valid until the next call."""
         count = prod(shape)
         if count > len(self._memory):
             self._memory = self._allocate(bucket(count))
@@ -85,7 +85,7 @@ class Pinned:
 
 
 class _Way:
-    """A network in one precision: its graphs, and the memory that the host shares with them."""
+    """A network in one precision, with its graphs and the host memory that is copied to and from them."""
 
     def __init__(self, network: Network, dtype: torch.dtype, device: torch.device, record: Recorded) -> None:
         self.graphs = Graphs(network, dtype, device, record)
@@ -94,15 +94,15 @@ class _Way:
 
 
 class CudaPath:
-    """A network on a CUDA device. Threads wait for each other; all must use one stream, the default one.
+    """A network on a CUDA device. Thread-safe: calls wait for each other. All use the default stream.
 
-    Half precision, where it is safe, is so for pictures of 8 bits a channel. ``exact`` batches are
-    computed in float32, without CUDA's usual rounding of convolutions' factors to 10 bits.
+    Half precision is used where it is safe for pictures of 8 bits a channel. ``exact`` batches are computed
+    in float32, without TF32, which rounds the factors of convolutions to 10 bits.
 
     Args:
         network: in inference mode, float32, on ``device``.
         shape: sizes that it allows.
-        record: makes graphs; a ``Recorder`` if not given.
+        record: makes CUDA graphs; by default a ``Recorder``.
     """
 
     def __init__(
@@ -122,22 +122,22 @@ class CudaPath:
 
     @torch.no_grad()
     def forward(self, batch: Tensor, exact: bool = False) -> Tensor:
-        """``(N, 3, H, W)`` floats on the device; the results there, float32 or of type ``self.dtype``."""
+        """Run ``(N, 3, H, W)`` floats on the device; returns results there, float32 or ``self.dtype``."""
         with self._lock, _unrounded() if exact else nullcontext():
             return (self._exact if exact else self._quick).graphs(batch)
 
     @torch.no_grad()
     def run(self, batch: Tensor, exact: bool = False) -> Tensor:
-        """``(N, 3, H, W)`` floats on the CPU; the results there, float32.
+        """Run ``(N, 3, H, W)`` floats on the CPU; returns float32 results there.
 
-        While a chunk is computed, the next one is copied there and the last one back. The host waits
-        when all is under way, and casts: so half precision halves what is copied, too.
+        While one chunk is computed, the next is copied to the device and the previous one back. Casts happen
+        on the host, so half precision also halves what is copied.
         """
         with self._lock:
             way = self._exact if exact else self._quick
             inputs, outputs = way.inputs.take(batch.shape), way.outputs.take(batch.shape)
             parts = chunks(len(batch), prod(batch.shape[2:]))
-            held, ends = [], []  # what copies read must not be freed before they end
+            held, ends = [], []  # tensors must live until the copies that read them end
             for part in parts:
                 inputs[part].copy_(batch[part])
                 tensors, end = self._launch(inputs[part], outputs[part], exact)
@@ -152,7 +152,7 @@ class CudaPath:
     def _launch(
         self, source: Tensor, target: Tensor, exact: bool
     ) -> tuple[tuple[Tensor, Tensor], torch.cuda.Event]:
-        """One chunk from pinned memory to pinned memory: its tensors on the device, and its end."""
+        """Launch one chunk, from pinned memory to pinned memory; returns its device tensors and its end."""
         compute = self._api.current_stream(self.device)
         with self._api.stream(self._there):
             tiles = source.to(self.device, non_blocking=True)
@@ -168,6 +168,6 @@ class CudaPath:
 
 @contextmanager
 def _unrounded() -> Iterator[None]:
-    """Convolutions take their factors as they are: rounded to 10 bits, they cost many 16-bit levels."""
+    """Turn TF32 off: factors rounded to 10 bits would cost many 16-bit levels."""
     with _setting, torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         yield

@@ -1,11 +1,11 @@
-"""CUDA graphs of a network: one for each shape of batch that comes again.
+"""CUDA graphs of a network, one for each batch shape that is used repeatedly.
 
-The kernels of a small batch take the device less time than launching them one by one takes the
-host; a graph launches them at once. It is recorded for one shape, on memory that stays in place.
-So batches share graphs by buckets of 1, 2, 4, 8, ... tiles, and what is too large to gain, or has
-come only once (photos of odd sizes), runs without.
+For a small batch, launching the kernels one by one takes the host longer than running them takes the device;
+a graph launches all of them at once. A graph is recorded for one shape, on memory that stays in place. So
+batches are padded to buckets of 1, 2, 4, 8, ... tiles that share a graph. Batches that are too large to gain,
+and shapes seen only once, such as photos of odd sizes, run without a graph.
 
-Like the CUDA streams below it, this is for one thread at a time, on one stream.
+Not thread-safe: one thread at a time, on one stream.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from torch import Tensor
 from n2n_core.models.torch_modules import Network
 
 GRAPHS = 32
-"""Graphs that are kept for a network."""
+"""Graphs kept per network."""
 
 GRAPH_PIXELS = 2**19
-"""The largest bucket, in pixels: beyond, a kernel outlasts the launch of the next one."""
+"""Largest bucket in pixels: beyond it, a kernel takes longer than the launch of the next one."""
 
 WARM_UPS = 3
-"""Runs before a recording: libraries choose their kernels and their memory in them."""
+"""Runs before a recording, in which libraries choose their kernels and allocate memory."""
 
 Act = Callable[[], None]
 K = TypeVar("K")
 V = TypeVar("V")
 log = logging.getLogger("n2n.cuda")
-_recording = Lock()  # of the process: CUDA allows one recording at a time
+_recording = Lock()  # CUDA allows one recording at a time per process
 
 
 def bucket(count: int) -> int:
-    """The smallest power of two that is at least ``count``.
+    """Return the smallest power of two that is at least ``count``.
 
     >>> [bucket(count) for count in (1, 2, 3, 8, 9)]
     [1, 2, 4, 8, 16]
@@ -48,27 +48,27 @@ def bucket(count: int) -> int:
 
 
 class Recent(Generic[K, V]):
-    """At most ``size`` values by key: the one that was used longest ago makes room."""
+    """A least-recently-used cache of at most ``size`` values."""
 
     def __init__(self, size: int) -> None:
         self.size = size
         self._values: OrderedDict[K, V] = OrderedDict()
 
     def get(self, key: K) -> V | None:
-        """The value, which counts as used; None if there is none."""
+        """Return the value and mark it as used; None if there is none."""
         if key in self._values:
             self._values.move_to_end(key)
         return self._values.get(key)
 
     def put(self, key: K, value: V) -> None:
-        """Keep ``value``."""
+        """Store ``value``, and drop the least recently used one if there are too many."""
         self._values[key] = value
         self._values.move_to_end(key)
         if len(self._values) > self.size:
             self._values.popitem(last=False)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all values."""
         self._values.clear()
 
     def __len__(self) -> int:
@@ -76,9 +76,9 @@ class Recent(Generic[K, V]):
 
 
 class Recorder:
-    """Makes a graph of what a function launches; all of them share one pool of memory.
+    """Records CUDA graphs that share one memory pool.
 
-    They may, as they run one after the other, and nothing that outlives a run lies in the pool.
+    Sharing is safe: graphs run one after the other, and nothing in the pool is used after a run.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -87,10 +87,10 @@ class Recorder:
         self._pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, act: Act) -> Act:
-        """A function that launches on the current stream what ``act`` would.
+        """Return a function that launches what ``act`` launches, on the current stream.
 
         Raises:
-            RuntimeError: ``act`` does what a graph cannot hold, or memory runs out.
+            RuntimeError: ``act`` cannot be recorded, or memory runs out.
         """
         graph = torch.cuda.CUDAGraph()
         with _recording, torch.cuda.device(self.device):
@@ -100,16 +100,16 @@ class Recorder:
                 with torch.cuda.stream(self._stream):
                     for _ in range(WARM_UPS):
                         act()
-            finally:  # what ``act`` works on may be freed next
+            finally:  # the tensors that ``act`` uses may be freed next
                 current.wait_stream(self._stream)
-            # Other threads go on meanwhile: only this one's calls may spoil the recording.
+            # "thread_local": CUDA calls of other threads do not disturb the recording.
             with torch.cuda.graph(graph, self._pool, self._stream, "thread_local"):
                 act()
         return graph.replay
 
 
 class Static:
-    """A network on memory that stays in place, for up to as many tiles as its bucket has."""
+    """A network with fixed input and output memory, for batches up to the size of a bucket."""
 
     def __init__(self, network: Network, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device):
         self.network = network
@@ -118,23 +118,23 @@ class Static:
         self.play: Act = self.step
 
     def step(self) -> None:
-        """From the input's memory to the output's."""
+        """Run the network from the input memory to the output memory."""
         self.output.copy_(self.network(self.input.contiguous(memory_format=torch.channels_last)))
 
     def __call__(self, batch: Tensor) -> Tensor:
-        """The results of ``batch``, in memory of their own; rows beyond it keep what they had."""
+        """Return the results of ``batch`` as a copy. Input rows beyond the batch keep their old values."""
         self.input[: len(batch)].copy_(batch)
         self.play()
         return self.output[: len(batch)].clone()
 
 
 class Graphs:
-    """``network`` on ``(N, 3, H, W)`` batches on its device, by graphs where they pay.
+    """Runs a network on ``(N, 3, H, W)`` batches on its device, with CUDA graphs where they pay off.
 
     Args:
-        network: takes and gives floats of type ``dtype`` on ``device``, channels last.
-        record: makes the function that it is given quick to call again.
-        size: graphs that are kept, which bounds their memory.
+        network: maps floats of type ``dtype`` on ``device``, channels last, to the same.
+        record: makes a graph of a function, and returns a function that replays it.
+        size: number of graphs to keep, which bounds their memory.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class Graphs:
         self._kept: Recent[tuple[int, ...], Static] = Recent(size)
 
     def __call__(self, batch: Tensor) -> Tensor:
-        """The results, of type ``dtype`` and contiguous."""
+        """Return the results, of type ``dtype`` and contiguous."""
         graph = self._graph((bucket(len(batch)), *batch.shape[1:]))
         if graph is not None:
             return graph(batch)
@@ -159,7 +159,7 @@ class Graphs:
         return output.contiguous()
 
     def _graph(self, shape: tuple[int, ...]) -> Static | None:
-        """The graph of a bucket; None where there should be none, or cannot."""
+        """Return the graph of a bucket; None if it would not pay off, or cannot be recorded."""
         if not self.enabled or prod(shape) > 3 * GRAPH_PIXELS:
             return None
         graph = self._kept.get(shape)

@@ -1,4 +1,4 @@
-"""A loaded model, ready to run on images of any size."""
+"""A loaded model that denoises images of any size."""
 
 from __future__ import annotations
 
@@ -25,22 +25,20 @@ WINDOWS = (96, 128, 192, 256, 384, 512)
 """Tile sides that ``calibrate`` tries."""
 
 ENOUGH_SECONDS = 0.1
-"""What takes longer is measured once, or twice."""
+"""``calibrate`` repeats a measurement up to three times, until it has taken this long."""
 
 COUNTS = (4, 8, 16, 32)
-"""Batches of 32-pixel tiles that are measured on a CPU."""
+"""Batch sizes, in tiles of 32 x 32 pixels, that ``calibrate`` tries on a CPU."""
 
 
 class Denoiser:
-    """A network in inference mode on a device. Thread-safe: it keeps nothing of a call.
-
-    On CUDA, ``cuda`` runs it, and threads wait for each other.
+    """A network in inference mode on a device. Thread-safe; on CUDA, calls wait for each other.
 
     Args:
-        network: takes and gives ``(N, 3, H, W)`` floats in [0, 1].
+        network: maps ``(N, 3, H, W)`` floats in [0, 1] to the same shape.
         device: ``auto``, or one of torch's names.
-        window: tile side in pixels; results do not depend on it. By the device if not given.
-        batch_pixels: how many pixels are run at once. By the device if not given.
+        window: tile side in pixels, which does not change the results; by default the device's best.
+        batch_pixels: pixels to run at once; by default the device's best.
         is_blind: whether the network was trained on noise of any level, see ``Card.is_blind``.
     """
 
@@ -69,7 +67,11 @@ class Denoiser:
 
     @classmethod
     def load(cls, path: Path, device: str = "auto", engine: str = "auto") -> Denoiser:
-        """The model of a weights file, on its own engine or another."""
+        """Load a weights file, on the model's own engine or another one.
+
+        Raises:
+            WeightsError, ConfigError: see ``weights.load``.
+        """
         network, _, card = weights.load(path, engine)
         return cls(network, device, is_blind=card.is_blind)
 
@@ -94,12 +96,12 @@ class Denoiser:
         return enhancement.after(outputs)
 
     def __call__(self, images: Tensor, exact: bool = False) -> Tensor:
-        """Denoise ``(N, C, H, W)`` floats in [0, 1], C 3 or 1 (grey); same shape, float32.
+        """Run the network on ``(N, C, H, W)`` floats in [0, 1], C 3 or 1 (grey); same shape, float32.
 
-        Grey images are run as colour ones of three equal channels, and averaged back.
+        A grey image is run as three equal channels, then averaged. For pictures, see ``enhance``.
 
         Args:
-            exact: of more than 8 bits a channel: no half precision. Makes a difference on CUDA alone.
+            exact: compute in full precision, for more than 8 bits a channel; matters on CUDA only.
 
         Raises:
             ShapeError: not four axes, another number of channels, or an empty image.
@@ -116,17 +118,17 @@ class Denoiser:
             return output.mean(1, keepdim=True) if grey else output
 
     def run(self, batch: Tensor, exact: bool = False) -> Tensor:
-        """``(N, 3, H, W)`` tiles of a size that the geometry allows; the results, on the CPU."""
+        """Run the network on ``(N, 3, H, W)`` tiles, whose size fits the geometry; returns a CPU tensor."""
         if self.cuda:
             return self.cuda.run(batch, exact)
         with torch.no_grad():
             return self._forward(batch).cpu()
 
     def calibrate(self, lines: int = 1) -> None:
-        """Measure the ``pace``: warms the network up, and takes a fraction of a second.
+        """Measure the ``pace``. This warms the network up, and takes a fraction of a second.
 
         Args:
-            lines: batches of large tiles that will run at once, each on its share of the cores.
+            lines: batches of large tiles that will run in parallel, each on its share of the cores.
         """
         counts = cuda.COUNTS if self.cuda else COUNTS
         speeds = {n: n * 32**2 / self._seconds(n, self.geometry.fit(32)) for n in counts}
@@ -136,7 +138,7 @@ class Denoiser:
         self.pace = Pace(window, enough * 32**2, 1 / speeds[enough])
 
     def _best_window(self) -> int:
-        """The side of the smallest tiles that are nearly the fastest, for what remains without the halo."""
+        """Return the smallest tile side within 5 % of the best speed per pixel, halo excluded."""
         halo = 2 * self.geometry.halo
         windows = [w for w in WINDOWS if 2 * halo < w <= 2 * self.window]
         costs = {w: self._seconds(1, self.geometry.fit(w)) / (w - halo) ** 2 for w in windows}
@@ -171,7 +173,7 @@ def check_channels(network: Network) -> None:
 
 
 def _sizes(device: torch.device) -> tuple[int, int]:
-    """The usual ``window`` and ``batch_pixels`` on a device."""
+    """Return the default ``window`` and ``batch_pixels`` of a device."""
     if device.type != "cuda":
         return WINDOW, BATCH_PIXELS
     return cuda.WINDOW, cuda.batch_pixels(torch.cuda.mem_get_info(device)[0])

@@ -1,7 +1,7 @@
-"""Half precision where nobody can see it: within half a grey level of the exact result.
+"""Half precision for networks whose float16 results stay within half a grey level of the exact ones.
 
-Networks differ in how large their inner values grow, so each one is tried on probe pictures.
-bfloat16 is no candidate: its neighbouring values just below 1 are a whole grey level apart.
+Networks differ in how large their activations grow, so each one is tested on probe pictures. bfloat16 is not
+an option: just below 1, neighbouring values are a whole grey level apart.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from n2n_core.models.torch_modules import Network
 
 TOLERANCE = 0.5 / 255
 SIDES = ((16, 24), (33, 16), (64, 64))
-"""Probes' heights and widths, before they are fitted to what the network allows."""
+"""Heights and widths of the probes, before they are rounded up to what the network allows."""
 
 log = logging.getLogger("n2n.cuda")
 
 
 def pick(network: Network, shape: Geometry, device: torch.device) -> tuple[Network, torch.dtype]:
-    """A float16 copy of ``network`` if that is safe, else the network itself; and its type.
+    """Return a float16 copy of ``network`` if that is safe, else the network itself, and the type.
 
     Args:
-        network: in inference mode, float32, on ``device``; it is left as it is.
+        network: in inference mode, float32, on ``device``; it is not changed.
         shape: sizes that the network allows.
     """
     try:
@@ -36,7 +36,7 @@ def pick(network: Network, shape: Geometry, device: torch.device) -> tuple[Netwo
     except (RuntimeError, TypeError, ValueError) as error:
         log.warning("the network stays in float32: it does not run in float16 (%s)", error)
         return network, torch.float32
-    if not worst <= TOLERANCE:  # so that NaN is refused too
+    if not worst <= TOLERANCE:  # also true for NaN
         log.warning("the network stays in float32: float16 is off by %.2g grey levels", worst * 255)
         return network, torch.float32
     return half, torch.float16
@@ -44,9 +44,9 @@ def pick(network: Network, shape: Geometry, device: torch.device) -> tuple[Netwo
 
 @torch.no_grad()
 def deviation(network: Network, half: Network, shape: Geometry, device: torch.device) -> float:
-    """The largest difference between float16 and exact outputs on the probes; NaN if any is.
+    """Return the largest difference between float16 and exact outputs on the probes; NaN if any is NaN.
 
-    Exact is float64: in float32, CUDA rounds products to 10 bits where it likes.
+    The exact outputs are computed in float64: in float32, CUDA may round factors to 10 bits.
     """
     exact, worst = deepcopy(network).to(torch.float64), []
     for pictures in probes(shape):
@@ -57,7 +57,7 @@ def deviation(network: Network, half: Network, shape: Geometry, device: torch.de
 
 
 def probes(shape: Geometry) -> Iterator[Tensor]:
-    """The same pictures each time, ``(5, 3, H, W)`` of every size: black, white, noise, ramp, edges."""
+    """Yield ``(5, 3, H, W)`` of each size, always the same: black, white, noise, ramp, edges."""
     generator = Generator().manual_seed(0)
     for side in SIDES:
         height, width = map(shape.fit, side)

@@ -1,4 +1,4 @@
-"""Weights as an ONNX file, for other runtimes; needs the extra ``onnx``."""
+"""Export a model as ONNX, for other runtimes. Needs the extra ``onnx``."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 
 INPUT, OUTPUT = "noisy", "denoised"
 TOLERANCE = 1e-4
-"""Largest difference to torch, of values in [0, 1]: a fortieth of a grey level."""
+"""Largest difference from torch's results in [0, 1]: a fortieth of a grey level."""
 
 _EXPORTING = Lock()
-"""The exporter, and Python's filter of warnings, are one for the whole process."""
+"""The exporter and Python's warning filters are global to the process."""
 
 
 def can_export() -> bool:
-    """Whether the packages are installed."""
+    """Return whether the packages that exporting needs are installed."""
     return all(find_spec(name) is not None for name in ("onnx", "onnxruntime"))
 
 
 def to_onnx(path: Path) -> bytes:
-    """The model of a weights file as ONNX, checked against torch.
+    """Export a weights file as ONNX, and check the result against torch.
 
-    It takes and gives ``(N, 3, H, W)`` floats in [0, 1], for any N, H and W; the metadata has the
-    card of the weights file, and ``period``, of which H and W are to be multiples.
+    The model maps ``(N, 3, H, W)`` floats in [0, 1] to the same; H and W must be multiples of ``period``. The
+    metadata holds ``period`` and the card of the weights file.
 
     Raises:
-        WeightsError: the file is no model, or ONNX Runtime does not compute what torch does.
+        WeightsError: the file is not a model, or ONNX Runtime's results differ from torch's.
     """
     import torch
 
@@ -48,11 +48,11 @@ def to_onnx(path: Path) -> bytes:
     free = {0: "n", 2: "height", 3: "width"}
     file = BytesIO()
     with _EXPORTING, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # this exporter is the one that needs no more packages
+        warnings.simplefilter("ignore")  # deprecated, but it needs no further packages
         torch.onnx.export(
             network,
             (torch.zeros(1, 3, 64, 64),),
-            file,  # type: ignore[arg-type]  # the exporter without more packages takes files, too
+            file,  # type: ignore[arg-type]  # this exporter accepts files, too
             dynamo=False,
             input_names=[INPUT],
             output_names=[OUTPUT],

@@ -1,9 +1,8 @@
-"""Exact tiling: a network run on tiles gives what it gives on the whole image.
+"""Exact tiling: run a network on tiles and get the result for the whole image.
 
-A pixel of the output depends on a bounded neighbourhood of the input. If every tile carries
-that much context (the halo) and starts where the network's strides would start (the period),
-the tiles' inner parts equal the whole image's output. Both follow from the layers' own
-arithmetic, so no network states them.
+A pixel of the output depends on a bounded neighbourhood in the input. If each tile has that much context (the
+halo) and starts at a multiple of the network's total stride (the period), the inner parts of the tiles equal
+the output for the whole image. Both numbers are derived from the layers' arguments.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from n2n_core.models.torch_modules import Network
 
 LAYERS = ("kernel_size", "scale_factor", "upscale_factor")
-"""What tells layers that move pixels: convolutions, upsamplings, pixel shuffles."""
+"""Attributes of the layers that move pixels: convolutions, upsamplings, pixel shuffles."""
 
 Images = TypeVar("Images", "NDArray[np.float32]", "Tensor")
 Span = tuple[int, int]
@@ -32,23 +31,23 @@ WINDOW = 128
 """Tile side in pixels on a CPU: the fastest measured (``python -m benchmarks.tiling``)."""
 
 WIDE = 6
-"""Of how many halos a tile's side is at least: then at most 5 in 9 pixels are context."""
+"""Smallest tile side in halos: at most 5 in 9 of its pixels are context."""
 
 BATCH_PIXELS = 4 * WINDOW**2
-"""Pixels run at once on a CPU: bounds memory whatever the image's size."""
+"""Pixels to run at once on a CPU. Bounds the memory, whatever the image's size."""
 
 TOLERANCE = 1.1
-"""How much larger than asked for a window may be, where that saves one."""
+"""How much larger than asked for a window may be if that saves a window."""
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """What a network asks of the images that it is run on.
+    """Requirements of a network on the images that it runs on.
 
     Args:
-        period: heights, widths and tile origins must be multiples of it.
-        halo: how far, in pixels, an aligned block of ``period`` output pixels looks beyond its own
-            ends, rounded up to a multiple of the period.
+        period: heights, widths and tile origins must be multiples of this.
+        halo: how far, in pixels, an aligned block of ``period`` output pixels depends on the input beyond
+            its ends, rounded up to a multiple of the period.
         minimum: smallest height and width.
     """
 
@@ -57,11 +56,11 @@ class Geometry:
     minimum: int
 
     def window(self, usual: int = WINDOW) -> int:
-        """The side of tiles: ``usual``, or more where the context would outweigh what it is for."""
+        """Return the tile side: ``usual``, or more if most of such a tile would be context."""
         return max(usual, WIDE * self.halo)
 
     def fit(self, length: int) -> int:
-        """The smallest allowed length that is at least ``length``."""
+        """Return the smallest allowed length that is at least ``length``."""
         return ceil(max(length, self.minimum) / self.period) * self.period
 
 
@@ -85,7 +84,7 @@ class Pace:
 
 
 def geometry(network: Network) -> Geometry:
-    """Derive a network's geometry from its layers, in the order in which they are applied.
+    """Derive a network's geometry from its layers, which must be in the order of their application.
 
     >>> from n2n_core.models.architectures import MODELS
     >>> geometry(MODELS["torch"].build())
@@ -103,7 +102,7 @@ def geometry(network: Network) -> Geometry:
 
 @dataclass(frozen=True)
 class _AxisLayer:
-    """One layer's arithmetic along one axis; ``scale`` above 1 is nearest upsampling."""
+    """One layer along one axis. A ``scale`` above 1 is nearest-neighbour upsampling."""
 
     kernel: int = 1
     stride: int = 1
@@ -117,7 +116,7 @@ class _AxisLayer:
         if hasattr(layer, "scale_factor"):
             return cls(scale=int(layer.scale_factor[axis]))  # torch.nn's are floats
         if hasattr(layer, "upscale_factor"):
-            return cls(scale=layer.upscale_factor)  # a pixel shuffle looks where nearest upsampling does
+            return cls(scale=layer.upscale_factor)  # a pixel shuffle reads what nearest upsampling reads
         kernel, stride, padding, dilation = (
             getattr(layer, name)[axis] for name in ("kernel_size", "stride", "padding", "dilation")
         )
@@ -125,11 +124,11 @@ class _AxisLayer:
 
     @property
     def zoom(self) -> Fraction:
-        """Output size over input size, borders aside."""
+        """Output size divided by input size, without borders."""
         return Fraction(self.stride if self.transposed else self.scale, 1 if self.transposed else self.stride)
 
     def read(self, span: Span) -> Span:
-        """The input indices that the outputs ``first .. last`` depend on."""
+        """Return the input indices that the outputs ``first .. last`` depend on."""
         first, last = span
         width = self.dilation * (self.kernel - 1)
         if self.transposed:
@@ -139,7 +138,7 @@ class _AxisLayer:
         return first * self.stride - self.padding, last * self.stride - self.padding + width
 
     def size(self, length: int) -> int:
-        """Output size for an input of ``length``."""
+        """Return the output size for an input of ``length``."""
         width = self.dilation * (self.kernel - 1)
         if self.transposed:
             return (length - 1) * self.stride - 2 * self.padding + width + 1
@@ -157,7 +156,7 @@ def _period(layers: list[_AxisLayer]) -> int:
 
 
 def _reach(layers: list[_AxisLayer], period: int) -> int:
-    """How far, in pixels, one period of the output looks beyond its own ends."""
+    """Return how far, in pixels, one period of the output depends on the input beyond its ends."""
     span = (0, period - 1)
     for layer in reversed(layers):
         span = layer.read(span)
@@ -195,17 +194,19 @@ def reflect(images: Images, rows: int, columns: int) -> Images:
 
 
 def _reflection(length: int, target: int) -> list[int]:
-    """Indices 0 .. target - 1, bouncing between 0 and ``length - 1``."""
+    """Return ``target`` indices from 0 that bounce between 0 and ``length - 1``."""
     turn = max(2 * (length - 1), 1)
     return [min(index % turn, turn - index % turn) if length > 1 else 0 for index in range(target)]
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A window of the image, and the part of it that is exact.
+    """A window of the image, and the part of it whose result is exact.
 
-    ``window`` is what the network reads, as (rows, columns); ``inner`` is the exact part in
-    the window's own coordinates; ``place`` is where that part lies in the image.
+    Args:
+        window: rows and columns of the image that the network reads.
+        inner: the exact part, in coordinates of the window.
+        place: the exact part, in coordinates of the image.
     """
 
     window: tuple[slice, slice]
@@ -214,13 +215,13 @@ class Tile:
 
     @property
     def pixels(self) -> int:
-        """How many pixels the network reads."""
+        """Number of pixels that the network reads."""
         rows, columns = self.window
         return int((rows.stop - rows.start) * (columns.stop - columns.start))
 
 
 def tiles(height: int, width: int, shape: Geometry, window: int) -> Iterator[Tile]:
-    """Tiles that cover an image, all of the same size: about ``window``, or the image's if smaller.
+    """Yield tiles of one size that cover an image: about ``window``, or the image's size if smaller.
 
     ``height`` and ``width`` fit ``shape``. Windows stop at the image's border, so that the
     border looks to the network as it does in the whole image.
@@ -231,7 +232,7 @@ def tiles(height: int, width: int, shape: Geometry, window: int) -> Iterator[Til
 
 
 def _cut(length: int, shape: Geometry, window: int) -> Iterator[tuple[slice, slice, slice]]:
-    """Windows along one axis: what is read, its exact part, and that part's place."""
+    """Yield windows along one axis: what is read, its exact part, and that part's place."""
     size, done = _balanced(length, shape, window), 0
     while done < length:
         start = min(max(done - shape.halo, 0), length - size)
@@ -241,7 +242,7 @@ def _cut(length: int, shape: Geometry, window: int) -> Iterator[tuple[slice, sli
 
 
 def _balanced(length: int, shape: Geometry, window: int) -> int:
-    """The size of windows of about ``window`` that cover ``length`` with the least overlap.
+    """Return the size, about ``window``, of windows that cover ``length`` with the least overlap.
 
     Three windows of 128 on a length of 256 would do a third of the work twice; two of 132 do not.
     """
@@ -254,13 +255,13 @@ def _balanced(length: int, shape: Geometry, window: int) -> int:
 def run(
     network: Callable[[Tensor], Tensor], images: Tensor, shape: Geometry, window: int, batch_pixels: int
 ) -> Tensor:
-    """``network`` on ``(N, C, H, W)`` images of any size, tile by tile.
+    """Run ``network`` on ``(N, C, H, W)`` images of any size, tile by tile.
 
     Args:
         window: side of the tiles in pixels, context included.
         batch_pixels: tiles are run together up to this many pixels, at least one at a time.
     """
-    import torch  # here: who cuts pictures into tiles for another process needs none of it
+    import torch  # here, as cutting pictures into tiles for another process does not need it
 
     height, width = images.shape[-2:]
     padded = pad(images, shape)

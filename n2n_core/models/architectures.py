@@ -1,9 +1,8 @@
-"""The reports' networks, on both engines, our own, and the registry of architectures that can be trained.
+"""The architectures that can be trained: the networks of both reports, and our U-Nets.
 
-An architecture is a frozen dataclass whose fields are its configuration and whose ``build``
-makes the network, on torch.nn or on the scratch framework. Both name their parameters alike, so
-one weights file, which stores the dataclass, serves both. To know them takes no torch: it is
-imported where one is built.
+An architecture is a frozen dataclass: its fields are the configuration, and ``build`` makes the network, on
+torch.nn or on the scratch framework. Both engines use the same parameter names, so a weights file, which
+stores the dataclass, works with both. torch is imported only when a network is built.
 """
 
 from __future__ import annotations
@@ -19,22 +18,22 @@ if TYPE_CHECKING:
     from n2n_core.models.torch_modules import Network
 
 ENGINES = ("torch", "scratch")
-"""``torch`` is torch.nn with autograd; ``scratch`` is the framework by hand."""
+"""``torch`` is torch.nn with autograd; ``scratch`` is this project's own framework."""
 
 
 @dataclass(frozen=True)
 class AutoEncoder:
-    """Report 1's family: 3x3 convolutions down, as many 3x3 transposed ones back up.
+    """Report 1's family: 3x3 convolutions down, and as many 3x3 transposed convolutions back up.
 
-    No padding and no stride: every convolution takes 2 pixels off each side's sum, every
-    transposed one gives them back. ReLU between layers, sigmoid at the end. With ``skip``
-    the first layer's output is concatenated to the last layer's input. Its own engine is torch.
+    No padding and no stride: every convolution makes height and width 2 pixels smaller, and every
+    transposed convolution 2 pixels larger. ReLU between layers, sigmoid at the end. With ``skip``, the
+    first layer's output is concatenated to the last layer's input. The default engine is torch.
 
     Args:
-        channels: output channels of every layer; their number is even, the last is the image's.
-        skip: report 1's table 3 has it, tables 1 and 2 do not.
-        residual: every layer on the way up adds the map of its size on the way down, which takes no
-            parameters (Mao et al., arXiv:1603.09056). Channels read the same from both ends; on torch alone.
+        channels: output channels of each layer; an even number of layers, the last with the image's channels.
+        skip: used in table 3 of report 1, not in tables 1 and 2.
+        residual: whether each layer on the way up adds the map of the same size from the way down, without
+            parameters (Mao et al., arXiv:1603.09056). Needs mirrored channels, and torch.
     """
 
     engine: ClassVar[str] = "torch"
@@ -57,11 +56,11 @@ class AutoEncoder:
 
     @property
     def layers(self) -> int:
-        """How many there are at least, each with weights of its own."""
+        """Number of layers with weights, at least."""
         return len(self.channels)
 
     def build(self, generator: Generator | None = None, engine: str = "auto") -> Network:
-        """The network, freshly initialised from ``generator``.
+        """Build the network, with weights drawn from ``generator``.
 
         >>> sum(tensor.numel() for tensor in AutoEncoder().build().state_dict().values())
         188403
@@ -80,9 +79,9 @@ class AutoEncoder:
 
 @dataclass(frozen=True)
 class StridedAutoEncoder:
-    """Report 2's network: two 2x2 stride-2 convolutions down, two upsamplings back up.
+    """Report 2's network: two 2x2 convolutions of stride 2 down, and two upsamplings back up.
 
-    With ``hidden=100``: 134,203 parameters, report 2's table 1. Its own engine is scratch.
+    ``hidden=100`` has 134,203 parameters, as in table 1 of report 2. The default engine is scratch.
     """
 
     engine: ClassVar[str] = "scratch"
@@ -91,11 +90,11 @@ class StridedAutoEncoder:
 
     @property
     def layers(self) -> int:
-        """How many there are at least, each with weights of its own."""
+        """Number of layers with weights, at least."""
         return 4
 
     def build(self, generator: Generator | None = None, engine: str = "auto") -> Network:
-        """The network, freshly initialised from ``generator``."""
+        """Build the network, with weights drawn from ``generator``."""
         from n2n_core import scratch
         from n2n_core.models import torch_modules
 
@@ -108,16 +107,17 @@ class StridedAutoEncoder:
 
 @dataclass(frozen=True)
 class UNet:
-    """Ours: a compact residual U-Net, which gives the noise that is taken from the picture.
+    """Our compact U-Net, which predicts the correction that is added to the picture.
 
-    A 4x4 convolution of stride 2 enters; each further level halves the sides again. Every level has
-    residual blocks (two 3x3 convolutions with ReLU between) on the way down and on the way up, the
-    lowest level only once; what comes up is added to what went down. A 3x3 convolution and a pixel
-    shuffle leave. No sigmoid, no normalisation: levels of brightness pass unchanged. torch alone.
+    The first layer is a 4x4 convolution of stride 2; each further level halves the sides again. Each level
+    has residual blocks (two 3x3 convolutions with ReLU between) on the way down and on the way up, the lowest
+    level only once. Maps on the way up are added to those on the way down. The last layers are a 3x3
+    convolution and a pixel shuffle. Without sigmoid and normalisation, brightness passes unchanged. Needs
+    torch.
 
     Args:
-        channels: of each level, from half the picture's sides on.
-        blocks: residual blocks of each level.
+        channels: channels of each level, starting at half the picture's sides.
+        blocks: number of residual blocks of each level.
     """
 
     engine: ClassVar[str] = "torch"
@@ -136,11 +136,11 @@ class UNet:
 
     @property
     def layers(self) -> int:
-        """How many there are at least, each with weights of its own."""
+        """Number of layers with weights, at least."""
         return len(self.channels) + sum(self.blocks)
 
     def build(self, generator: Generator | None = None, engine: str = "auto") -> Network:
-        """The network, freshly initialised from ``generator``."""
+        """Build the network, with weights drawn from ``generator``."""
         from n2n_core.models import torch_modules
 
         if pick_engine(engine, self.engine) == "scratch":
@@ -149,14 +149,14 @@ class UNet:
 
 
 def pick_engine(engine: str, own: str) -> str:
-    """``auto`` is the architecture's ``own`` engine."""
+    """Return the engine's name; ``auto`` is the architecture's ``own``."""
     if engine not in ("auto", *ENGINES):
         raise ConfigError(f"engine is {engine!r}, expected one of: auto, {', '.join(ENGINES)}")
     return own if engine == "auto" else engine
 
 
 def engines(architecture: Architecture) -> tuple[str, ...]:
-    """Those that the network can be built on.
+    """Return the engines that the network can be built on.
 
     >>> engines(FINAL), engines(COURSE_UNET)
     (('torch', 'scratch'), ('torch',))
@@ -175,19 +175,19 @@ DEPTHS = {
     10: AutoEncoder((18, 16, 16, 16, 16, 16, 16, 16, 18, 3), skip=False),
     12: AutoEncoder((16, 16, 14, 14, 14, 14, 14, 14, 14, 16, 16, 3), skip=False),
 }
-"""Report 1, table 2: depth against width at about equal parameters."""
+"""Report 1, table 2: depth against width, at about the same number of parameters."""
 
 FINAL = AutoEncoder()
 """Report 1, table 3, with skip connection: 188,403 parameters, 25.32 dB."""
 
 FINAL_WITHOUT_SKIP = AutoEncoder(skip=False)
-"""Report 1, table 3 without it: 185,703 parameters."""
+"""Report 1, table 3, without skip connection: 185,703 parameters."""
 
 COURSE_UNET = UNet((64, 80), (1, 2))
 """For the course's pictures: 429,596 parameters, 56 kMAC per pixel."""
 
 PHOTO_UNET = UNet((48, 80, 96), (1, 2, 2))
-"""For photos: 976,748 parameters, 59 kMAC per pixel; strong noise takes a wide view, so one level more."""
+"""For photos: 976,748 parameters, 59 kMAC per pixel. One more level, as strong noise needs a wide context."""
 
 Architecture = AutoEncoder | StridedAutoEncoder | UNet
 
@@ -196,7 +196,7 @@ ARCHITECTURES: dict[str, type[Architecture]] = {
     "strided-autoencoder": StridedAutoEncoder,
     "unet": UNet,
 }
-"""Families, by the name that weights files carry."""
+"""Architecture classes by the name in weights files."""
 
 MODELS: dict[str, Architecture] = {
     "torch": FINAL,
@@ -204,18 +204,22 @@ MODELS: dict[str, Architecture] = {
     "unet": COURSE_UNET,
     "photo": PHOTO_UNET,
 }
-"""What can be trained by name."""
+"""Architectures that can be trained, by name."""
 
 
 def model(name: str) -> Architecture:
-    """The architecture that ``name`` stands for; an unknown name lists the known ones."""
+    """Return the architecture called ``name``.
+
+    Raises:
+        UnknownModelError: there is none; the message lists the known ones.
+    """
     if name not in MODELS:
         raise UnknownModelError(name, MODELS)
     return MODELS[name]
 
 
 def describe(architecture: Architecture) -> dict[str, Any]:
-    """The architecture as plain JSON types, from which ``restore`` makes it again.
+    """Convert an architecture to JSON types, from which ``restore`` makes it again.
 
     >>> restore(describe(FINAL)) == FINAL
     True
@@ -225,7 +229,11 @@ def describe(architecture: Architecture) -> dict[str, Any]:
 
 
 def restore(description: dict[str, Any]) -> Architecture:
-    """The inverse of ``describe``."""
+    """Make an architecture from its description; the inverse of ``describe``.
+
+    Raises:
+        ConfigError: the description is not valid.
+    """
     values = dict(description)
     family = values.pop("family", None)
     if family not in ARCHITECTURES:

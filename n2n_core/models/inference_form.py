@@ -1,8 +1,8 @@
-"""Exact rewrites of networks for inference: the same numbers, faster.
+"""Rewrite networks for inference: the same results, faster.
 
-On torch.nn a transposed convolution of stride 1 is slower than the convolution that equals it,
-whose kernel is flipped and has its channel axes exchanged; and a convolution of concatenated
-maps equals the sum of two convolutions, which needs no concatenation.
+In torch.nn, a transposed convolution of stride 1 is slower than the equivalent convolution, whose kernel is
+flipped and has its channel axes swapped. A convolution of concatenated maps equals the sum of two
+convolutions, which needs no concatenation.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from n2n_core.models.torch_modules import AutoEncoder, Network
 
 
 class Convolution(NamedTuple):
-    """What ``conv2d`` takes."""
+    """Arguments of ``conv2d``."""
 
     weight: Tensor
     bias: Tensor | None
@@ -23,14 +23,14 @@ class Convolution(NamedTuple):
 
 
 def rewritten(network: Network) -> Network:
-    """``network`` in its fastest equal form, in inference mode, on the network's device."""
+    """Return the fastest equivalent of ``network``, in inference mode, on its device."""
     if isinstance(network, AutoEncoder) and not network.residual:
         return FastAutoEncoder(network).eval()
     return network.eval()
 
 
 class FastAutoEncoder(nn.Module):
-    """``AutoEncoder`` by convolutions alone: ``(N, C, H, W)`` floats in [0, 1] to the same."""
+    """``AutoEncoder`` with convolutions only: maps ``(N, C, H, W)`` floats in [0, 1] to the same."""
 
     skip: Tensor | None
 
@@ -44,7 +44,7 @@ class FastAutoEncoder(nn.Module):
         self.register_buffer("skip", skip if skipped else None)
 
     def forward(self, x: Tensor) -> Tensor:
-        """As the network's own, with all intermediate maps overwritten in place."""
+        """Compute what the network does, with operations in place."""
         first: Tensor = self.inner[0](x).relu_()
         x = first
         for layer in list(self.inner)[1:]:
@@ -56,7 +56,7 @@ class FastAutoEncoder(nn.Module):
 
 
 class _Frozen(nn.Module):
-    """A convolution whose weights are constants, channels last; tiling reads its arguments."""
+    """A convolution with constant weights, channels last. ``tiling`` reads its arguments."""
 
     weight: Tensor
     bias: Tensor | None
@@ -74,7 +74,7 @@ class _Frozen(nn.Module):
 
 
 def as_convolution(layer: nn.Module) -> Convolution:
-    """An unpadded layer of stride 1, transposed or not, as a convolution."""
+    """Convert an unpadded layer of stride 1, transposed or not, to a convolution."""
     assert isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))
     if isinstance(layer, nn.Conv2d):
         return Convolution(layer.weight, layer.bias, 0)

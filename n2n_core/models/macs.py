@@ -1,4 +1,4 @@
-"""What a network costs: the multiplications that it takes for a pixel."""
+"""Count the multiply-accumulates of a network."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from n2n_core.models.torch_modules import Network
 
 
 def macs_per_pixel(network: Network) -> float:
-    """Multiply-accumulates of all convolutions, per pixel of the input, as if it had no border.
+    """Return the multiply-accumulates of all convolutions per input pixel, ignoring borders.
 
-    Of a convolution, each position of its smaller map meets every weight once. The maps' sizes follow
-    from strides and scales, layer by layer in the order of ``modules()``, in which ``tiling`` reads
-    them, too. It is what the network's description takes: upsampling in one step takes fewer.
+    A convolution uses each weight once per position of its smaller map. The sizes of the maps follow from
+    strides and scales, layer by layer in the order of ``modules()``, as in ``tiling``. This counts the
+    network as described: fused upsampling needs fewer.
 
     >>> from n2n_core.models.architectures import MODELS
     >>> macs_per_pixel(MODELS["torch"].build())
     188100.0
     """
-    area, total = Fraction(1), Fraction(0)  # the current map's pixels, for one of the input
+    area, total = Fraction(1), Fraction(0)  # pixels of the current map per input pixel
     layers: Iterable[Any] = network.modules()
     for layer in layers:
         if hasattr(layer, "upscale_factor"):

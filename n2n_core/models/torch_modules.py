@@ -1,4 +1,4 @@
-"""The networks on torch.nn; their configurations are in ``architectures``."""
+"""The networks as ``torch.nn`` modules. Their configurations are in ``architectures``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class AutoEncoder(nn.Module):
         self.skip, self.residual = skip, residual
 
     def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What the first layer makes of ``x``, and what reaches the last one without the skip."""
+        """Return the first layer's output, and the last layer's input without the skip connection."""
         maps = [self.layers[0](x).relu_()]
         for index, layer in enumerate(self.layers[1:-1], 1):
             x, mirror = layer(maps[-1]), len(self.layers) - 2 - index
@@ -48,12 +48,12 @@ class AutoEncoder(nn.Module):
 class UNet(nn.Module):
     """``(N, 3, H, W)`` to ``(N, 3, H, W)``, H and W multiples of ``2^levels``; see ``architectures.UNet``.
 
-    Layers stand in the order in which they are applied, from which ``tiling`` reads the context.
+    Layers are registered in the order of their application, from which ``tiling`` derives the context.
     """
 
     def __init__(self, channels: Sequence[int], blocks: Sequence[int]) -> None:
         super().__init__()
-        steps = list(zip(channels, channels[1:], blocks, strict=False))  # from a level to the one below
+        steps = list(zip(channels, channels[1:], blocks, strict=False))  # from each level to the one below
         self.enter = nn.Conv2d(3, channels[0], kernel_size=4, stride=2, padding=1)
         self.down = nn.ModuleList(Down(high, low, count) for high, low, count in steps)
         self.bottom = _blocks(channels[-1], blocks[-1])
@@ -74,7 +74,7 @@ class UNet(nn.Module):
 
 
 class Down(nn.Module):
-    """From a level, ``(N, high, H, W)``, to the one below; gives that, and what goes up again."""
+    """From a level, ``(N, high, H, W)``, to the one below; also returns the map for the way up."""
 
     def __init__(self, high: int, low: int, count: int) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """From a level, ``(N, low, H, W)``, to the one above, with what went down there."""
+    """From a level, ``(N, low, H, W)``, to the one above, where the map from the way down is added."""
 
     def __init__(self, low: int, high: int, count: int) -> None:
         super().__init__()
@@ -129,10 +129,10 @@ def strided_autoencoder(channels: int, hidden: int) -> nn.Module:
 
 
 def seeded(generator: Generator | None, make: Callable[[], nn.Module]) -> nn.Module:
-    """What ``make`` makes, its weights drawn from ``generator``, or from the global one."""
+    """Call ``make`` with weights drawn from ``generator``, or from the global generator if it is None."""
     if generator is None:
         return make()
-    with torch.random.fork_rng(devices=[]):  # torch.nn initialises from the global generator alone
+    with torch.random.fork_rng(devices=[]):  # torch.nn can only initialise from the global generator
         torch.random.set_rng_state(generator.get_state())
         network = make()
         generator.set_state(torch.random.get_rng_state())

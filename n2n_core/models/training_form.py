@@ -1,8 +1,8 @@
-"""Exact rewrites of networks for training on a CPU: the same gradients, sooner.
+"""Rewrite networks for training on a CPU: the same gradients, faster.
 
-A transposed convolution to few channels is slow in both directions on torch.nn. As a product with
-the whole kernel it is one matrix product to ``K K C_out`` columns, whose planes are then added up,
-each shifted by its tap; and concatenated maps need no concatenation, as their products add up.
+In torch.nn, a transposed convolution to few channels is slow in both directions. Here it is one matrix
+product to ``K K C_out`` columns, whose planes are shifted by their taps and summed. Concatenated maps need
+no concatenation, as their products are summed.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ Forward = Callable[[Tensor], Tensor]
 
 
 def training_form(network: nn.Module, device: torch.device) -> Forward:
-    """What gives ``network``'s output and gradients the fastest, in float32 on ``device``."""
+    """Return the fastest function with the output and gradients of ``network``, in float32 on ``device``."""
     if isinstance(network, AutoEncoder) and device.type == "cpu":
         return lambda x: _auto_encoder(network, x)
     return network
@@ -34,7 +34,7 @@ def _auto_encoder(network: AutoEncoder, x: Tensor) -> Tensor:
 class _Narrow(torch.autograd.Function):
     """``conv_transpose2d(cat(maps, 1), weight, bias)``: stride 1, no padding, few output channels.
 
-    Maps are ``(N, C_i, H, W)``, channels last in memory; the weight is ``(sum C_i, C_out, K, K)``.
+    Maps are ``(N, C_i, H, W)``, channels last in memory. The weight is ``(sum C_i, C_out, K, K)``.
     """
 
     @staticmethod
@@ -65,10 +65,10 @@ class _Narrow(torch.autograd.Function):
 
 
 def _rows(x: Tensor) -> Tensor:
-    """``(N, C, H, W)`` to ``(N H W, C)``, without moving any memory where channels lie last."""
+    """Reshape ``(N, C, H, W)`` to ``(N H W, C)``, without a copy if channels are last in memory."""
     return x.permute(0, 2, 3, 1).flatten(0, 2)
 
 
 def _parts(weight: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Each map's share of the weight, ``(C_i, C_out K K)``."""
+    """Split the weight by maps, ``(C_i, C_out K K)`` each."""
     return torch.split(weight.flatten(1), [x.shape[1] for x in maps])

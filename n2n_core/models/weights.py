@@ -1,10 +1,10 @@
-"""Weights: one safetensors file a model, and an index of those that are served.
+"""Weights: one safetensors file per model, and an index of a folder's models.
 
-A file's metadata holds everything needed to rebuild and judge its model: the architecture's
-configuration, the training recipe, a description of the data, metrics, a licence note.
-``index.json`` beside the files names each model's file, sha256 and task. No pickle anywhere.
+The metadata of a file hold everything that is needed to rebuild and judge the model: the architecture's
+configuration, the training recipe, a description of the data, metrics and a licence note. ``index.json``
+beside the files has the file, SHA-256 and task of each model. Nothing is pickled.
 
-torch is imported where tensors are: the index, hashes and cards take none.
+torch is imported only to read and write tensors; the index, hashes and cards do not need it.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ SHIPPED = next(
     (folder for folder in (_HERE / "shipped_weights", _HERE.parent / "weights") if folder.is_dir()),
     _HERE.parent / "weights",
 )
-"""The project's own weights: inside an installed package, beside it in a checkout."""
+"""Folder of the shipped weights: inside an installed package, or beside the package in a checkout."""
 
 
 FOLDER_VARIABLE = "N2N_WEIGHTS"
-"""The environment variable that names another folder, for the commands and the service."""
+"""Environment variable for another folder, for the commands and the service."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Card:
 
     @property
     def is_blind(self) -> bool:
-        """Trained on noise of any level: pictures may be scaled to one that it knows."""
+        """Whether the model was trained on noise of any level, so that a contrast stretch can help."""
         match self.recipe:
             case {"corruption": {"name": "blind"}}:
                 return True
@@ -66,7 +66,7 @@ class Card:
 
 
 def save(path: Path, network: Network, card: Card) -> None:
-    """Write ``network``'s weights and ``card`` to one file, wholly or not at all."""
+    """Write the weights and the card to a file, completely or not at all."""
     from safetensors.torch import save as to_safetensors
 
     state = {
@@ -74,18 +74,22 @@ def save(path: Path, network: Network, card: Card) -> None:
     }
     metadata = {key: json.dumps(value, sort_keys=True) for key, value in asdict(card).items()}
     with atomic_path(path) as temporary:
-        temporary.write_bytes(to_safetensors(state, metadata))  # with the permissions of any new file
+        temporary.write_bytes(to_safetensors(state, metadata))  # so that the file has default permissions
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], Card]:
-    """The tensors and the card of a weights file."""
+    """Read the tensors and the card of a weights file.
+
+    Raises:
+        WeightsError: the file cannot be read.
+    """
     with _opened(path, "pt") as file:
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         return state, _card(file)
 
 
 def read_card(path: Path) -> Card:
-    """The card of a weights file, which is not read beyond its header."""
+    """Read the card of a weights file, and only the file's header."""
     with _opened(path, "np") as file:
         return _card(file)
 
@@ -97,7 +101,7 @@ def _card(file: Any) -> Card:
 
 @contextmanager
 def _opened(path: Path, framework: str) -> Iterator[Any]:
-    """A safetensors file; within the block, what is wrong with it is a ``WeightsError``."""
+    """Open a safetensors file, and turn errors in the block into ``WeightsError``."""
     try:
         with safe_open(path, framework) as file:
             yield file
@@ -113,7 +117,7 @@ def load(path: Path, engine: str = "auto") -> tuple[Network, Architecture, Card]
     """Rebuild a model on ``engine``, in inference mode, from its file alone.
 
     Raises:
-        WeightsError: the file is none of ours, or its weights do not fit its architecture.
+        WeightsError: the file is not a weights file of n2n, or its weights do not fit its architecture.
         ConfigError: the architecture cannot be built on ``engine``.
     """
     state, card = read(path)
@@ -131,7 +135,7 @@ def load(path: Path, engine: str = "auto") -> tuple[Network, Architecture, Card]
 
 @contextmanager
 def _fitting(path: Path) -> Iterator[None]:
-    """Within the block, weights and architecture that do not go together are a ``WeightsError``."""
+    """Turn errors in the block into a ``WeightsError``: weights and architecture do not fit."""
     try:
         yield
     except (ConfigError, ShapeError, RuntimeError, TypeError, ValueError, OverflowError) as error:
@@ -140,12 +144,12 @@ def _fitting(path: Path) -> Iterator[None]:
 
 
 def _check_size(architecture: Architecture, engine: str, state: dict[str, Tensor]) -> None:
-    """Raise ``ConfigError`` before memory is taken for what the file does not hold."""
+    """Raise ``ConfigError`` if the architecture has more weights than the file, before allocating them."""
     import torch
 
     if architecture.layers > len(state):
         raise ConfigError(f"the architecture has {architecture.layers} layers, the file {len(state)} tensors")
-    with torch.device("meta"):  # where tensors have a shape, and no values
+    with torch.device("meta"):  # tensors without values
         values = count_parameters(architecture.build(engine=engine))
     held = sum(tensor.numel() for tensor in state.values())
     if values > held:
@@ -153,14 +157,14 @@ def _check_size(architecture: Architecture, engine: str, state: dict[str, Tensor
 
 
 def sha256(path: Path) -> str:
-    """The file's SHA-256, in hexadecimal."""
+    """Return the file's SHA-256 in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the index."""
+    """One model of the index."""
 
     id: str
     path: Path
@@ -169,7 +173,11 @@ class Entry:
 
 
 def read_index(folder: Path = SHIPPED) -> dict[str, Entry]:
-    """The models that ``folder`` offers, by id."""
+    """Read the models of ``folder``, by id.
+
+    Raises:
+        WeightsError: there is no index, or it is not valid.
+    """
     path = folder / INDEX
     try:
         models = json.loads(path.read_text(encoding="utf-8"))["models"]
@@ -194,7 +202,11 @@ def _inside(folder: Path, name: str) -> Path:
 
 
 def find(name: str, folder: Path = SHIPPED) -> Entry:
-    """The entry of model ``name``; an unknown name lists the known ones."""
+    """Return the entry of model ``name``.
+
+    Raises:
+        UnknownModelError: there is none; the message lists the known ones.
+    """
     index = read_index(folder)
     if name not in index:
         raise UnknownModelError(name, index)
@@ -202,7 +214,7 @@ def find(name: str, folder: Path = SHIPPED) -> Entry:
 
 
 def verify(entry: Entry) -> None:
-    """Raise ``WeightsError`` unless the file is the one that the index names."""
+    """Raise ``WeightsError`` unless the file has the SHA-256 of the index."""
     if not entry.path.is_file():
         raise WeightsError(f"{entry.path}: no such weights file")
     found = sha256(entry.path)
@@ -213,10 +225,10 @@ def verify(entry: Entry) -> None:
 def publish(
     source: Path, name: str, task: str, licence: str | None, folder: Path = SHIPPED, overwrite: bool = False
 ) -> Entry:
-    """Put a weights file into ``folder`` as model ``name`` and enter it in the index.
+    """Copy a weights file into ``folder`` as model ``name``, and add it to the index.
 
-    ``licence`` replaces the file's own note, unless it is None; an empty ``task`` keeps that of
-    the model that is overwritten.
+    ``licence`` replaces the file's own note, unless it is None. An empty ``task`` keeps the task of the
+    model that is overwritten.
 
     Raises:
         ConfigError: no model may have this name (``check_name``), or there is a model of this name and
@@ -241,18 +253,18 @@ def publish(
 
 
 def count_parameters(network: Network) -> int:
-    """The number of trained values."""
+    """Return the number of trained values."""
     return sum(tensor.numel() for tensor in network.state_dict().values())
 
 
 def count_values(path: Path) -> int:
-    """The number of trained values in a file, which is not read beyond its header."""
+    """Return the number of trained values in a file, and read only its header."""
     with _opened(path, "np") as file:
         return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
 
 
 def fingerprint(*tensors: Tensor) -> str:
-    """SHA-256 over shapes, types and values: tells whether data changed."""
+    """Return a SHA-256 of shapes, types and values, to detect changed data."""
     import torch
 
     digest = hashlib.sha256()

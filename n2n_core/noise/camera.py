@@ -1,4 +1,4 @@
-"""What is left of a sensor's noise in a developed photo, with values of its own for each image."""
+"""Sensor noise as it remains in a developed photo, with different parameters for each image."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import torch
 from torch import Generator, Tensor
 
 COARSE = 2.5
-"""Standard deviation in pixels of the blur of coarse noise, which denoising and compression leave."""
+"""Blur of the coarse noise that denoising and compression leave: standard deviation in pixels."""
 
 
 class Sensor(NamedTuple):
-    """``noise.Camera`` with values of its own for each image, ``(..., 1, 1, 1)``; ``gain`` is 1 / lam."""
+    """``corruptions.Camera`` with parameters for each image, ``(..., 1, 1, 1)``; ``gain`` is 1 / lam."""
 
     gain: Tensor
     sigma: Tensor
@@ -23,22 +23,22 @@ class Sensor(NamedTuple):
     correlation: Tensor
 
     def __call__(self, image: Tensor, generator: Generator) -> Tensor:
-        """One noisy copy of ``image``, ``(..., C, H, W)``."""
+        """Return a noisy copy of ``image``, ``(..., C, H, W)``."""
         own, common = _normal(image, image.shape[-3], generator), _normal(image, 1, generator)
         n = own * (1 - self.correlation).sqrt() + common * self.correlation.sqrt()
         read = self.sigma * (1 - self.shadow * image.clamp(0, 1))
         return image + (image.clamp(min=0) * self.gain + read.square()).sqrt() * self._filtered(n)
 
     def mean_of(self, count: int) -> Sensor:
-        """The noise of the mean of ``count`` copies, which is of the same kind."""
+        """Return the noise of the mean of ``count`` copies."""
         return self._replace(gain=self.gain / count, sigma=self.sigma / sqrt(count))
 
     def clean(self, image: Tensor) -> Tensor:
-        """The image itself."""
+        """Return the image itself."""
         return image
 
     def _filtered(self, n: Tensor) -> Tensor:
-        """White noise of unit variance to coloured noise of unit variance, taken as periodic."""
+        """Turn white noise of unit variance into coloured noise of unit variance, with periodic borders."""
         coarse = torch.full_like(self.blur, COARSE)
         power = torch.lerp(_power(self.blur, n.shape), _power(coarse, n.shape), self.coarse)
         coloured: Tensor = torch.fft.irfft2(torch.fft.rfft2(n) * power.sqrt(), s=n.shape[-2:])
@@ -46,13 +46,13 @@ class Sensor(NamedTuple):
 
 
 def _power(blur: Tensor, shape: torch.Size) -> Tensor:
-    """Of white noise behind a Gaussian blur, at the frequencies of ``rfft2``; its mean over all is 1."""
+    """Return the power spectrum of blurred white noise at the frequencies of ``rfft2``; its mean is 1."""
     down, across = (_gain(blur, length) for length in shape[-2:])
     return down.transpose(-2, -1) * across[..., : shape[-1] // 2 + 1]
 
 
 def _gain(blur: Tensor, length: int) -> Tensor:
-    """Of the power along one axis, ``(..., 1, length)``; its mean is 1."""
+    """Return the power spectrum along one axis, ``(..., 1, length)``; its mean is 1."""
     frequencies = torch.fft.fftfreq(length, device=blur.device)
     power = (-(2 * pi * blur * frequencies).square()).exp()
     unit: Tensor = power / power.mean(-1, keepdim=True)
@@ -60,7 +60,7 @@ def _gain(blur: Tensor, length: int) -> Tensor:
 
 
 def _normal(image: Tensor, channels: int, generator: Generator) -> Tensor:
-    """Standard normal, as ``image`` but for its ``channels``."""
+    """Draw standard normal noise of the shape of ``image``, but with ``channels`` channels."""
     *lead, _, height, width = image.shape
     shape = (*lead, channels, height, width)
     n = torch.randn(shape, generator=generator, dtype=image.dtype, device=generator.device)

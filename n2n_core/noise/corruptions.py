@@ -1,12 +1,12 @@
-"""Corruptions, as formulas: what turns a clean image into a noisy one.
+"""Corruptions: the formulas that turn a clean image into a noisy one.
 
-Every corruption is a frozen dataclass. Called with an image and a generator it returns a
-noisy float image; ``clean(image)`` returns the image that the noise averages to. Values are
-floats, by convention in [0, 1]; nothing is clipped or rounded, because Noise2Noise needs
-``E[noisy] = clean`` and clipping breaks it. Shapes are ``(..., C, H, W)``.
+A corruption is a frozen dataclass. Called with an image and a generator, it returns a noisy image;
+``clean(image)`` returns the expected value of the noisy image. Images are floats, nominally in [0, 1], of
+shape ``(..., C, H, W)``. Nothing is clipped or rounded: Noise2Noise needs ``E[noisy] = clean``, which
+clipping breaks.
 
-The same generator state gives the same noise. Noise is drawn on the generator's device; the
-result is on the image's. torch is imported where noise is drawn: to check a description takes none.
+The same generator state gives the same noise. Noise is drawn on the generator's device; the result is on
+the image's device. torch is imported only when noise is drawn, so parameters can be checked without it.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ class Gaussian:
         _require(self, "sigma", self.sigma >= 0, "at least 0")
 
     def __call__(self, image: Tensor, generator: Generator) -> Tensor:
-        """One noisy copy of ``image``."""
+        """Return a noisy copy of ``image``."""
         import torch
 
         n = torch.randn(image.shape, generator=generator, dtype=image.dtype, device=generator.device)
         return image + self.sigma * n.to(image.device)
 
     def clean(self, image: Tensor) -> Tensor:
-        """The image itself."""
+        """Return the image itself."""
         return image
 
 
@@ -58,7 +58,7 @@ class Poisson:
     r"""Photon noise: ``y = P(lam x) / lam``, ``P`` the Poisson distribution.
 
     Args:
-        lam: photons that a pixel of value 1 receives on average, above 0.
+        lam: mean number of photons for a pixel of value 1, above 0.
 
     Mean ``x``, variance ``x / lam``. The image must not be negative.
     Source: Lehtinen et al., Noise2Noise (arXiv:1803.04189), section 3.2.
@@ -70,7 +70,7 @@ class Poisson:
         _require(self, "lam", self.lam > 0, "above 0")
 
     def __call__(self, image: Tensor, generator: Generator) -> Tensor:
-        """One noisy copy of ``image``."""
+        """Return a noisy copy of ``image``."""
         import torch
 
         if image.numel() and image.min() < 0:
@@ -79,7 +79,7 @@ class Poisson:
         return photons.to(image.device) / self.lam
 
     def clean(self, image: Tensor) -> Tensor:
-        """The image itself."""
+        """Return the image itself."""
         return image
 
 
@@ -87,10 +87,10 @@ class Poisson:
 class Bernoulli:
     r"""Lost pixels: ``y = m x / (1 - p)``, ``m`` 0 with probability ``p``, else 1.
 
-    All channels of a pixel are lost together; those kept are scaled so that the mean stays.
+    All channels of a pixel are lost together. The others are scaled so that the mean is kept.
 
     Args:
-        p: the share of pixels lost, in [0, 1).
+        p: fraction of lost pixels, in [0, 1).
 
     Mean ``x``, variance ``x^2 p / (1 - p)``.
     Source: Lehtinen et al., Noise2Noise (arXiv:1803.04189), section 3.2, there masked in the loss.
@@ -102,7 +102,7 @@ class Bernoulli:
         _require(self, "p", 0 <= self.p < 1, "in [0, 1)")
 
     def __call__(self, image: Tensor, generator: Generator) -> Tensor:
-        """One noisy copy of ``image``."""
+        """Return a noisy copy of ``image``."""
         import torch
 
         shape = (*image.shape[:-3], 1, *image.shape[-2:])
@@ -110,18 +110,18 @@ class Bernoulli:
         return image * kept.to(image.device) / (1 - self.p)
 
     def clean(self, image: Tensor) -> Tensor:
-        """The image itself."""
+        """Return the image itself."""
         return image
 
 
 @dataclass(frozen=True)
 class PointSampling:
-    r"""One sample per pixel: each ``block x block`` block gives ONE of its pixels.
+    r"""One sample per pixel: each ``block x block`` block becomes one of its pixels.
 
     ``y[i, j] = x[block i + u, block j + v]`` with ``u, v`` uniform in ``0 .. block - 1``,
-    drawn for each output pixel, the same for all channels; the clean pixel is the block's
-    mean. The output is ``block`` times smaller than the input. It is what a renderer gives
-    at one sample per pixel, and the corruption of EE-559's data (with ``block = 8``).
+    drawn for each output pixel, and shared by all channels. The clean pixel is the mean of the
+    block. The output is ``block`` times smaller than the input. This is how a renderer with one
+    sample per pixel behaves, and the corruption of EE-559's data (with ``block = 8``).
 
     Args:
         block: side of a block in pixels, at least 1.
@@ -140,7 +140,7 @@ class PointSampling:
         _require(self, "block", whole, "a whole number of at least 1")
 
     def __call__(self, image: Tensor, generator: Generator) -> Tensor:
-        """One noisy copy, ``(..., C, H / block, W / block)``."""
+        """Return a noisy copy, ``(..., C, H / block, W / block)``."""
         import torch
 
         blocks = self._blocks(image)  # (..., C, h, w, block * block)
@@ -167,7 +167,7 @@ class PoissonGaussian:
     r"""Photon noise and the sensor's own: ``y = P(lam x) / lam + sigma n``, ``n ~ N(0, 1)``.
 
     Args:
-        lam: photons that a pixel of value 1 receives on average, above 0.
+        lam: mean number of photons for a pixel of value 1, above 0.
         sigma: standard deviation of the read noise in the image's units, at least 0.
 
     Mean ``x``, variance ``x / lam + sigma^2``. The image must not be negative.
@@ -182,11 +182,11 @@ class PoissonGaussian:
         _require(self, "sigma", self.sigma >= 0, "at least 0")
 
     def __call__(self, image: Tensor, generator: Generator) -> Tensor:
-        """One noisy copy of ``image``."""
+        """Return a noisy copy of ``image``."""
         return Gaussian(self.sigma)(Poisson(self.lam)(image, generator), generator)
 
     def clean(self, image: Tensor) -> Tensor:
-        """The image itself."""
+        """Return the image itself."""
         return image
 
 
@@ -200,7 +200,7 @@ class Camera:
     the same with a blur of 2.5 pixels; photon noise is taken as Gaussian, and ``n`` as periodic.
 
     Args:
-        lam: photons that a pixel of value 1 receives on average, above 0.
+        lam: mean number of photons for a pixel of value 1, above 0.
         sigma: standard deviation of the read noise of black in the image's units, at least 0.
         blur: of the fine part, a standard deviation in pixels; 0 for noise that is white in space.
         coarse: the coarse part's share of the variance, in [0, 1].
@@ -225,7 +225,7 @@ class Camera:
             _require(self, name, 0 <= getattr(self, name) <= 1, "in [0, 1]")
 
     def __call__(self, image: Tensor, generator: Generator) -> Tensor:
-        """One noisy copy of ``image``."""
+        """Return a noisy copy of ``image``."""
         import torch
 
         from n2n_core.noise.camera import Sensor
@@ -235,13 +235,13 @@ class Camera:
         return Sensor(*values.view(-1, 1, 1, 1))(image, generator)
 
     def clean(self, image: Tensor) -> Tensor:
-        """The image itself."""
+        """Return the image itself."""
         return image
 
 
 @dataclass(frozen=True)
 class Blind:
-    r"""Noise of a kind and level that nobody knows, another for each image: to train blind denoisers.
+    r"""Noise of a random kind and level for each image, to train blind denoisers.
 
     ``white`` of the images get ``Gaussian`` noise of a sigma that is uniform in [0, ``sigma``]. The others
     get ``Camera`` noise: ``lam`` log-uniform from 100 to 20,000, its sigma ``sigma / 4`` times the square
@@ -249,8 +249,8 @@ class Blind:
     in [0, 1] and ``correlation`` in [0, 0.9].
 
     Args:
-        sigma: the largest standard deviation of the Gaussian noise in the image's units.
-        white: the share of images with Gaussian noise.
+        sigma: largest standard deviation of the Gaussian noise, in the image's units.
+        white: fraction of the images that get Gaussian noise.
 
     Mean ``x``.
     """
@@ -263,11 +263,11 @@ class Blind:
         _require(self, "white", 0 <= self.white <= 1, "in [0, 1]")
 
     def __call__(self, image: Tensor, generator: Generator) -> Tensor:
-        """One noisy copy of ``image``."""
+        """Return a noisy copy of ``image``."""
         return self.draw(image, generator)(image, generator)
 
     def draw(self, image: Tensor, generator: Generator) -> Sensor:
-        """A noise of one kind and level for each image: for copies that have both in common."""
+        """Draw a kind and a level of noise for each image, to be shared by several copies."""
         import torch
 
         from n2n_core.noise.camera import Sensor
@@ -286,12 +286,12 @@ class Blind:
         )
 
     def clean(self, image: Tensor) -> Tensor:
-        """The image itself."""
+        """Return the image itself."""
         return image
 
 
 LARGEST = 1e6
-"""Of every parameter: float32 is too coarse for more, and torch's Poisson fails."""
+"""Largest value of any parameter: beyond it float32 is too coarse, and torch's Poisson fails."""
 
 Corruption = Gaussian | Poisson | PoissonGaussian | Camera | Blind | Bernoulli | PointSampling
 
@@ -307,7 +307,10 @@ NOISES: dict[str, type[Corruption]] = {
 
 
 def noise(name: str, **parameters: float) -> Corruption:
-    """The corruption called ``name``, with ``parameters`` instead of its defaults.
+    """Return the corruption called ``name``, with ``parameters`` instead of its defaults.
+
+    Raises:
+        ConfigError: the name or a parameter is unknown, or a value is out of range.
 
     >>> noise("gaussian", sigma=0.2)
     Gaussian(sigma=0.2)

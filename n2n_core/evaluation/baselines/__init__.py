@@ -1,6 +1,6 @@
-"""Classical denoisers, to hold a network against: each is told the noise level, and nothing else.
+"""Classical denoisers to compare networks with. Each gets the picture and its noise level.
 
-They are other people's libraries, imported when a baseline is first run; nothing of n2n needs them.
+They come from third-party libraries, which are imported when a baseline first runs and are optional.
 
 >>> find("nlm").title
 'non-local means (scikit-image)'
@@ -28,21 +28,25 @@ BASELINES: dict[str, Baseline] = {
 }
 
 ALL = "all"
-"""Stands for all that are installed."""
+"""Name for all baselines that are installed."""
 
 
 def find(name: str) -> Baseline:
-    """The baseline called ``name``; an unknown name lists the known ones."""
+    """Return the baseline called ``name``.
+
+    Raises:
+        ConfigError: there is none; the message lists the known ones.
+    """
     if name not in BASELINES:
         raise ConfigError(f"unknown baseline {name!r}; known baselines: {', '.join(BASELINES)}")
     return BASELINES[name]
 
 
 def chosen(names: list[str]) -> dict[str, Baseline]:
-    """The baselines called ``names``, each once; ``all`` are those that are installed.
+    """Return the baselines called ``names``, each once; ``all`` stands for those that are installed.
 
     Raises:
-        ConfigError: an unknown name, or one whose library is not installed.
+        ConfigError: a name is unknown, or its library is not installed.
     """
     found: dict[str, Baseline] = {}
     for name in names:

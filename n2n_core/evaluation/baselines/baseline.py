@@ -1,4 +1,4 @@
-"""Baseline: a denoiser that is told the noise level."""
+"""A classical denoiser, which is given the noise level."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Baseline:
-    """A classical denoiser of one library.
+    """A classical denoiser of a third-party library.
 
     Args:
-        title: what it is, in words.
+        title: method and library.
         run: maps ``(H, W, C)`` float32 in [0, 1], a noise level above 0, and a number of threads to the
-            denoised picture. Libraries that know no threads leave the number alone.
-        modules: that it imports.
+            denoised picture. Some libraries ignore the number of threads.
+        modules: modules that it imports.
         install: how to install them.
     """
 
@@ -33,7 +33,7 @@ class Baseline:
     install: str
 
     def missing(self) -> list[str]:
-        """Those of its modules that are not installed."""
+        """Return the modules that are not installed."""
         return [name for name in self.modules if find_spec(name) is None]
 
     def __call__(self, image: Array, sigma: float, threads: int = 1) -> Array:
@@ -41,12 +41,12 @@ class Baseline:
 
         Args:
             image: the noisy picture.
-            sigma: standard deviation of its noise, in its units; 0 leaves it as it is.
-            threads: at most so many are used.
+            sigma: standard deviation of the noise, in the picture's units; 0 returns the picture unchanged.
+            threads: most CPU threads to use.
 
         Raises:
-            ShapeError: not three axes, another number of channels, or an empty image.
-            ConfigError: sigma is negative, or no number.
+            ShapeError: the image does not have three axes or 1 or 3 channels, or is empty.
+            ConfigError: sigma is negative or not finite.
         """
         if image.ndim != 3 or image.shape[0] not in (1, 3) or not image.size:
             raise ShapeError("Baseline", "the image's shape", image.shape, "(3 or 1, H, W)")

@@ -1,4 +1,4 @@
-"""BM3D, where its users have installed it: its licence allows non-commercial use only."""
+"""BM3D. Users install it themselves, as its licence allows non-commercial use only."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 from n2n_core.evaluation.baselines.baseline import Array
 
 OPPONENT = np.array([[1 / 3, 1 / 3, 1 / 3], [0.5, 0, -0.5], [0.25, -0.5, 0.25]])
-"""From red, green and blue to the package's colour space."""
+"""Matrix from RGB to the package's opponent colour space."""
 
 FLAT = 1e-6
-"""Range of values below which there is nothing to see."""
+"""A channel with a smaller range of values counts as constant."""
 
 
 def bm3d(image: Array, sigma: float, threads: int) -> Any:
-    """Similar blocks are stacked and filtered together; of colour pictures, in an opponent colour space.
+    """Stack similar blocks and filter them together; colour pictures in an opponent colour space.
 
-    Of colour pictures without colour, such as grey ones in three channels, each channel by itself: the
-    package divides by the range of each opponent channel. The settings are the package's own, its
-    profile ``np``. Source: Dabov et al., "Image denoising by sparse 3-D transform-domain collaborative
+    If a colour picture has no colour, such as grey in three channels, each is denoised separately: the
+    package divides by the range of each opponent channel. The settings are the package's default profile,
+    ``np``. Source: Dabov et al., "Image denoising by sparse 3-D transform-domain collaborative
     filtering" (IEEE TIP 2007).
     """
     import bm3d as package

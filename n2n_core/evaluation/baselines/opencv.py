@@ -9,18 +9,18 @@ import numpy as np
 from n2n_core.evaluation.baselines.baseline import Array
 
 PATCH, SEARCH = 7, 21
-"""Sides in pixels: "recommended value" in the documentation of ``fastNlMeansDenoising``."""
+"""Sides in pixels, the "recommended value" in the documentation of ``fastNlMeansDenoising``."""
 
 H = 0.9
-"""Of the noise level. OpenCV says nothing of it; scikit-image says, of non-local means that are not told
-the noise's variance, as these: "sigma or slightly less"."""
+"""Filter strength in units of sigma. OpenCV gives no advice. For non-local means that do not use the variance
+of the noise, as here, scikit-image says "sigma or slightly less"."""
 
 LUMINANCE = (0.299**2 + 0.587**2 + 0.114**2) ** 0.5
-"""What noise that is independent in red, green and blue is multiplied by in their weighted sum."""
+"""Factor between independent noise in R, G and B and the noise in their weighted sum."""
 
 
 def fast_nlm(image: Array, sigma: float, threads: int) -> Any:
-    """Non-local means; of colour pictures, luminance and colours apart, in CIELAB.
+    """Non-local means; for colour pictures in CIELAB, luminance and colour separately.
 
     Source: Buades, Coll and Morel, "Non-local means denoising" (IPOL 2011), which OpenCV refers to.
     """

@@ -1,4 +1,4 @@
-"""What scikit-image has, set as its documentation says for noise of a known level."""
+"""Denoisers of scikit-image, with the settings that its documentation advises for a known noise level."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any
 from n2n_core.evaluation.baselines.baseline import Array
 
 NLM = {"patch_size": 5, "patch_distance": 6, "fast_mode": True}
-"""The documentation's example, "Non-local means denoising for preserving textures"."""
+"""From the documentation's example "Non-local means denoising for preserving textures"."""
 
 NLM_H = 0.8
-"""Of sigma: ``denoise_nl_means``, notes: "a reasonable starting point", where sigma is given, too."""
+"""In units of sigma: "a reasonable starting point" if sigma is given (notes of ``denoise_nl_means``)."""
 
 TV_WEIGHT = 0.1 / 0.155
-"""Of sigma: the documentation's example, "Denoising a picture", takes 0.1 for noise of 0.155.
+"""In units of sigma: the documentation's example "Denoising a picture" uses 0.1 for noise of 0.155.
 
-Chambolle's own rule, to enlarge the weight until the residual has sigma's variance, smooths more and takes
-four runs; on two photos it was 0.6 dB better to 1.3 dB worse.
+Chambolle's rule increases the weight until the residual has the variance of the noise. It smooths more and
+needs four runs; on two photos it was between 0.6 dB better and 1.3 dB worse.
 """
 
 
 def wavelet(image: Array, sigma: float, threads: int) -> Any:
-    """Soft BayesShrink thresholds, of colour pictures in YCbCr.
+    """Wavelet shrinkage with soft BayesShrink thresholds; colour pictures in YCbCr.
 
     Settings: the documentation's example, "Wavelet denoising". Source: Chang, Yu and Vetterli,
     "Adaptive wavelet thresholding for image denoising and compression" (IEEE TIP 2000).
@@ -35,7 +35,7 @@ def wavelet(image: Array, sigma: float, threads: int) -> Any:
 
 
 def nlm(image: Array, sigma: float, threads: int) -> Any:
-    """The mean of pixels whose surroundings look alike.
+    """Non-local means: average pixels whose neighbourhoods are similar.
 
     Source: Buades, Coll and Morel, "A non-local algorithm for image denoising" (CVPR 2005); the fast
     variant is Darbon et al., "Fast nonlocal filtering applied to electron cryomicroscopy" (ISBI 2008).
@@ -46,7 +46,7 @@ def nlm(image: Array, sigma: float, threads: int) -> Any:
 
 
 def tv(image: Array, sigma: float, threads: int) -> Any:
-    """The picture of small total variation that is near the noisy one.
+    """Find a picture of small total variation close to the noisy one.
 
     Source: Chambolle, "An algorithm for total variation minimization and applications" (JMIV 2004).
     """

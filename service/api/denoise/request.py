@@ -15,8 +15,9 @@ from service.http.multipart import read_form
 from service.http.negotiation import BINARY, Answer, negotiate
 from service.http.problem import FieldError
 from service.http.problem_types import BAD_FORM, BAD_REQUEST, NOT_ACCEPTABLE, UNSUPPORTED_MEDIA_TYPE
+from service.inference.file_request import FileRequest
 from service.inference.loaded_models import Registry, ServedModel
-from service.inference.pipeline import FileRequest, Pipeline, single_page
+from service.inference.pipeline import Pipeline, single_page
 
 Format = Literal["png", "jpeg", "jpg", "webp", "tiff", "tif", "bmp"]
 FORMATS = get_args(Format)

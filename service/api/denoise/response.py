@@ -11,8 +11,9 @@ from service.api.denoise.request import DenoiseRequest
 from service.api.denoise.schemas import AgainstReference, DenoiseReport, Milliseconds, NoiseLevels, Spread
 from service.http.multipart import Part, write
 from service.http.negotiation import Answer
+from service.inference.file_request import Outcome, Timing
 from service.inference.loaded_models import ServedModel
-from service.inference.pipeline import Outcome, Pipeline, Timing
+from service.inference.pipeline import Pipeline
 from service.storage.model_catalogue import ModelCatalogue
 
 FORM = "multipart/form-data"

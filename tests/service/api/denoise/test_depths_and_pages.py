@@ -18,8 +18,9 @@ from n2n_core.inference.denoiser import Denoiser
 from n2n_core.models import weights
 from service.exceptions import RefusedError
 from service.inference.device_process import RemoteDenoiser
+from service.inference.file_request import FileRequest, Timing
 from service.inference.loaded_models import ServedModel
-from service.inference.pipeline import FileRequest, Pipeline, Timing
+from service.inference.pipeline import Pipeline
 from service.inference.scheduler import Scheduler
 from service.telemetry import Telemetry
 from tests.core.image.corpus import by_libvips, pixels, vips
