@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
 from math import isfinite
 from pathlib import Path
 from time import monotonic
@@ -199,7 +198,7 @@ class _Run:
     @property
     def recipe(self) -> dict[str, Any]:
         """The configuration to show: of the weights begun with, the hash and not the path."""
-        return asdict(replace(self.config, initial=self.initial))
+        return self.config.model_dump() | {"initial": self.initial}
 
     @property
     def step(self) -> int:
@@ -314,7 +313,7 @@ class _Run:
     def checkpoint(self) -> None:
         self.check()
         state = {
-            "config": asdict(self.config),
+            "config": self.config.model_dump(),
             "data": self.sampler.scenes.fingerprint,
             "learner": self.learner.state_dict(),
             "epoch": self.epoch,
@@ -340,7 +339,7 @@ class _Run:
 
     def restore(self) -> None:
         state = checkpoints.load(self.folder)
-        own, recorded = asdict(self.config), asdict(TrainConfig()) | state["config"]
+        own, recorded = self.config.model_dump(), TrainConfig().model_dump() | state["config"]
         for config in (own, recorded):  # "auto" and the engine that it stands for are the same
             config["engine"] = architectures.pick_engine(config["engine"], self.architecture.engine)
         for name, value in recorded.items():

@@ -20,7 +20,7 @@ cannot be told apart, so there is a validation loss alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf, isfinite, log10
 from statistics import fmean
 
@@ -70,7 +70,10 @@ class Validation:
     @classmethod
     def drawn(cls, scenes: Scenes, chosen: Sequence[int], config: TrainConfig) -> Validation:
         """Windows of the ``chosen`` scenes, the same and with the same noise each time."""
-        views, generator = Views(scenes, replace(config, targets="clean", target_copies=1)), Generator()
+        views, generator = (
+            Views(scenes, config.model_copy(update={"targets": "clean", "target_copies": 1})),
+            Generator(),
+        )
         generator.manual_seed(0)
         windows = views.windows(SIDE)
         height, width = (min(scenes.shape(scene)[axis] for scene in chosen) for axis in (1, 2))

@@ -72,7 +72,7 @@ def _submit(commands: Commands) -> None:
     command.add_argument("--base", metavar="MODEL", help="model to start from, as name or name@2")
     command.add_argument("--force", action="store_true", help="train although the checks warn")
     command.add_argument("--detach", action="store_true", help="print the job's id, do not watch")
-    command.set_defaults(recipe=add_recipe(command, defaults=False))
+    command.set_defaults(recipe=add_recipe(command))
 
 
 def submit(client: Client, options: argparse.Namespace) -> int:

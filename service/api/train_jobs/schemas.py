@@ -1,64 +1,55 @@
-"""What is asked of training jobs, and what is told of them."""
+"""Bodies of the training-job endpoints. The recipe's fields are made from ``TrainConfig``."""
 
-import re
-from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from annotated_types import Le
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic.fields import FieldInfo
 
-from n2n_core.models import architectures
-from n2n_core.training.config import CHOICES, LEAST, MAX_SEED, TrainConfig
+from n2n_core.training.config import TrainConfig, shared_fields
+from n2n_core.training.fields import description, plain_type
 from service.jobs.store import Job
 from service.storage.job_states import State
 
-MOST = dict.fromkeys(LEAST, 10**6) | {"seed": MAX_SEED}
-"""The largest that the recipe's whole numbers may be."""
+MOST = 10**6
+"""Upper bound of the recipe's whole numbers that have none of their own."""
 
-_CHOICES = CHOICES | {"model": tuple(architectures.MODELS), "engine": ("auto", *architectures.ENGINES)}
-
-
-_MEANINGS = dict(re.findall(r"^ {8}(\w+): ((?:.+)(?:\n {12}.+)*)", TrainConfig.__doc__ or "", re.MULTILINE))
+_DOCUMENTED = TrainConfig.model_json_schema()["properties"]
 
 
-def _recipe() -> dict[str, Any]:
-    """A field for each of ``TrainConfig``, with its default; a base stands for ``initial``."""
-    types = get_type_hints(TrainConfig)
-    return {
-        field.name: (
-            _type(field.name, types[field.name]),
-            Field(
-                field.default,
-                description=_meaning(field.name),
-                json_schema_extra=_by_the_base if field.name == "model" else None,
-            ),
-        )
-        for field in fields(TrainConfig)
-        if field.name != "initial"
-    }
+def _field(name: str, field: FieldInfo) -> tuple[Any, Any]:
+    """Return the type and the default of a field of requests."""
+    about = Field(
+        description=description(field), json_schema_extra=_default_of_base if name == "model" else None
+    )
+    return Annotated[(field.annotation, *_constraints(name, field), about)], field.default
 
 
-def _by_the_base(schema: dict[str, Any]) -> None:
-    """Programs send the defaults that they are told, and this one is a base's own, if there is one."""
-    schema["description"] += f" If not given, that of `base`, or {schema.pop('default')}."
+def _constraints(name: str, field: FieldInfo) -> list[Any]:
+    """Return what a request is checked against.
+
+    The bounds of floats are only documented here: ``TrainConfig`` checks them, like everything that concerns
+    more than one field, and the error code is then ``bad_recipe``.
+    """
+    if plain_type(field) is float:
+        return [WithJsonSchema(_DOCUMENTED[name])]
+    bounded = plain_type(field) is not int or any(isinstance(one, Le) for one in field.metadata)
+    return field.metadata if bounded else [*field.metadata, Le(MOST)]
 
 
-def _meaning(name: str) -> str:
-    """What ``TrainConfig`` says of the field."""
-    return re.sub(r"\s+", " ", _MEANINGS.get(name, "")).replace("``", "`")
+def _default_of_base(schema: dict[str, Any]) -> None:
+    """Document a default that depends on ``base``: clients send the fixed defaults that they read."""
+    schema["description"] += f" Default: that of `base` if given, or else `{schema.pop('default')}`."
 
 
-def _type(name: str, plain: Any) -> Any:
-    if name in _CHOICES:
-        return Literal[tuple(_CHOICES[name])]
-    return Annotated[plain, Field(ge=LEAST[name], le=MOST[name])] if name in LEAST else plain
-
+_FIELDS: dict[str, Any] = {name: _field(name, field) for name, field in shared_fields().items()}
 
 Recipe = create_model(
     "Recipe",
-    __doc__="How to train; every field has a default.",
+    __doc__="How to train. Every field has a default.",
     __config__=ConfigDict(extra="forbid", strict=True),
-    **_recipe(),
+    **_FIELDS,
 )
 
 

@@ -94,8 +94,7 @@ def _spec(request: TrainJobRequest, base: Version | None) -> Json:
     try:
         recipe(spec)
     except ConfigError as error:
-        first = str(error).partition(" ")[0]  # its name, but where it is of a noise
-        raise _refusal(first if first in spec else "corruption", "bad_recipe", str(error)) from error
+        raise _refusal(error.field or "", "bad_recipe", str(error)) from error
     return spec
 
 

@@ -1,7 +1,5 @@
 """Training steps as CUDA graphs do what they did step by step."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from torch import Generator, Tensor
@@ -77,7 +75,9 @@ def test_clean_pictures_are_kept_and_made_noisy_on_the_device(kind: str) -> None
     assert noisy.shape == target.shape == (64, 3, 16, 16)
     again = Generator().manual_seed(0)
     assert next(sampler.batches(sampler.order(again), again)).noisy.equal(noisy)
-    clean = replace(config, targets="clean", corruption={"name": "gaussian", "sigma": 0.0}, grey=0, rounded=0)
+    clean = config.model_copy(
+        update={"targets": "clean", "corruption": {"name": "gaussian", "sigma": 0.0}, "grey": 0, "rounded": 0}
+    )
     crop = Sampler(scenes, range(3), clean, tiling.Geometry(1, 0, 1), CUDA)
     windows = next(crop.batches(order, Generator().manual_seed(0))).noisy
     values = pictures.to(CUDA).flatten().sort().values

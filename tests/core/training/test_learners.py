@@ -11,8 +11,8 @@ from torch import Generator, Tensor
 
 from n2n_core.errors import ConfigError
 from n2n_core.models.architectures import Architecture, AutoEncoder, StridedAutoEncoder
-from n2n_core.training.config import OPTIMIZERS
 from n2n_core.training.learners import Learner, ScratchLearner, TorchLearner, make_learner
+from n2n_core.training.optimizers import OPTIMIZERS
 
 ENGINES: dict[str, Architecture] = {
     "torch": AutoEncoder((6, 5, 4, 3)),
