@@ -58,13 +58,13 @@ class CourseScenes:
     def read(self, scene: int, shot: int, rows: slice, columns: slice) -> Tensor:
         """A window of a shot, ``(3, h, w)``, always the same."""
         device = self.album.values.device
-        drawn = self.draw([scene], Generator(device).manual_seed(scene), device)[shot]
+        drawn = self.draw([scene], Generator(device).manual_seed(scene), device, self.rule.size)[shot]
         return drawn[0, :, rows, columns]
 
     def draw(
-        self, scenes: Sequence[int], generator: Generator, device: torch.device
+        self, scenes: Sequence[int], generator: Generator, device: torch.device, crop: int
     ) -> tuple[Tensor, Tensor]:
-        """Two new shots of each scene, ``(N, 3, size, size)`` float32 on ``device``, as ``generator`` is."""
+        """Draw two new shots of each scene, ``(N, 3, size, size)`` float32 on ``device``, never cropped."""
         if self.album.values.device != device:
             self.album = self.album.to(device)
         album = self.album

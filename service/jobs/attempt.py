@@ -5,7 +5,7 @@ from collections.abc import Callable
 from n2n_core.datasets.dataset import Dataset
 from n2n_core.device import device_names, set_threads
 from n2n_core.training import loop
-from n2n_core.training.loop import Event
+from n2n_core.training.run_folder.event_log import Event
 from service.jobs.heartbeat import Heart
 from service.jobs.spec import recipe
 from service.jobs.store import Job, Json

@@ -9,15 +9,15 @@ from n2n_core.inference import tiling
 from n2n_core.models import architectures
 from n2n_core.training.batches.sampling import Sampler
 from n2n_core.training.config import TrainConfig
-from n2n_core.training.learners import TorchLearner
+from n2n_core.training.engines import TorchEngine
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 CUDA = torch.device("cuda")
 
 
-def learner(precision: str = "float32", graph: bool = True) -> TorchLearner:
+def engine(precision: str = "float32", graph: bool = True) -> TorchEngine:
     network = architectures.UNet((8, 8), (1, 1)).build(Generator().manual_seed(0))
-    made = TorchLearner(network, "adam", 0.0, precision, CUDA)  # type: ignore[arg-type]
+    made = TorchEngine(network, TrainConfig(precision=precision), CUDA)  # type: ignore[arg-type]
     if not graph:
         made.graph = None
     return made
@@ -39,7 +39,7 @@ def rate(step: int) -> float:
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_graph_learns_what_single_steps_learn(precision: str) -> None:
-    recorded, plain = learner(precision), learner(precision, graph=False)
+    recorded, plain = engine(precision), engine(precision, graph=False)
     rtol, atol = (1e-3, 1e-4) if precision == "float32" else (0.05, 1e-3)
     for step, (noisy, target) in enumerate(batches(30)):
         losses = [each.step(noisy, target, rate(step)) for each in (recorded, plain)]
@@ -50,7 +50,7 @@ def test_a_graph_learns_what_single_steps_learn(precision: str) -> None:
 
 
 def test_a_run_goes_on_from_a_checkpoint() -> None:
-    whole, first, second = learner(), learner(), learner()
+    whole, first, second = engine(), engine(), engine()
     for step, batch in enumerate(batches(24)):
         whole.step(*batch, rate(step))
         (first if step < 12 else second).step(*batch, rate(step))

@@ -17,8 +17,10 @@ from n2n_core.metrics.batch import psnr, to_bytes
 from n2n_core.models import architectures, weights
 from n2n_core.training import loop
 from n2n_core.training.batches.sampling import split
-from n2n_core.training.loop import TrainConfig
+from n2n_core.training.config import TrainConfig
+from n2n_core.training.run import learning_rate
 from n2n_core.training.run_folder import checkpoints
+from n2n_core.training.run_folder.event_log import Event
 from n2n_core.training.run_folder.sample_sheet import CELL, GAP
 from tests.pictures import opened
 from tests.scenes import noisy, scenes, smooth
@@ -165,7 +167,7 @@ def test_the_model_file_tells_recipe_data_and_metrics(tmp_path: Path) -> None:
 
 
 def test_the_log_has_a_line_an_event_and_the_caller_sees_the_same(tmp_path: Path) -> None:
-    seen: list[loop.Event] = []
+    seen: list[Event] = []
     fit(SMALL, tmp_path, on_event=seen.append)
     assert log(tmp_path) == seen
     kinds = [event["event"] for event in seen]
@@ -374,7 +376,7 @@ def test_steps_tell_the_rate_and_the_time_left(tmp_path: Path) -> None:
     fit(SMALL.model_copy(update={"epochs": 6}), tmp_path)
     steps = [event for event in log(tmp_path) if event["event"] == "step"]
     for event in steps:
-        assert event["lr"] == pytest.approx(loop.learning_rate(SMALL, event["step"] / 30))
+        assert event["lr"] == pytest.approx(learning_rate(SMALL, event["step"] / 30))
     left = [event["eta_seconds"] for event in steps]
     assert all(0 < seconds < 60 for seconds in left)
     assert left[-1] < max(left[:-1])

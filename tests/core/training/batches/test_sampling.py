@@ -13,7 +13,8 @@ from n2n_core.errors import ConfigError, DataError
 from n2n_core.inference import tiling
 from n2n_core.inference.tiling import Geometry
 from n2n_core.metrics.batch import to_bytes
-from n2n_core.training.batches.sampling import CROPS_PER_EPOCH, Batch, Sampler, augment, split, swap
+from n2n_core.training.batches.augmentation import augment, swap
+from n2n_core.training.batches.sampling import CROPS_PER_EPOCH, Batch, Sampler, split
 from n2n_core.training.config import TrainConfig
 from tests.pictures import course_pairs
 from tests.scenes import SIGMA, MixedScenes, noisy, scenes, smooth

@@ -19,7 +19,7 @@ from n2n_core.datasets.importing.pipeline import import_dataset
 from n2n_core.datasets.pairs import Pairs, save_pairs
 from n2n_core.metrics.batch import to_bytes
 from n2n_core.models import weights
-from n2n_core.training.loop import TrainConfig
+from n2n_core.training.config import TrainConfig
 from service.api.dependencies import State
 from service.app import create_app
 from service.settings.server import Settings
