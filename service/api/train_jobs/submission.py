@@ -1,4 +1,4 @@
-"""A request for a training, and what must hold before it becomes a job."""
+"""Validates a request for training and creates the job."""
 
 import re
 
@@ -17,17 +17,17 @@ from service.storage.model_catalogue import Version
 from service.storage.model_check import check_name
 
 RESERVED = frozenset({"default"})
-"""Names that stand for other models."""
+"""Names that are aliases of models."""
 
 NAME_LENGTH = 64
 NO_RECIPE = {"dataset", "validation_dataset", "name", "base", "force"}
 
 
 def submit(state: State, request: TrainJobRequest, job_id: str | None) -> Job:
-    """The job that is asked for, queued, under ``job_id`` if one is given.
+    """Create the requested job, with ``job_id`` as its ID if given.
 
     Raises:
-        ProblemError: with the field that is wrong.
+        ProblemError: a field is wrong; names the field.
         ConflictError: the dataset is not ready.
     """
     dataset = _dataset(state, "dataset", request.dataset, request.force)
@@ -53,7 +53,7 @@ def _refusal(field: str, code: str, detail: str) -> ProblemError:
 
 
 def _dataset(state: State, field: str, dataset_id: str, force: bool) -> Dataset:
-    """The dataset, unless its checks keep it from being trained on."""
+    """Return the dataset, or raise a problem if its checks do not allow training."""
     try:
         dataset = state.datasets.get(dataset_id)
     except UnknownDatasetError as error:
@@ -83,7 +83,7 @@ def _base(state: State, request: TrainJobRequest) -> Version | None:
 
 
 def _spec(request: TrainJobRequest, base: Version | None) -> Json:
-    """The recipe; the architecture is the base's, which a request may name too."""
+    """Return the recipe. The architecture is that of the base; a request may repeat it."""
     spec: Json = request.model_dump(exclude=NO_RECIPE)
     if base:
         own = _architecture(base)
@@ -103,14 +103,13 @@ def _architecture(base: Version) -> str:
     for name, known in architectures.MODELS.items():
         if known == architecture:
             return name
-    detail = (
-        f"base is {base.name}@{base.version}: {architecture}, which is none of those that are trained here"
-    )
+    known_names = ", ".join(architectures.MODELS)
+    detail = f"base is {base.name}@{base.version}: {architecture}, expected one of: {known_names}"
     raise _refusal("base", "bad_recipe", detail)
 
 
 def _name(state: State, request: TrainJobRequest, dataset: Dataset) -> str:
-    """The model's name: what is asked for, or after the dataset."""
+    """Return the model's name: the requested one, or one derived from the dataset's name."""
     taken = RESERVED | set(weights.read_index(state.settings.weights))
     if request.name is None:
         return derive_name(dataset.name, taken)
@@ -120,13 +119,13 @@ def _name(state: State, request: TrainJobRequest, dataset: Dataset) -> str:
         raise _refusal("name", "bad_name", str(error)) from error
     if request.name in taken:
         raise _refusal(
-            "name", "bad_name", f"name is {request.name!r}, which a shipped model has: choose another"
+            "name", "bad_name", f"name is {request.name!r}, the name of a shipped model: choose another"
         )
     return request.name
 
 
 def derive_name(text: str, taken: frozenset[str] | set[str]) -> str:
-    """A model's name after ``text``, none of ``taken``.
+    """Derive a model's name from ``text`` that is not in ``taken``.
 
     >>> derive_name("Röntgen 2024 (left)", set()), derive_name("torch", {"torch"}), derive_name("光", set())
     ('r-ntgen-2024-left', 'torch-trained', 'trained')
