@@ -1,4 +1,4 @@
-"""Training with our learners against the plain loop of the report: images a second, in turns.
+"""Training with our engines against the plain loop of the report: images a second, in turns.
 
 The plain loop is the same network on torch.nn, contiguous memory, eager autograd, no compilation,
 with the report's optimiser: Adam for ``torch``, SGD for ``scratch``. ``python -m benchmarks.training``
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from benchmarks.pairing import compare
 from n2n_core.models import architectures
-from n2n_core.training.learners import make_learner
+from n2n_core.training.config import TrainConfig
+from n2n_core.training.engines import make_engine
 
 Run = Callable[[], Tensor]
 """One training step; its loss."""
@@ -38,10 +39,11 @@ WAYS = (("torch", "float32"), ("torch", "bfloat16"), ("scratch", "float32"))
 
 
 def ours(model: str, noisy: Tensor, target: Tensor, precision: str = "float32") -> Run:
-    """One step of our learner, on the model's own engine."""
+    """One training step of ours, on the model's own engine."""
     recipe, network = RECIPES[model], architectures.model(model).build()
-    learner = make_learner(network, recipe.optimizer, 0.0, precision, noisy.device)
-    return finished(lambda: learner.step(noisy, target, recipe.lr), noisy.device)
+    config = TrainConfig(model=model, optimizer=recipe.optimizer, precision=precision)
+    engine = make_engine(network, config, noisy.device)
+    return finished(lambda: engine.step(noisy, target, recipe.lr), noisy.device)
 
 
 def plain(model: str, noisy: Tensor, target: Tensor) -> Run:

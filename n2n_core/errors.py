@@ -39,7 +39,16 @@ def _again(kind: type[N2NError], arguments: tuple[Any, ...], values: dict[str, A
 
 
 class ConfigError(N2NError, ValueError):
-    """A setting or an option has a value that cannot work."""
+    """A setting or an option has a value that cannot work.
+
+    Args:
+        detail: the bad value, and what was expected.
+        field: name of the recipe's field with the bad value, if it is one.
+    """
+
+    def __init__(self, detail: str, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.field = field
 
 
 class DataError(N2NError, ValueError):

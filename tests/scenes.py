@@ -60,3 +60,6 @@ class MixedScenes:
 
     def read(self, scene: int, shot: int, rows: slice, columns: slice) -> Tensor:
         return self.pictures[scene][shot, :, rows, columns]
+
+    def draw(self, scenes: Sequence[int], generator: Generator, device: torch.device, crop: int) -> None:
+        """Pictures of different sizes are read one by one."""

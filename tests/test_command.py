@@ -43,7 +43,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on(course_data: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err == f"stopped; go on with --resume, or use {run / loop.MODEL}\n"
+    assert err == f"stopped; continue with --resume, or use {run / loop.MODEL}\n"
     assert 0 < weights.read(run / loop.MODEL)[1].recipe["steps"] < 400
     again = start(*command, "--resume")
     out, err = again.communicate(timeout=120)

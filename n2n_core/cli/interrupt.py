@@ -1,4 +1,4 @@
-"""Ctrl-C, as a wish to stop."""
+"""Ctrl-C as a request to stop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Self
 
 
 class StopOnInterrupt:
-    """Notes the first SIGINT within its block; a second one interrupts at once."""
+    """Sets ``requested`` at the first SIGINT within the block. A second one interrupts immediately."""
 
     def __enter__(self) -> Self:
         self.requested = False

@@ -1,4 +1,4 @@
-"""A training's events, on a terminal."""
+"""Training events on a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from n2n_core.training.run_folder.event_log import Event
 
 
 def show(event: Event, bar: tqdm[NoReturn]) -> None:
-    """Move the bar; an epoch is a line on standard output."""
+    """Update the bar. Print a line to standard output for each epoch."""
     if event["event"] == "start":
         bar.reset(total=event["total_steps"])
         bar.update(event["step"])
@@ -24,7 +24,7 @@ def show(event: Event, bar: tqdm[NoReturn]) -> None:
 
 
 def figures(event: Event) -> str:
-    """What the validation says, in a line."""
+    """Return the validation metrics in one line."""
     if "psnr" in event:
         keys = ("psnr", "psnr_pooled", "noisy_psnr", "noisy_psnr_pooled")
         psnr = {key: inf if event[key] is None else event[key] for key in keys}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -25,115 +25,107 @@ from n2n_core.device import set_threads
 from n2n_core.errors import ConfigError
 from n2n_core.training import config_file, loop
 from n2n_core.training.config import TrainConfig
-from n2n_core.training.config_file import Recipe
+from n2n_core.training.config_file import CleanData, CourseData, Recipe
 from n2n_core.training.run_folder import plots
 
 STOPPED = 130
 
 
 def add(commands: Commands) -> None:
+    """Add the command and its options."""
     command = add_command(commands, "train", run_training, "train a model from noisy pairs")
     command.add_argument(
         "data", type=Path, nargs="+",
         help="a dataset, or a folder with train_data.pkl and val_data.pkl; "
-        "with a recipe that says how they become data, folders of photos",
+        "folders of photos if the recipe has a table [data]",
     )  # fmt: skip
-    command.add_argument("--recipe", type=Path, metavar="FILE", help="TOML; other options go before it")
+    command.add_argument(
+        "--recipe", type=Path, metavar="FILE", help="recipe file (TOML); other options override its values"
+    )
     command.add_argument("-o", "--output", type=Path, required=True, help="folder of the run")
-    command.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
+    command.add_argument("--resume", action="store_true", help="continue from the run's checkpoint")
     command.add_argument(
         "--validation-data", type=Path, metavar="DATASET", help="validate on another dataset"
     )
-    add_recipe(command, defaults=False)
-    command.add_argument("--initial", metavar="FILE", help="weights to start from; random if not given")
+    names = add_recipe(command)
+    command.add_argument(
+        "--initial", metavar="FILE", default=argparse.SUPPRESS,
+        help="weights to start from (default: random weights)",
+    )  # fmt: skip
+    command.set_defaults(fields=[*names, "initial"])
     command.add_argument("--device", default="auto", help="auto, cpu or cuda")
     command.add_argument("--threads", type=int, help="CPU threads; torch's default if not given")
 
 
+def run_training(options: argparse.Namespace) -> int:
+    """Train with a progress bar. The first Ctrl-C stops at a checkpoint."""
+    if options.threads is not None:
+        set_threads(options.threads)
+    recipe = config_file.load(options.recipe) if options.recipe else Recipe()
+    given = {name: getattr(options, name) for name in options.fields if hasattr(options, name)}
+    config = recipe.train.model_copy(update=given)
+    before = [run.model_copy(update=given) for run in recipe.before if config.initial is None]
+    found = _data(options, recipe.data, config)
+    folders = [options.output / f"before-{i}" for i, _ in enumerate(before, 1)] + [options.output]
+    for number, (run, folder) in enumerate(zip([*before, config], folders, strict=True)):
+        resume = options.resume and (number == 0 or (folder / loop.CHECKPOINT).exists())
+        if number:
+            run = run.model_copy(update={"initial": str(folders[number - 1] / loop.MODEL)})
+        if not _fit(run, found, folder, options.device, resume):
+            return STOPPED
+    return 0
+
+
 Data = tuple[Scenes | Pairs, Scenes | Pairs | None, dict[str, Any]]
-"""What to train on, what to validate on if it is not a share of that, and what is known of it."""
+"""Training data, validation data (None: hold out a share of the training data), and the data card."""
 
 
-def _data(folder: Path, other: Path | None) -> Data:
-    """Those of a dataset, or of files."""
+def _data(options: argparse.Namespace, kind: CourseData | CleanData | None, config: TrainConfig) -> Data:
+    """Open the training data, after making them from photos if the recipe says so."""
+    photos, made = options.data, options.output / "data"
+    if isinstance(kind, CourseData):
+        return _course_data(photos, made, kind)
+    if isinstance(kind, CleanData):
+        if not (made / MANIFEST).exists():
+            name = ", ".join(source.name for source in photos)
+            import_dataset(photos, "clean", made, name=name, corruption=config.corruption)
+        return _open(made, options.validation_data)
+    if len(photos) > 1:
+        raise ConfigError(
+            f"{len(photos)} folders of data, expected one, or a recipe that makes data of photos"
+        )
+    return _open(photos[0], options.validation_data)
+
+
+def _open(folder: Path, other: Path | None) -> Data:
+    """Open the dataset or the pickle files in ``folder``, with the dataset ``other`` for validation."""
     if (folder / MANIFEST).exists():
         scenes, held_out = Dataset.open(folder), Dataset.open(other) if other else None
-        return (
-            scenes,
-            held_out,
-            {"kind": scenes.kind, "scenes": len(scenes), "fingerprint": scenes.fingerprint},
-        )
+        card = {"kind": scenes.kind, "scenes": len(scenes), "fingerprint": scenes.fingerprint}
+        return scenes, held_out, card
     if other:
         raise ConfigError(f"validation data is {other}, expected none: {folder} has its own")
     pairs, validation = (load_pairs(folder / name) for name in (TRAINING, VALIDATION))
     return pairs, validation, describe(folder)
 
 
-RULE = tuple(field.name for field in fields(CourseRule))
-SPLIT = ("pairs", "validation", "held_out", "seed")
+def _course_data(photos: list[Path], folder: Path, kind: CourseData) -> Data:
+    """Make the course's files in ``folder`` unless they exist, and open them."""
+    rule = CourseRule(**kind.given(*(field.name for field in fields(CourseRule))))
+    split = kind.given("held_out", "seed")
+    if not (folder / DESCRIPTION).exists():
+        pairs = {"pairs": None} if kind.fresh else kind.given("pairs")
+        write_data(photos, folder, rule, **pairs, **kind.given("validation"), **split)
+    if not kind.fresh:
+        return _open(folder, None)
+    chosen, _, _ = divided(photos, split.get("held_out", 0.1), split.get("seed", 0))
+    scenes = CourseScenes.of(chosen, rule)
+    card = describe(folder) | {"fingerprint": scenes.fingerprint}
+    return scenes, load_pairs(folder / VALIDATION), card
 
 
-def _rule(recipe: Recipe) -> CourseRule:
-    return CourseRule(**{name: recipe.data[name] for name in RULE if name in recipe.data})
-
-
-def _fresh(sources: list[Path], folder: Path, recipe: Recipe) -> Data:
-    """Pairs that are made as they are asked for, of those photos that ``folder`` does not validate on."""
-    chosen, _, _ = divided(sources, recipe.data.get("held_out", 0.1), recipe.data.get("seed", 0))
-    scenes = CourseScenes.of(chosen, _rule(recipe))
-    return (
-        scenes,
-        load_pairs(folder / VALIDATION),
-        describe(folder) | {"fingerprint": scenes.fingerprint},
-    )
-
-
-def _prepared(sources: list[Path], recipe: Recipe, config: TrainConfig, output: Path) -> Path:
-    """The folder of the training data: the only source, or what ``recipe`` makes of photos in ``output``."""
-    if recipe.data:
-        folder = output / "data"
-        if recipe.data["kind"] == "clean" and not (folder / MANIFEST).exists():
-            name = ", ".join(source.name for source in sources)
-            import_dataset(sources, "clean", folder, name=name, corruption=config.corruption)
-        elif recipe.data["kind"] == "course" and not (folder / DESCRIPTION).exists():
-            rest = {name: value for name, value in recipe.data.items() if name in SPLIT}
-            if recipe.data.get("fresh"):
-                rest["pairs"] = None
-            write_data(sources, folder, _rule(recipe), **rest)
-        return folder
-    if len(sources) > 1:
-        raise ConfigError(
-            f"{len(sources)} folders of data, expected one, or a recipe that makes data of photos"
-        )
-    return sources[0]
-
-
-def run_training(options: argparse.Namespace) -> int:
-    """Train, with a progress bar; the first Ctrl-C stops at a checkpoint."""
-    if options.threads is not None:
-        set_threads(options.threads)
-    recipe = config_file.load(options.recipe) if options.recipe else config_file.Recipe({}, {})
-    names = [field.name for field in fields(TrainConfig)]
-    given = {name: getattr(options, name) for name in names if hasattr(options, name)}
-    config = TrainConfig(**{**recipe.train, **given})
-    folder = _prepared(options.data, recipe, config, options.output)
-    fresh = recipe.data.get("fresh")
-    found = _fresh(options.data, folder, recipe) if fresh else _data(folder, options.validation_data)
-    runs = [(config, options.output)]
-    if config.initial is None:
-        before = [TrainConfig(**{**recipe.train, **run, **given}) for run in recipe.before]
-        runs = [(run, options.output / f"before-{i}") for i, run in enumerate(before, 1)] + runs
-    for number, (run, output) in enumerate(runs):
-        resume = options.resume and (number == 0 or (output / loop.CHECKPOINT).exists())
-        if number:
-            run = replace(run, initial=str(runs[number - 1][1] / loop.MODEL))
-        if not _fit(run, found, output, options, resume):
-            return STOPPED
-    return 0
-
-
-def _fit(config: TrainConfig, found: Data, folder: Path, options: argparse.Namespace, resume: bool) -> bool:
-    """Train in ``folder``, or go on there; whether it came to the end."""
+def _fit(config: TrainConfig, found: Data, folder: Path, device: str, resume: bool) -> bool:
+    """Train in ``folder``, or resume the run there. Return whether the run is complete."""
     scenes, validation, card = found
     with StopOnInterrupt() as stop, tqdm(unit="step", disable=not sys.stderr.isatty()) as bar:
         complete = loop.fit(
@@ -142,7 +134,7 @@ def _fit(config: TrainConfig, found: Data, folder: Path, options: argparse.Names
             validation,
             folder,
             resume=resume,
-            device=options.device,
+            device=device,
             data_card=card,
             on_event=lambda event: show(event, bar),
             should_stop=lambda: stop.requested,
@@ -151,5 +143,5 @@ def _fit(config: TrainConfig, found: Data, folder: Path, options: argparse.Names
         plots.write(folder)
         print(f"complete: {folder / loop.MODEL}", file=sys.stderr)
     else:
-        print(f"stopped; go on with --resume, or use {folder / loop.MODEL}", file=sys.stderr)
+        print(f"stopped; continue with --resume, or use {folder / loop.MODEL}", file=sys.stderr)
     return complete

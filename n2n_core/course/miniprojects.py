@@ -21,8 +21,8 @@ from n2n_core.models import architectures, weights
 from n2n_core.models.torch_modules import Network
 from n2n_core.training.batches.sampling import Sampler
 from n2n_core.training.config import MIN_CROP, TrainConfig
-from n2n_core.training.learners import make_learner
-from n2n_core.training.loop import learning_rate
+from n2n_core.training.engines import make_engine
+from n2n_core.training.run import learning_rate
 
 
 class CourseModel:
@@ -52,7 +52,7 @@ class CourseModel:
         whole = max(MIN_CROP, *train_input.shape[2:])
         config = TrainConfig(model=self.model, epochs=num_epochs, crop=whole)
         device = train_input.device
-        learner = make_learner(self.network, config.optimizer, config.momentum, config.precision, device)
+        engine = make_engine(self.network, config, device)
         scenes = TensorScenes.of(Pairs(train_input.detach(), train_target.detach()))
         shape = tiling.geometry(self.network)
         sampler = Sampler(scenes, range(len(scenes)), config, shape, device)
@@ -60,9 +60,9 @@ class CourseModel:
         for epoch in range(config.epochs):
             generator = Generator().manual_seed(epoch)
             for batch in sampler.batches(sampler.order(generator), generator):
-                learner.step(batch.noisy, batch.target, learning_rate(config, step / total))
+                engine.step(batch.noisy, batch.target, learning_rate(config, step / total))
                 step += 1
-        self.network = learner.network
+        self.network = engine.network
 
     def predict(self, test_input: Tensor) -> Tensor:
         """Denoise: floats from 0 to 255 in ``test_input``'s shape, on its device."""

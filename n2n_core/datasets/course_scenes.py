@@ -56,15 +56,15 @@ class CourseScenes:
         return 3, self.rule.size, self.rule.size
 
     def read(self, scene: int, shot: int, rows: slice, columns: slice) -> Tensor:
-        """Return a window of a shot, ``(3, h, w)``. The scene is the seed, so it is always the same."""
+        """A window of a shot, ``(3, h, w)``, always the same."""
         device = self.images.values.device
-        drawn = self.draw([scene], Generator(device).manual_seed(scene), device)[shot]
+        drawn = self.draw([scene], Generator(device).manual_seed(scene), device, self.rule.size)[shot]
         return drawn[0, :, rows, columns]
 
     def draw(
-        self, scenes: Sequence[int], generator: Generator, device: torch.device
+        self, scenes: Sequence[int], generator: Generator, device: torch.device, crop: int
     ) -> tuple[Tensor, Tensor]:
-        """Draw two new shots of each scene, ``(N, 3, size, size)`` float32 on ``device``, the generator's."""
+        """Draw two new shots of each scene, ``(N, 3, size, size)`` float32 on ``device``, never cropped."""
         if self.images.values.device != device:
             self.images = self.images.to(device)
         images = self.images

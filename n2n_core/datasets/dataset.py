@@ -6,6 +6,7 @@ import hashlib
 import json
 from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from n2n_core.datasets.importing.naming import KINDS
 from n2n_core.datasets.importing.pictures import DTYPES, Array
@@ -130,6 +131,9 @@ class Dataset:
         scale = DTYPES[self.stacks[stack].dtype]
         picture = torch.from_numpy(values if scale == 1 else values / np.float32(scale))
         return picture if len(picture) == 3 else picture.repeat(3, 1, 1)
+
+    def draw(self, scenes: Sequence[int], generator: Generator, device: torch.device, crop: int) -> None:
+        """Return None: scenes are read one by one."""
 
     @property
     def fingerprint(self) -> str:

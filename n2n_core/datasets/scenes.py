@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from n2n_core.datasets.pairs import Pairs
 from n2n_core.models import weights
@@ -48,6 +48,22 @@ class Scenes(Protocol):
 
     def read(self, scene: int, shot: int, rows: slice, columns: slice) -> Tensor:
         """Return a window of a shot, ``(3, h, w)`` float32, nominally in [0, 1] and never clipped."""
+        ...
+
+    def draw(
+        self, scenes: Sequence[int], generator: Generator, device: torch.device, crop: int
+    ) -> tuple[Tensor, Tensor] | None:
+        """Return whole noisy pairs of many scenes at once, or None if windows must be read one by one.
+
+        Args:
+            scenes: numbers of ``n`` scenes.
+            generator: random numbers on ``device``, for data that make their shots when they are read.
+            device: where the pairs are needed.
+            crop: side of the windows that are trained on; larger pictures may have to be cropped.
+
+        Returns:
+            Two shots, each ``(n, 3, H, W)`` float32 on ``device``.
+        """
         ...
 
 
@@ -92,8 +108,15 @@ class TensorScenes:
         """Return a window of a shot, ``(3, h, w)``."""
         return self.pictures[shot][scene, :, rows, columns].float() / self.peak
 
-    def stack(self, scenes: Sequence[int], shot: int, device: torch.device) -> Tensor:
-        """Return whole shots of many scenes, ``(n, 3, H, W)``, in a few operations."""
-        pictures = self.pictures[shot]
+    def draw(
+        self, scenes: Sequence[int], generator: Generator, device: torch.device, crop: int
+    ) -> tuple[Tensor, Tensor] | None:
+        """Return pairs that fit in one crop: what ``read`` gives, in a few operations."""
+        if self.kind != "pairs" or max(self.shape(0)[1:]) > crop:
+            return None
+        first, second = (self._stack(pictures, scenes, device) for pictures in self.pictures[:2])
+        return first, second
+
+    def _stack(self, pictures: Tensor, scenes: Sequence[int], device: torch.device) -> Tensor:
         index = torch.tensor(scenes, device=pictures.device)
         return pictures[index].to(device).float() / self.peak

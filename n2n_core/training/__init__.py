@@ -1,1 +1,1 @@
-"""Training: configuration, loop, learners, validation."""
+"""Training: recipes, engines, the loop, validation."""

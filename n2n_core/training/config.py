@@ -1,153 +1,178 @@
-"""What a training run is told to do."""
+"""Recipes: how to train a model. The one description of a recipe's fields.
+
+Recipe files (``config_file.py``), the options of ``n2n train`` and the HTTP API are made from
+``TrainConfig.model_fields``: types, bounds, choices, defaults, and descriptions, which are the docstrings
+below the fields.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from math import inf
-from typing import Any
+from typing import Annotated, Any, Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic.fields import FieldInfo
 
 from n2n_core.errors import ConfigError
-from n2n_core.models import architectures
+from n2n_core.models.architectures import ENGINES, MODELS, engines, pick_engine
 from n2n_core.noise.corruptions import NOISES, Corruption, noise
+from n2n_core.training.fields import OneOf, Validated
+from n2n_core.training.losses import LOSSES
 from n2n_core.training.lr_schedules import SCHEDULES
+from n2n_core.training.optimizers import OPTIMIZERS
 
-OPTIMIZERS = ("adam", "sgd")
 PRECISIONS = ("float32", "bfloat16")
-LOSSES = ("mse", "rmse", "l1", "charbonnier")
+"""Names of ``torch.dtype``s."""
+
 TARGETS = ("clean", "noisy")
 MAX_SEED = 2**32 - 1
 MAX_LR = 1e38  # that float32 holds
 MIN_CROP = 8
 
-CHOICES = {
-    "optimizer": OPTIMIZERS,
-    "schedule": tuple(SCHEDULES),
-    "precision": PRECISIONS,
-    "loss": LOSSES,
-    "targets": TARGETS,
-}
-LEAST = {
-    "epochs": 1,
-    "batch_size": 1,
-    "seed": 0,
-    "crop": MIN_CROP,
-    "crops_per_epoch": 1,
-    "patience": 1,
-    "target_copies": 1,
-}
-"""The whole numbers, and the smallest that each may be; some may be None."""
+SCRATCH_ONLY = {"precision": "float32", "loss": "mse", "max_norm": None}
+"""The only values of these fields that the scratch engine implements."""
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """A recipe. Without a time budget, the same on the same data and device gives the same weights.
+class TrainConfig(Validated):
+    """A recipe. The same recipe, data and device give the same weights, unless there is a time budget.
 
-    Args:
-        model: a name from ``architectures.MODELS``.
-        engine: ``torch``, ``scratch``, or ``auto``, the model's own.
-        epochs: passes over the training data, at most.
-        batch_size: crops a step.
-        optimizer: ``adam`` or ``sgd``.
-        lr: peak learning rate.
-        momentum: for ``sgd``.
-        schedule: ``constant``, ``cosine`` or ``onecycle``.
-        augment: random flips and 90-degree rotations, the same for both images of a pair.
-        swap: exchange input and target at random; right only where both are noisy.
-        precision: ``float32``, or ``bfloat16`` arithmetic on float32 weights (torch.nn only).
-        seed: of initial weights, order, crops, noise and augmentation.
-        max_seconds: time budget: training ends at the first of it and ``epochs``, and the schedule
-            follows whichever is nearer. None for none.
-        patience: training ends after so many epochs without a better validation. None for never.
-        crop: side in pixels of what is seen of a picture at a time; smaller pictures are seen whole.
-        crops_per_epoch: None for as many as cover the pictures (``sampling.py``).
-        validation: share of the scenes that is held out, where no others are given.
-        loss: ``mse``; for torch.nn also ``rmse`` (each crop's own, so that those with strong noise do
-            not outweigh the others), ``l1`` and ``charbonnier``.
-        gamma: weight of Neighbor2Neighbor's regularisation at the run's end; it grows from 0.
-        corruption: for clean pictures: a name from ``noise.NOISES`` as ``name``, and its parameters.
-            None for the dataset's own.
-        targets: of clean pictures, whether a noisy copy has the ``clean`` picture for its target, or
-            another ``noisy`` copy (Noise2Noise), with noise of the same kind and level.
-        target_copies: of bursts, and of clean pictures with noisy targets, how many shots a target is the
-            mean of, at most: it is still noisy, but training settles sooner.
-        rounded: of clean pictures, the share of inputs that are clipped and rounded to 8 bits, as files
-            are; targets never are, so that their mean is the clean picture.
-        jpeg: of clean pictures, the share of inputs that are stored as JPEG (``jpeg_artifacts.py``).
-        grey: of clean pictures, the share of crops that are made grey before noise is added.
-        ema: decay, such as 0.999, of a running mean of the weights, which is then what is validated
-            and saved. 0 for none.
-        max_norm: gradients of a larger norm, over all weights together, are shortened to it, so that no
-            step goes astray; for torch.nn. None for no bound.
-        initial: a weights file to start from, or None for random weights.
+    Raises:
+        ConfigError: a value is out of range, or two values do not fit together.
+
+    >>> TrainConfig(epochs=3).model_copy(update={"lr": 0.01}).lr
+    0.01
+    >>> TrainConfig(epochs=0)
+    Traceback (most recent call last):
+    n2n_core.errors.ConfigError: epochs is 0, expected a whole number of at least 1
     """
 
-    model: str = "torch"
-    engine: str = "auto"
-    epochs: int = 10
-    batch_size: int = 16
-    optimizer: str = "adam"
-    lr: float = 1e-3
-    momentum: float = 0.0
-    schedule: str = "onecycle"
+    model: Annotated[str, OneOf(tuple(MODELS))] = "torch"
+    """Architecture of the network."""
+
+    engine: Annotated[str, OneOf(("auto", *ENGINES))] = "auto"
+    """`torch` (torch.nn), `scratch` (the framework written by hand), or `auto` for the model's own engine."""
+
+    epochs: Annotated[int, Field(ge=1)] = 10
+    """Maximum number of passes over the training data."""
+
+    batch_size: Annotated[int, Field(ge=1)] = 16
+    """Number of crops per training step."""
+
+    optimizer: Annotated[str, OneOf(tuple(OPTIMIZERS))] = "adam"
+    """Optimizer: Adam or stochastic gradient descent."""
+
+    lr: Annotated[float, Field(gt=0, le=MAX_LR)] = 1e-3
+    """Peak learning rate."""
+
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Momentum of the optimizer `sgd`."""
+
+    schedule: Annotated[str, OneOf(tuple(SCHEDULES))] = "onecycle"
+    """Learning-rate schedule."""
+
     augment: bool = True
+    """Apply random flips and 90-degree rotations, the same to both images of a pair."""
+
     swap: bool = True
-    precision: str = "float32"
-    seed: int = 0
-    max_seconds: float | None = None
-    patience: int | None = None
-    crop: int = 64
-    crops_per_epoch: int | None = None
-    validation: float = 0.1
-    loss: str = "mse"
-    gamma: float = 2.0
+    """Exchange input and target at random. Correct only if both are noisy."""
+
+    precision: Annotated[str, OneOf(PRECISIONS)] = "float32"
+    """`float32`, or `bfloat16` arithmetic with float32 weights (torch.nn only)."""
+
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
+    """Seed of the initial weights and of the order, crops, noise and augmentation of the pictures."""
+
+    max_seconds: Annotated[float | None, Field(gt=0)] = None
+    """Time budget in seconds. Training ends when it is used up or after `epochs`, whichever comes first, and
+    the learning-rate schedule follows the nearer of the two. Default: no budget."""
+
+    patience: Annotated[int | None, Field(ge=1)] = None
+    """Stop after this many epochs without a better validation result. Default: never."""
+
+    crop: Annotated[int, Field(ge=MIN_CROP)] = 64
+    """Side of a crop in pixels. Smaller pictures are used whole."""
+
+    crops_per_epoch: Annotated[int | None, Field(ge=1)] = None
+    """Number of crops per epoch. Default: as many as cover the pictures."""
+
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Fraction of the scenes that is held out if no other data to validate on are given."""
+
+    loss: Annotated[str, OneOf(tuple(LOSSES))] = "mse"
+    """Loss function: `mse`, or with torch.nn also `rmse` (the root is taken for each crop, so that crops with
+    strong noise do not outweigh the others), `l1` and `charbonnier`."""
+
+    gamma: Annotated[float, Field(ge=0)] = 2.0
+    """Weight of Neighbor2Neighbor's regularisation term (single pictures) at the end of the run. It grows
+    from 0."""
+
     corruption: dict[str, Any] | None = None
-    targets: str = "clean"
-    target_copies: int = 1
-    rounded: float = 0.0
-    jpeg: float = 0.0
-    grey: float = 0.0
-    ema: float = 0.0
-    max_norm: float | None = None
+    """Noise to add to clean pictures: its `name` and its parameters. Default: the noise of the dataset."""
+
+    targets: Annotated[str, OneOf(TARGETS)] = "clean"
+    """Target of a clean picture with added noise: the `clean` picture, or another `noisy` copy (Noise2Noise)
+    with noise of the same kind and level."""
+
+    target_copies: Annotated[int, Field(ge=1)] = 1
+    """Maximum number of noisy shots that a target is the mean of, for bursts and for clean pictures with
+    noisy targets. The mean is still noisy, but training converges sooner."""
+
+    rounded: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Fraction of the inputs made from clean pictures that is clipped and rounded to 8 bits, like image
+    files. Targets never are, so that their mean stays the clean picture."""
+
+    jpeg: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Fraction of the inputs made from clean pictures that is compressed as JPEG."""
+
+    grey: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Fraction of the crops of clean pictures that is made grey before noise is added."""
+
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay of an exponential moving average of the weights, such as 0.999. The average is validated and
+    saved instead of the weights. 0: no average."""
+
+    max_norm: Annotated[float | None, Field(gt=0)] = None
+    """Clip the gradients to this norm, taken over all weights together, so that no step is too long
+    (torch.nn only). Default: no clipping."""
+
     initial: str | None = None
+    """Weights file to start from. Default: random weights."""
 
-    def __post_init__(self) -> None:
-        architectures.model(self.model)
-        architectures.pick_engine(self.engine, own="torch")
-        for name, least in LEAST.items():
-            if (value := getattr(self, name)) is not None and value < least:
-                raise ConfigError(f"{name} is {value}, expected at least {least}")
-        self._require("seed", self.seed <= MAX_SEED, f"at most {MAX_SEED}")
-        self._require("lr", 0 < self.lr <= MAX_LR, f"a number above 0, at most {MAX_LR}")
-        self._require("momentum", 0 <= self.momentum < 1, "a number in [0, 1)")
-        seconds = 1 if self.max_seconds is None else self.max_seconds
-        self._require("max_seconds", 0 < seconds < inf, "a number above 0, or none")
-        self._require("validation", 0 < self.validation < 1, "a number between 0 and 1")
-        self._require("ema", 0 <= self.ema < 1, "a number in [0, 1)")
-        for name in ("rounded", "jpeg", "grey"):
-            self._require(name, 0 <= getattr(self, name) <= 1, "a share from 0 to 1")
-        self._require("gamma", 0 <= self.gamma < inf, "a number of at least 0")
-        norm = 1 if self.max_norm is None else self.max_norm
-        self._require("max_norm", 0 < norm < inf, "a number above 0, or none")
-        for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                raise ConfigError(f"{name} is {getattr(self, name)!r}, expected one of: {', '.join(known)}")
-        if self.corruption is not None:
-            corruption(self.corruption)
-        engine = architectures.pick_engine(self.engine, architectures.model(self.model).engine)
-        if engine not in (known := architectures.engines(architectures.model(self.model))):
-            raise ConfigError(f"engine is {engine!r}, expected {known[0]!r} for model {self.model!r}")
-        if engine == "scratch":
-            for name, only in (("precision", "float32"), ("loss", "mse"), ("max_norm", None)):
-                self._require(name, getattr(self, name) == only, f"{only!r} for a scratch network")
+    @field_validator("corruption")
+    @classmethod
+    def _check_corruption(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        if value is not None:
+            corruption(value)
+        return value
 
-    def _require(self, name: str, holds: bool, expected: str) -> None:
-        if not holds:
-            raise ConfigError(f"{name} is {getattr(self, name)!r}, expected {expected}")
+    @model_validator(mode="after")
+    def _check_model(self) -> Self:
+        architecture = MODELS[self.model]
+        engine = pick_engine(self.engine, architecture.engine)
+        if engine not in (known := engines(architecture)):
+            got = f"engine is {engine!r}, expected {known[0]!r}"
+            raise ConfigError(f"{got} for model {self.model!r}", "engine")
+        self.check_engine(engine)
+        return self
+
+    def check_engine(self, engine: str) -> None:
+        """Check that ``engine`` implements all that the recipe asks for.
+
+        Raises:
+            ConfigError: it does not.
+        """
+        for name, only in SCRATCH_ONLY.items() if engine == "scratch" else ():
+            if (value := getattr(self, name)) != only:
+                raise ConfigError(f"{name} is {value!r}, expected {only!r} for a scratch network", name)
+
+
+def shared_fields() -> dict[str, FieldInfo]:
+    """Return the fields of files, options and requests: all but ``initial``, a path on this machine."""
+    return {name: field for name, field in TrainConfig.model_fields.items() if name != "initial"}
 
 
 def corruption(description: Mapping[str, Any]) -> Corruption:
-    """The noise that ``description`` stands for: its ``name``, and parameters.
+    """Return the noise with the ``name`` and the parameters in ``description``.
 
     >>> corruption({"name": "gaussian", "sigma": 0.2})
     Gaussian(sigma=0.2)

@@ -1,55 +1,75 @@
-"""Recipes as files: what a model was trained on, and how, so that one command makes it again.
+"""Recipe files in TOML: what data a model was trained on, and how, so that one command trains it again.
 
-A file in TOML has a table ``train``, the fields of ``TrainConfig``, and a table ``data``, which
-says how photos become training data: ``kind`` is ``course`` (pairs by the course's rule, the other
-keys those of ``n2n data``; or ``fresh``: no fixed pairs, but new ones for each step) or ``clean``
-(pictures that noise is added to). Tables ``[[before]]`` are of trainings before, one after the other:
-their keys stand in for those of ``train``, and each begins with the weights of the one before it.
+The table ``train`` has the fields of ``TrainConfig``. The table ``data`` says how photos become
+training data: its ``kind`` is ``course`` (pairs by the course's rule) or ``clean`` (pictures to which
+noise is added). Tables ``[[before]]`` describe earlier runs, one after the other: their fields replace
+those of ``train``, and each run starts from the weights of the one before.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, Field
 
 from n2n_core.errors import ConfigError
-from n2n_core.training.config import TrainConfig
+from n2n_core.training.config import TrainConfig, shared_fields
+from n2n_core.training.fields import Validated
 
-TABLES = {"train": "dict", "data": "dict", "before": "list"}
-COURSE = dict.fromkeys(("pairs", "validation", "size", "min_block", "short_side", "seed"), "int")
-DATA = {"course": {"kind": "str", **COURSE, "held_out": "float", "fresh": "bool"}, "clean": {"kind": "str"}}
-"""The kinds of data that photos can become, and the types of what can be said of each."""
+TABLES = {"train": dict, "data": dict, "before": list}
+Table = TypeVar("Table", bound=BaseModel)
 
-TYPES: dict[str, type | tuple[type, ...]] = {
-    "int": int,
-    "float": (int, float),
-    "bool": bool,
-    "str": str,
-    "dict": dict,
-    "list": list,
-}
-EXPECTED = {
-    "int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text", "list": "tables",
-}  # fmt: skip
+
+class CleanData(Validated):
+    """Photos as they are. Training adds the noise."""
+
+
+class CourseData(Validated):
+    """Pairs by the course's rule. Fields that are None have the defaults of ``n2n data``."""
+
+    pairs: Annotated[int | None, Field(ge=1)] = None
+    validation: Annotated[int | None, Field(ge=1)] = None
+    size: int | None = None
+    min_block: int | None = None
+    short_side: int | None = None
+    held_out: float | None = None
+    seed: int | None = None
+    fresh: bool = False
+    """Draw new training pairs for each step instead of ``pairs`` fixed ones."""
+
+    def given(self, *names: str) -> dict[str, Any]:
+        """Return the fields called ``names`` that are not None."""
+        return self.model_dump(include=set(names), exclude_none=True)
+
+
+DATA: dict[str, type[CourseData | CleanData]] = {"course": CourseData, "clean": CleanData}
+"""Kinds of data that photos can become."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe's tables; ``data`` is empty where the data are given as they are."""
+    """The content of a recipe file.
 
-    train: Mapping[str, Any]
-    data: Mapping[str, Any]
-    before: Sequence[Mapping[str, Any]] = ()
+    Args:
+        train: the run that gives the model.
+        data: how photos become training data; None if the data are used as they are.
+        before: the runs before, the first one first.
+    """
+
+    train: TrainConfig = TrainConfig()  # noqa: RUF009 (it is frozen)
+    data: CourseData | CleanData | None = None
+    before: Sequence[TrainConfig] = ()
 
 
 def load(path: Path) -> Recipe:
-    """The recipe in ``path``.
+    """Load the recipe in ``path``.
 
     Raises:
-        ConfigError: no such file, not TOML, a key that no recipe has, or a value of another type.
+        ConfigError: the file cannot be read or is not TOML, or a field is unknown or has a bad value.
     """
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -57,27 +77,45 @@ def load(path: Path) -> Recipe:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}), expected a recipe") from error
     except ValueError as error:
         raise ConfigError(f"{path}: not TOML ({error})") from error
-    _check(path, "table", tables, TABLES)
-    train, data, before = tables.get("train", {}), tables.get("data", {}), tables.get("before", [])
-    known = {one.name: str(one.type) for one in fields(TrainConfig) if one.name != "initial"}
-    _check(path, "train", train, known)
-    for number, run in enumerate(before):
-        _check(path, "before", {f"before[{number}]": run}, {f"before[{number}]": "dict"})
-        _check(path, f"before[{number}]", run, known)
-    if data and data.get("kind") not in DATA:
-        raise ConfigError(f"{path}: data.kind is {data.get('kind')!r}, expected one of: {', '.join(DATA)}")
-    if data:
-        _check(path, "data", data, DATA[data["kind"]])
-    return Recipe(train, data, before)
+    try:
+        return _parse(tables)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}", error.field) from error
 
 
-def _check(path: Path, table: str, found: Mapping[str, Any], known: Mapping[str, str]) -> None:
-    """Raise unless every key is ``known``, and its value of the type that is noted there."""
-    for name, value in found.items():
-        if name not in known:
-            raise ConfigError(f"{path}: {table} has no {name!r}, expected one of: {', '.join(known)}")
-        kind = known[name].partition(" ")[0].partition("[")[0]  # of "int | None", "dict[str, Any]"
-        fits = isinstance(value, TYPES[kind]) and (kind == "bool") == isinstance(value, bool)
-        if not fits:
-            where = name if table in ("table", "train", "before") else f"{table}.{name}"
-            raise ConfigError(f"{path}: {where} is {value!r}, expected {EXPECTED.get(kind, 'a table')}")
+def _parse(tables: Mapping[str, Any]) -> Recipe:
+    for name, value in tables.items():
+        if name not in TABLES:
+            raise ConfigError(f"unknown table {name!r}, expected one of: {', '.join(TABLES)}")
+        if not isinstance(value, TABLES[name]):
+            raise ConfigError(f"{name} is {value!r}, expected {'a table' if name != 'before' else 'tables'}")
+    train = tables.get("train", {})
+    before = [
+        _config(f"before[{number}]", run, base=train) for number, run in enumerate(tables.get("before", []))
+    ]
+    return Recipe(_config("train", train), _data(tables.get("data", {})), before)
+
+
+def _config(table: str, values: Any, base: Mapping[str, Any] | None = None) -> TrainConfig:
+    """Return the recipe in a ``table``, whose ``values`` replace those of ``base``."""
+    if not isinstance(values, dict):
+        raise ConfigError(f"{table} is {values!r}, expected a table")
+    for name in values.keys() - shared_fields().keys():
+        raise ConfigError(f"{table}: unknown field {name!r}, expected one of: {', '.join(shared_fields())}")
+    return _validated(table, TrainConfig, {**(base or {}), **values})
+
+
+def _data(values: Mapping[str, Any]) -> CourseData | CleanData | None:
+    if not values:
+        return None
+    fields = dict(values)
+    if (kind := fields.pop("kind", None)) not in DATA:
+        raise ConfigError(f"data: kind is {kind!r}, expected one of: {', '.join(DATA)}")
+    return _validated("data", DATA[kind], fields)
+
+
+def _validated(table: str, model: type[Table], values: Mapping[str, Any]) -> Table:
+    try:
+        return model(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{table}: {error}", error.field) from error

@@ -1,7 +1,7 @@
-"""A training step as a CUDA graph, launched at once.
+"""A training step as a CUDA graph, which launches all its kernels at once.
 
-A small network's step is some hundred kernels that take the device less time than launching them
-one by one takes the host.
+A step of a small network has about a hundred kernels. Launching them one by one takes the CPU longer
+than running them takes the GPU.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ import torch
 from torch import Tensor
 
 WARM_UPS = 5
-"""Steps of a shape before it is recorded: libraries choose their kernels and their memory in them."""
+"""Steps of a shape before it is recorded, in which libraries choose kernels and allocate memory."""
 
 Step = Callable[[Tensor, Tensor], Tensor]
 log = logging.getLogger("n2n.cuda")
 
 
 def _fastest() -> AbstractContextManager[None]:
-    """Within the block cuDNN tries its kernels for each shape, and keeps to the fastest."""
+    """Let cuDNN benchmark its kernels for each shape within the block and use the fastest."""
     return torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True)
 
 
 class StepGraph:
-    """``step`` on batches of inputs and targets: recorded for the first shape that comes often enough.
+    """Calls ``step``, which is recorded for the first shape of batches that occurs ``WARM_UPS`` times.
 
-    Other shapes, such as an epoch's last batch, are run as they are.
+    Other shapes, such as that of an epoch's last batch, run without a graph.
 
     Args:
-        step: gives the loss and changes the weights in place. All that it works on besides the batch
-            stays where it is, and it does not wait for the device.
+        step: returns the loss and updates the weights in place. All other tensors that it uses stay at
+            their addresses, and it does not synchronize with the device.
         device: a CUDA device.
     """
 
@@ -43,12 +43,12 @@ class StepGraph:
         self.forget()
 
     def forget(self) -> None:
-        """Record anew: what the step works on has moved."""
+        """Drop the recording, because tensors of the step have moved."""
         self.graph: torch.cuda.CUDAGraph | None = None
         self.enabled, self.seen = True, Counter[torch.Size]()
 
     def __call__(self, noisy: Tensor, target: Tensor) -> Tensor:
-        """The loss of one step."""
+        """Do one step and return its loss."""
         if self.graph is not None and noisy.shape == self.noisy.shape:
             self.noisy.copy_(noisy)
             self.target.copy_(target)
@@ -61,7 +61,7 @@ class StepGraph:
         return loss
 
     def _aside(self, noisy: Tensor, target: Tensor) -> Tensor:
-        """The step on the stream of the recording, where its warm-ups must be."""
+        """Do the step on the stream of the recording, as CUDA graphs need for warm-ups."""
         current = torch.cuda.current_stream(self.device)
         self.stream.wait_stream(current)
         try:
@@ -80,7 +80,7 @@ class StepGraph:
             ):
                 self.loss = self.step(self.noisy, self.target)
         except RuntimeError as error:
-            log.warning("the training goes on without CUDA graphs: recording one failed (%s)", error)
+            log.warning("cannot record a CUDA graph (%s); training continues without it", error)
             self.enabled = False
             return
         self.graph = graph

@@ -1,7 +1,8 @@
-"""A running mean of a network's weights: it is often better than the weights themselves.
+"""Exponential moving average of a network's weights. It is often better than the weights themselves.
 
-With a decay ``d``, a step's weights ``w`` enter as ``m <- d m + (1 - d) w``: a mean of about the last
-``1 / (1 - d)`` steps. In the first ones ``d`` is smaller, so that random initial weights are soon forgotten.
+With a decay ``d``, the weights ``w`` after a step enter as ``m <- d m + (1 - d) w``: a mean over about the
+last ``1 / (1 - d)`` steps. ``d`` is smaller in the first steps, so that random initial weights are soon
+forgotten.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from torch import Tensor
 from n2n_core.models.torch_modules import Network
 
 
-class Average:
-    """The mean of ``network``'s weights over its training steps, by ``decay``; with 0, nothing is kept."""
+class EMA:
+    """Exponential moving average of the weights of ``network``. With a ``decay`` of 0 nothing is averaged."""
 
     def __init__(self, network: Network, decay: float) -> None:
         self.network, self.decay = network, decay
         self.mean = {name: tensor.detach().clone() for name, tensor in self._own().items()} if decay else {}
 
     def update(self, step: int) -> None:
-        """Take in the weights after training step ``step``, the first of which is 1."""
+        """Add the weights after training step ``step``, counted from 1."""
         if not self.mean:
             return
         own = self._own()
@@ -36,7 +37,7 @@ class Average:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Within the block the network has the mean's weights, if there is one."""
+        """Give the network the average as its weights within the block, if there is one."""
         if not self.mean:
             yield
             return
@@ -48,7 +49,7 @@ class Average:
             self.network.load_state_dict(own)
 
     def load(self, mean: dict[str, Tensor]) -> None:
-        """Go on from a saved ``mean``."""
+        """Restore a saved ``mean``."""
         for name, tensor in self.mean.items():
             tensor.copy_(mean[name])
 

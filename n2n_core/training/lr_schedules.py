@@ -1,21 +1,24 @@
-"""Learning-rate schedules: the factor by which the peak rate is multiplied."""
+"""Learning-rate schedules: factors of the peak rate, as functions of the progress from 0 to 1."""
 
 from collections.abc import Callable
 from math import cos, pi
 
 
 def constant(progress: float) -> float:
-    """Always 1."""
+    """Return 1."""
     return 1.0
 
 
 def cosine(progress: float) -> float:
-    """From 1 to 0 along half a cosine (Loshchilov and Hutter, arXiv:1608.03983)."""
+    """Return a factor that falls from 1 to 0 along half a cosine.
+
+    Source: Loshchilov and Hutter (arXiv:1608.03983).
+    """
     return (1 + cos(pi * progress)) / 2
 
 
 def onecycle(progress: float, warmup: float = 0.2, start: float = 0.04) -> float:
-    """Up from ``start`` to 1 in the first ``warmup``, then down to 0, along cosines.
+    """Return a factor that rises from ``start`` to 1 within ``warmup``, then falls to 0, along cosines.
 
     Source: Smith and Topin, super-convergence (arXiv:1708.07120).
 

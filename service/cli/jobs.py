@@ -84,7 +84,7 @@ def _submit(commands: Commands) -> None:
     command.add_argument("--base", metavar="MODEL", help="model to start from, such as name or name@2")
     command.add_argument("--force", action="store_true", help="train even if the checks warn")
     command.add_argument("--detach", action="store_true", help="print the job's id and exit")
-    command.set_defaults(recipe=add_recipe(command, defaults=False))
+    command.set_defaults(recipe=add_recipe(command))
 
 
 def submit(client: Client, options: argparse.Namespace) -> int:

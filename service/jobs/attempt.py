@@ -1,12 +1,11 @@
 """One attempt at a job's training: the call of ``fit``, its progress, and the model that comes of it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from n2n_core.datasets.dataset import Dataset
 from n2n_core.device import device_names, set_threads
 from n2n_core.training import loop
-from n2n_core.training.loop import Event
+from n2n_core.training.run_folder.event_log import Event
 from service.jobs.heartbeat import Heart
 from service.jobs.spec import recipe
 from service.jobs.store import Job, Json
@@ -50,7 +49,7 @@ def fit(
     """The core's training of the job in its folder, from its checkpoint if there is one."""
     config = recipe(job.spec)
     if job.base_sha256:
-        config = replace(config, initial=str(folder.weights(job.base_sha256)))
+        config = config.model_copy(update={"initial": str(folder.weights(job.base_sha256))})
     dataset = Dataset.open(folder.dataset(job.dataset_id or ""))
     other = job.validation_dataset_id
     return loop.fit(

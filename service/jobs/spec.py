@@ -1,4 +1,4 @@
-"""What a job's row says of its training."""
+"""The recipe in a job's row."""
 
 from n2n_core.errors import ConfigError
 from n2n_core.training.config import TrainConfig
@@ -6,10 +6,11 @@ from service.jobs.store import Json
 
 
 def recipe(spec: Json) -> TrainConfig:
-    """The training's configuration, or ``ConfigError`` with the name of what is wrong."""
+    """Return the recipe in ``spec``.
+
+    Raises:
+        ConfigError: an unknown field, a bad value, or ``initial``, which would name a file of the server.
+    """
     if "initial" in spec:
-        raise ConfigError("the job's spec names a file as initial, expected a base")
-    try:
-        return TrainConfig(**spec)
-    except TypeError as error:
-        raise ConfigError(f"the job's spec does not fit: {error}") from error
+        raise ConfigError("the job's spec names a file as initial, expected a base", "initial")
+    return TrainConfig(**spec)

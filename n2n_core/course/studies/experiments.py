@@ -22,9 +22,11 @@ from n2n_core.training.config import TrainConfig
 RECIPE = TrainConfig(epochs=1, lr=1e-3, schedule="constant", augment=False, swap=False)
 """The report's loop: Adam at a constant rate, on the pairs as they are."""
 
-SMALL = replace(RECIPE, epochs=25, batch_size=50)
-TABLE_3 = replace(RECIPE, epochs=10, batch_size=8)
-BY_HAND = replace(RECIPE, model="scratch", epochs=50, batch_size=8, optimizer="sgd", lr=0.1)
+SMALL = RECIPE.model_copy(update={"epochs": 25, "batch_size": 50})
+TABLE_3 = RECIPE.model_copy(update={"epochs": 10, "batch_size": 8})
+BY_HAND = RECIPE.model_copy(
+    update={"model": "scratch", "epochs": 50, "batch_size": 8, "optimizer": "sgd", "lr": 0.1}
+)
 
 DEPTH_DB = {4: 23.69, 6: 22.63, 8: 20.91, 10: 20.10, 12: 19.31}
 BATCH_DB = {8: 24.96, 50: 24.52}
@@ -48,20 +50,20 @@ def _depth(series: str, residual: bool) -> tuple[StudyRun, ...]:
 
 def _width(channels: int) -> StudyRun:
     architecture = AutoEncoder((channels, channels, channels, 3), skip=False)
-    config = replace(RECIPE, batch_size=5)
+    config = RECIPE.model_copy(update={"batch_size": 5})
     report = 22.4 if channels == 10 else None
     return StudyRun(f"{channels} channels", config, architecture, share=0.1, x=channels, report=report)
 
 
 def _batch(size: int) -> StudyRun:
-    config = replace(RECIPE, batch_size=size)
+    config = RECIPE.model_copy(update={"batch_size": size})
     return StudyRun(f"batch {size}", config, FINAL, repeats=5, x=size, report=BATCH_DB.get(size))
 
 
 def _gain(
     label: str, share: float = 1.0, clean: bool = False, ensemble: bool = False, **recipe: object
 ) -> StudyRun:
-    config = replace(TABLE_3, **recipe)  # type: ignore[arg-type]
+    config = TABLE_3.model_copy(update=recipe)
     return StudyRun(label, config, FINAL, share, repeats=3, clean=clean, ensemble=ensemble)
 
 
@@ -111,7 +113,7 @@ STUDIES = {
     "epochs": Study(
         "the number of epochs (figure 4)",
         "24.95 dB after one epoch, 25.31 dB after ten, and no more after that.",
-        (StudyRun("15 epochs", replace(TABLE_3, epochs=15), FINAL),),
+        (StudyRun("15 epochs", TABLE_3.model_copy(update={"epochs": 15}), FINAL),),
         PlotKind.CURVES,
         points=((1, 24.95), (10, 25.31)),
         epochs=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from statistics import mean
@@ -40,7 +40,7 @@ def record(run: StudyRun, seed: int, log: Sequence[Event], device: torch.device)
     return {
         "run": run.label,
         "seed": seed,
-        "config": asdict(run.config) | {"seed": seed},
+        "config": run.config.model_dump() | {"seed": seed},
         "architecture": architectures.describe(run.architecture),
         "parameters": weights.count_parameters(run.architecture.build()),
         **{name: end[name] for name in figures},

@@ -48,7 +48,9 @@ class StudyRun:
     def with_precision(self, precision: str) -> StudyRun:
         """The same run in another precision; scratch networks know float32 alone."""
         by_hand = pick_engine(self.config.engine, self.architecture.engine) == "scratch"
-        return self if by_hand else replace(self, config=replace(self.config, precision=precision))
+        return (
+            self if by_hand else replace(self, config=self.config.model_copy(update={"precision": precision}))
+        )
 
     def pairs(self, scale: float) -> int:
         """How many pairs it trains on; at least a batch."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,7 +63,7 @@ class RunTrainer:
         source = self.data.clean if run.clean and self.data.clean is not None else self.data.train
         pairs = source.take(run.pairs(self.scale))
         complete = loop.fit(
-            replace(run.config, seed=seed),
+            run.config.model_copy(update={"seed": seed}),
             pairs,
             self.data.validation,
             home,

@@ -1,4 +1,4 @@
-"""Noisy copies of clean pictures, a batch at a time, as a recipe says."""
+"""Noisy copies of clean pictures, one batch at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from n2n_core.training.config import TrainConfig
 
 @dataclass(frozen=True)
 class NoisyCopies:
-    """Makes inputs and targets; see ``TrainConfig`` for what the fields are."""
+    """Makes inputs and targets. The fields are those of ``TrainConfig``."""
 
     corruption: Corruption
     targets: str = "clean"
@@ -27,16 +27,16 @@ class NoisyCopies:
 
     @classmethod
     def of(cls, config: TrainConfig, corruption: Corruption) -> NoisyCopies:
-        """As ``config`` says."""
+        """Take the fields from ``config``."""
         names = (field.name for field in fields(cls) if field.name != "corruption")
         return cls(corruption, **{name: getattr(config, name) for name in names})
 
     def __call__(self, clean: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Inputs and targets of ``(N, 3, H, W)`` floats, another draw for each."""
+        """Return inputs and targets for ``(N, 3, H, W)`` floats, each picture with its own noise."""
         grey = self._share(self.grey, clean, generator)
         clean = torch.where(grey, clean.mean(1, keepdim=True), clean)
         level: Corruption | Sensor = self.corruption
-        if isinstance(level, Blind):  # both copies have their noise's kind and level in common
+        if isinstance(level, Blind):  # both copies have noise of the same kind and level
             level = level.draw(clean, generator)
         noisy = self._copy(level(clean, generator), grey)
         again = self.targets == "noisy"
@@ -48,7 +48,7 @@ class NoisyCopies:
         return seen, target
 
     def _mean(self, level: Corruption | Sensor, clean: Tensor, generator: Generator) -> Tensor:
-        """Of ``target_copies`` noisy copies."""
+        """Return the mean of ``target_copies`` noisy copies."""
         if isinstance(level, Sensor):
             return level.mean_of(self.target_copies)(clean, generator)
         total = level(clean, generator)
@@ -57,10 +57,10 @@ class NoisyCopies:
         return total / self.target_copies
 
     def _copy(self, noisy: Tensor, grey: Tensor) -> Tensor:
-        """Where ``grey``, one channel's noise in all of them."""
+        """Give all channels of ``grey`` pictures the noise of the first."""
         return torch.where(grey, noisy[:, :1], noisy)
 
     def _share(self, share: float, batch: Tensor, generator: Generator) -> Tensor:
-        """True with probability ``share`` for each image, ``(N, 1, 1, 1)``."""
+        """Return True with probability ``share`` for each image, ``(N, 1, 1, 1)``."""
         drawn = torch.rand(len(batch), 1, 1, 1, generator=generator, device=generator.device)
         return (drawn < share).to(batch.device)

@@ -1,4 +1,4 @@
-"""Checkpoints: all that a run's next step depends on, in one file, without any code in it."""
+"""Checkpoints: all that a run's next step depends on, in one file that contains no code."""
 
 from __future__ import annotations
 
@@ -14,20 +14,25 @@ from n2n_core.files import atomic_path, storing
 FILE = "checkpoint.pt"
 NEEDED = {"config", "data", "learner", "epoch", "batch", "order", "generator", "seconds", "metrics"}
 ADDED: dict[str, Any] = {"best": None, "initial": None, "validated": -1, "average": {}}
-"""What older checkpoints lack, and what it is then."""
+"""Entries that older checkpoints lack, with their values in that case."""
 
 
 def save(folder: Path, state: dict[str, Any]) -> None:
-    """Write ``state``, wholly or not at all."""
+    """Write ``state`` atomically."""
     buffer = BytesIO()
-    torch.save(state, buffer)  # not to the disk: torch does not say why it cannot write there
+    torch.save(state, buffer)  # not to the file: torch does not say why writing failed
     path = folder / FILE
     with storing(path), atomic_path(path) as temporary:
         temporary.write_bytes(buffer.getbuffer())
 
 
 def load(folder: Path) -> dict[str, Any]:
-    """The checkpoint of the run in ``folder``; no code in it is executed."""
+    """Load the checkpoint of the run in ``folder`` without executing code from it.
+
+    Raises:
+        ConfigError: there is none.
+        WeightsError: it is damaged.
+    """
     path = folder / FILE
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)

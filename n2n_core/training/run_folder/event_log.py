@@ -1,4 +1,4 @@
-"""The log of a run: one JSON object a line."""
+"""The log of a run: one JSON object per line."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ Event = dict[str, Any]
 
 
 class EventLog:
-    """Appends events to ``log.jsonl``, or another ``name``, in ``folder`` and tells ``on_event`` of them.
+    """Appends events to the file ``name`` in ``folder``, and calls ``on_event`` with each.
 
-    A line that was cut short, as by a full disk, is removed before the next one is written.
+    A line that was cut short, for example by a full disk, is removed before the next one is written.
     """
 
     def __init__(self, folder: Path, on_event: Callable[[Event], None], name: str = LOG) -> None:
         self.path, self.on_event = folder / name, on_event
-        self.mended = False
+        self.repaired = False
 
     def emit(self, event: str, **values: Any) -> None:
-        """One event, with the time."""
+        """Log one event with the current time."""
         record = {"event": event, "time": time(), **values}
         with storing(self.path):
-            if not self.mended:
-                self._mend()
+            if not self.repaired:
+                self._repair()
             with self.path.open("a") as log:
                 log.write(json.dumps(record) + "\n")
         self.on_event(record)
 
-    def _mend(self) -> None:
-        self.mended = True
+    def _repair(self) -> None:
+        self.repaired = True
         if not self.path.exists():
             return
         with self.path.open("rb+") as log:
@@ -45,7 +45,7 @@ class EventLog:
 
 
 def read(folder: Path, name: str = LOG) -> list[Event]:
-    """The events of the run in ``folder``, so far."""
+    """Return the events of the run in ``folder`` so far."""
     path = folder / name
     lines = path.read_text().splitlines(keepends=True) if path.exists() else []
     return [json.loads(line) for line in lines if line.endswith("\n")]

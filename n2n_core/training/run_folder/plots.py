@@ -1,4 +1,4 @@
-"""Pictures of a training run's history, drawn from its events."""
+"""Plots of a training run, drawn from its events."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ FORMATS = ("png", "svg")
 FOLDER = "plots"
 
 AT_THE_FLOOR = (
-    "The targets are noisy pictures, and noise cannot be predicted: however good the model,\n"
-    "the loss stops at the variance of their noise. The PSNR tells how good it is."
+    "The targets are noisy pictures. Their noise cannot be predicted, so even for a perfect model\n"
+    "the loss is the variance of their noise. The PSNR tells how good the model is."
 )
 TOWARDS_CLEAN = (
-    "The model is judged by its PSNR. Where targets are noisy, the loss stops at the variance\n"
-    "of their noise, which is not known here."
+    "The PSNR tells how good the model is. If the targets are noisy, the loss cannot fall below\n"
+    "the variance of their noise, which is not known here."
 )
 
 PSNRS = {
@@ -34,11 +34,11 @@ PSNRS = {
     "noisy_psnr": ("noisy", "C3--"),
     "noisy_psnr_estimate": ("noisy, estimated from two noisy shots", "C3--"),
 }
-"""What an epoch's figures are called, and how they are drawn."""
+"""Metrics of an epoch, with their labels and line styles."""
 
 
 def loss_curve(history: Sequence[Event]) -> Figure:
-    """The training loss by steps, the validation loss where there is one, and the noise floor if known."""
+    """Plot the training loss over the steps, the validation loss and the noise floor if known."""
     figure, axes = paper("step", "loss")
     steps = _by_step(history, "step")
     axes.plot(list(steps), [event["loss"] for event in steps.values()], "C0-", label="training")
@@ -57,7 +57,7 @@ def loss_curve(history: Sequence[Event]) -> Figure:
 
 
 def psnr_curve(history: Sequence[Event]) -> Figure:
-    """The validation PSNR by epochs, or its estimate, and that of the noisy pictures."""
+    """Plot the validation PSNR or its estimate over the epochs, and that of the noisy pictures."""
     figure, axes = paper("epoch", "PSNR (dB)")
     epochs = {event["epoch"]: event for event in history if event["event"] == "epoch"}
     for key, (label, style) in PSNRS.items():
@@ -73,11 +73,11 @@ def psnr_curve(history: Sequence[Event]) -> Figure:
 
 
 CURVES = {"loss": loss_curve, "psnr": psnr_curve}
-"""All plots, by the name of their files."""
+"""All plots by file name."""
 
 
 def encode(figure: Figure, format: str) -> bytes:
-    """The figure as a file of one of ``FORMATS``, the same each time."""
+    """Return the figure as a file in one of ``FORMATS``. The bytes are reproducible."""
     import matplotlib
 
     if format not in FORMATS:
@@ -89,7 +89,7 @@ def encode(figure: Figure, format: str) -> bytes:
 
 
 def write(folder: Path) -> None:
-    """Draw all plots of the run in ``folder`` into its folder ``plots``."""
+    """Write all plots of the run in ``folder`` to its subfolder ``plots``."""
     history = event_log.read(folder)
     for name, curve in CURVES.items():
         figure = curve(history)
@@ -100,8 +100,8 @@ def write(folder: Path) -> None:
 
 
 def paper(x: str, y: str) -> tuple[Figure, Axes]:
-    """A figure with one plot, whose axes are called ``x`` and ``y``."""
-    from matplotlib.figure import Figure  # here: it takes long to import, and few need it
+    """Return a figure with one plot, whose axes have the labels ``x`` and ``y``."""
+    from matplotlib.figure import Figure  # here: it is slow to import
 
     figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
     axes = figure.add_subplot(xlabel=x, ylabel=y)
@@ -110,7 +110,7 @@ def paper(x: str, y: str) -> tuple[Figure, Axes]:
 
 
 def _by_step(history: Sequence[Event], kind: str) -> dict[int, Event]:
-    """The last event of a step: a run that was killed and resumed has some twice."""
+    """Return the last event of each step: a run that was killed and resumed has some twice."""
     found = {event["step"]: event for event in history if event["event"] == kind}
     return dict(sorted(found.items()))
 

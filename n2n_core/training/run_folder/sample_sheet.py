@@ -1,4 +1,4 @@
-"""A sheet of pictures that shows what a model does: noisy, denoised and reference side by side."""
+"""A sheet of sample pictures: noisy, denoised and reference side by side."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from n2n_core.image import png
 from n2n_core.image.rounding import to_bytes
 
 CELL = 128
-"""Side in pixels of a picture on the sheet: larger ones show their middle, smaller ones are enlarged."""
+"""Side of a cell in pixels. Larger pictures show their middle, smaller ones are enlarged."""
 
 GAP = 4
 ROWS = 4
 
 
 def sheet(columns: Sequence[Tensor]) -> bytes:
-    """A PNG file of the first ``ROWS`` pictures, one a row, in ``columns`` of ``(N, 3, H, W)`` floats.
+    """Return a PNG file with the first ``ROWS`` pictures of each column, ``(N, 3, H, W)`` floats.
 
-    The layout is fixed: cells of ``CELL`` pixels, ``GAP`` white ones around each.
+    The layout is fixed: cells of ``CELL`` pixels with ``GAP`` white pixels around each.
     """
     count, pitch = min(ROWS, len(columns[0])), CELL + GAP
     paper = torch.full((3, GAP + count * pitch, GAP + len(columns) * pitch), 255, dtype=torch.uint8)
@@ -35,7 +35,7 @@ def sheet(columns: Sequence[Tensor]) -> bytes:
 
 
 def fitted(picture: Tensor) -> Tensor:
-    """``(3, H, W)``, its middle or enlarged by a whole number, to at most ``CELL`` on each side."""
+    """Return the middle of a ``(3, H, W)`` picture, or enlarge it by an integer factor, to fit in a cell."""
     times = max(1, CELL // max(picture.shape[1:]))
     picture = picture.repeat_interleave(times, 1).repeat_interleave(times, 2)
     for axis in (1, 2):

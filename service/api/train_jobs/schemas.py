@@ -1,97 +1,92 @@
-"""What is asked of training jobs, and what is told of them."""
+"""Bodies of the training-job endpoints. The recipe's fields are made from ``TrainConfig``."""
 
-import re
-from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from annotated_types import Le
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic.fields import FieldInfo
 
-from n2n_core.models import architectures
-from n2n_core.training.config import CHOICES, LEAST, MAX_SEED, TrainConfig
+from n2n_core.training.config import TrainConfig, shared_fields
+from n2n_core.training.fields import description, plain_type
 from service.jobs.store import Job
 from service.storage.job_states import State
 
-MOST = dict.fromkeys(LEAST, 10**6) | {"seed": MAX_SEED}
-"""The largest that the recipe's whole numbers may be."""
+MOST = 10**6
+"""Upper bound of the recipe's whole numbers that have none of their own."""
 
-_CHOICES = CHOICES | {"model": tuple(architectures.MODELS), "engine": ("auto", *architectures.ENGINES)}
-
-
-_MEANINGS = dict(re.findall(r"^ {8}(\w+): ((?:.+)(?:\n {12}.+)*)", TrainConfig.__doc__ or "", re.MULTILINE))
+_DOCUMENTED = TrainConfig.model_json_schema()["properties"]
 
 
-def _recipe() -> dict[str, Any]:
-    """A field for each of ``TrainConfig``, with its default; a base stands for ``initial``."""
-    types = get_type_hints(TrainConfig)
-    return {
-        field.name: (
-            _type(field.name, types[field.name]),
-            Field(
-                field.default,
-                description=_meaning(field.name),
-                json_schema_extra=_by_the_base if field.name == "model" else None,
-            ),
-        )
-        for field in fields(TrainConfig)
-        if field.name != "initial"
-    }
+def _field(name: str, field: FieldInfo) -> tuple[Any, Any]:
+    """Return the type and the default of a field of requests."""
+    about = Field(
+        description=description(field), json_schema_extra=_default_of_base if name == "model" else None
+    )
+    return Annotated[(field.annotation, *_constraints(name, field), about)], field.default
 
 
-def _by_the_base(schema: dict[str, Any]) -> None:
-    """Programs send the defaults that they are told, and this one is a base's own, if there is one."""
-    schema["description"] += f" If not given, that of `base`, or {schema.pop('default')}."
+def _constraints(name: str, field: FieldInfo) -> list[Any]:
+    """Return what a request is checked against.
+
+    The bounds of floats are only documented here: ``TrainConfig`` checks them, like everything that concerns
+    more than one field, and the error code is then ``bad_recipe``.
+    """
+    if plain_type(field) is float:
+        return [WithJsonSchema(_DOCUMENTED[name])]
+    bounded = plain_type(field) is not int or any(isinstance(one, Le) for one in field.metadata)
+    return field.metadata if bounded else [*field.metadata, Le(MOST)]
 
 
-def _meaning(name: str) -> str:
-    """What ``TrainConfig`` says of the field."""
-    return re.sub(r"\s+", " ", _MEANINGS.get(name, "")).replace("``", "`")
+def _default_of_base(schema: dict[str, Any]) -> None:
+    """Document a default that depends on ``base``: clients send the fixed defaults that they read."""
+    schema["description"] += f" Default: that of `base` if given, or else `{schema.pop('default')}`."
 
 
-def _type(name: str, plain: Any) -> Any:
-    if name in _CHOICES:
-        return Literal[tuple(_CHOICES[name])]
-    return Annotated[plain, Field(ge=LEAST[name], le=MOST[name])] if name in LEAST else plain
-
+_FIELDS: dict[str, Any] = {name: _field(name, field) for name, field in shared_fields().items()}
 
 Recipe = create_model(
     "Recipe",
-    __doc__="How to train; every field has a default.",
+    __doc__="How to train. Every field has a default.",
     __config__=ConfigDict(extra="forbid", strict=True),
-    **_recipe(),
+    **_FIELDS,
 )
 
 
 class TrainJobRequest(Recipe):  # type: ignore[valid-type, misc]
-    """A training to be done: `dataset` is enough."""
+    """A training job to submit. Only `dataset` is required."""
 
-    dataset: str = Field(description="the id of the dataset to train on", max_length=64)
+    dataset: str = Field(description="ID of the dataset to train on.", max_length=64)
     validation_dataset: str | None = Field(
         default=None,
-        description="the id of another one to validate on; if null, the share `validation` of `dataset`",
+        description="ID of another dataset to validate on. If null, the fraction `validation` of `dataset` "
+        "is held out.",
         max_length=64,
     )
     name: str | None = Field(
-        default=None, description="of the model that comes of it; of the dataset's if null"
+        default=None,
+        description="Name of the model to train. If null, it is derived from the dataset's name.",
     )
     base: str | None = Field(
-        default=None, description="the model to start from, `name` or `name@version`", max_length=80
+        default=None, description="Model to start from, as `name` or `name@version`.", max_length=80
     )
-    force: bool = Field(default=False, description="train although the dataset's checks warn")
+    force: bool = Field(default=False, description="Train even if the dataset's checks gave warnings.")
 
 
 class JobProgress(BaseModel):
-    """How far a job is."""
+    """Progress of a job."""
 
     step: int
-    total_steps: int | None = Field(description="null until it is known")
-    fraction: float = Field(description="of the steps, 0 to 1; training may end before 1", ge=0, le=1)
-    eta_seconds: float | None = Field(description="estimated time left; null while nobody knows")
-    phase: str = Field(description="queued, starting, training, publishing, or how it ended")
+    total_steps: int | None = Field(description="Null until it is known.")
+    fraction: float = Field(
+        description="Fraction of the steps done, 0 to 1. Training may end before 1.", ge=0, le=1
+    )
+    eta_seconds: float | None = Field(description="Estimated seconds left. Null if not known.")
+    phase: str = Field(description="`queued`, `starting`, `training`, `publishing`, or the final state.")
 
 
 class JobResult(BaseModel):
-    """The model that came of a job."""
+    """The model that a job produced."""
 
     model: str
     version: int
@@ -99,21 +94,21 @@ class JobResult(BaseModel):
 
 
 class JobError(BaseModel):
-    """Why there is no model."""
+    """The reason why a job produced no model."""
 
-    code: str = Field(description="stable, for programs", examples=["diverged"])
+    code: str = Field(description="Stable code for programs.", examples=["diverged"])
     detail: str
-    log_tail: str = Field(description="the end of the trainer's log")
+    log_tail: str = Field(description="The end of the training process's log.")
 
 
 class TrainJob(BaseModel):
-    """A training job. When it is done, exactly one of `result` and `error` is not null."""
+    """A training job. Once it is done, exactly one of `result` and `error` is not null."""
 
     id: str
-    name: str = Field(description="of the model")
-    dataset: str | None = Field(description="null once it was deleted")
-    validation_dataset: str | None = Field(description="null if a share of `dataset` is held out")
-    base_sha256: str | None = Field(description="hash of the weights that it starts from")
+    name: str = Field(description="Name of the model.")
+    dataset: str | None = Field(description="Null if it has been deleted.")
+    validation_dataset: str | None = Field(description="Null if a fraction of `dataset` is held out.")
+    base_sha256: str | None = Field(description="SHA-256 of the weights that training starts from.")
     state: State
     done: bool
     created_at: datetime
@@ -121,34 +116,34 @@ class TrainJob(BaseModel):
     updated_at: datetime
     finished_at: datetime | None
     progress: JobProgress
-    metrics: dict[str, int | float | None] = Field(description="the newest figures of the training")
+    metrics: dict[str, int | float | None] = Field(description="The latest metrics of the training.")
     attempt: int
     max_attempts: int
-    resumable: bool = Field(description="whether there is a checkpoint to go on from")
+    resumable: bool = Field(description="Whether the job can be resumed from a checkpoint.")
     device: str | None
-    spec: dict[str, Any] = Field(description="the whole recipe")
+    spec: dict[str, Any] = Field(description="The complete recipe.")
     result: JobResult | None
     error: JobError | None
     links: dict[str, str]
 
 
 class TrainJobList(BaseModel):
-    """A page of jobs, the newest first."""
+    """A page of jobs, newest first."""
 
     jobs: list[TrainJob]
-    next_page_token: str | None = Field(description="for the next page; null on the last")
+    next_page_token: str | None = Field(description="Token for the next page. Null on the last page.")
 
 
 class JobMetrics(BaseModel):
     """The history of a training."""
 
     history: list[dict[str, Any]] = Field(
-        description="an object a report: `step`s, and `epoch`s with validation"
+        description="Events in order: `step` events, and `epoch` events with validation metrics."
     )
 
 
 class Sample(BaseModel):
-    """Pictures before and after: noisy, denoised, reference, a scene a row."""
+    """A sheet of pictures, one scene per row: noisy, denoised, reference."""
 
     name: str = Field(examples=["epoch-0001.png"])
     epoch: int
@@ -162,7 +157,7 @@ class SampleList(BaseModel):
 
 
 def describe(job: Job) -> TrainJob:
-    """The job as the API tells it."""
+    """Return the job as the API shows it."""
     return TrainJob(
         id=job.id,
         name=job.name,

@@ -1,4 +1,4 @@
-"""A request for a training, and what must hold before it becomes a job."""
+"""Validates a request for training and creates the job."""
 
 import re
 
@@ -29,10 +29,10 @@ NO_RECIPE = {"dataset", "validation_dataset", "name", "base", "force"}
 
 
 def submit(state: State, request: TrainJobRequest, job_id: str | None) -> Job:
-    """The job that is asked for, queued, under ``job_id`` if one is given.
+    """Create the requested job, with ``job_id`` as its ID if given.
 
     Raises:
-        ProblemError: with the field that is wrong.
+        ProblemError: a field is wrong; names the field.
         ConflictError: the dataset is not ready.
     """
     dataset = _dataset(state, "dataset", request.dataset, request.force)
@@ -58,7 +58,7 @@ def _refusal(field: str, type: ProblemType, detail: str) -> ProblemError:
 
 
 def _dataset(state: State, field: str, dataset_id: str, force: bool) -> DatasetRecord:
-    """The dataset, unless its checks keep it from being trained on."""
+    """Return the dataset, or raise a problem if its checks do not allow training."""
     try:
         dataset = state.datasets.get(dataset_id)
     except UnknownDatasetError as error:
@@ -88,7 +88,7 @@ def _base(state: State, request: TrainJobRequest) -> Version | None:
 
 
 def _spec(request: TrainJobRequest, base: Version | None) -> Json:
-    """The recipe; the architecture is the base's, which a request may name too."""
+    """Return the recipe. The architecture is that of the base; a request may repeat it."""
     spec: Json = request.model_dump(exclude=NO_RECIPE)
     if base:
         own = _architecture(base)
@@ -99,8 +99,7 @@ def _spec(request: TrainJobRequest, base: Version | None) -> Json:
     try:
         recipe(spec)
     except ConfigError as error:
-        first = str(error).partition(" ")[0]  # its name, but where it is of a noise
-        raise _refusal(first if first in spec else "corruption", BAD_RECIPE, str(error)) from error
+        raise _refusal(error.field or "", BAD_RECIPE, str(error)) from error
     return spec
 
 
@@ -109,14 +108,13 @@ def _architecture(base: Version) -> str:
     for name, known in architectures.MODELS.items():
         if known == architecture:
             return name
-    detail = (
-        f"base is {base.name}@{base.version}: {architecture}, which is none of those that are trained here"
-    )
+    known_names = ", ".join(architectures.MODELS)
+    detail = f"base is {base.name}@{base.version}: {architecture}, expected one of: {known_names}"
     raise _refusal("base", BAD_RECIPE, detail)
 
 
 def _name(state: State, request: TrainJobRequest, dataset: DatasetRecord) -> str:
-    """The model's name: what is asked for, or after the dataset."""
+    """Return the model's name: the requested one, or one derived from the dataset's name."""
     taken = RESERVED.keys() | set(weights.read_index(state.settings.weights))
     if request.name is None:
         return derive_name(dataset.name, taken)
@@ -126,13 +124,13 @@ def _name(state: State, request: TrainJobRequest, dataset: DatasetRecord) -> str
         raise _refusal("name", BAD_NAME, str(error)) from error
     if request.name in taken:
         raise _refusal(
-            "name", BAD_NAME, f"name is {request.name!r}, which a shipped model has: choose another"
+            "name", BAD_NAME, f"name is {request.name!r}, the name of a shipped model: choose another"
         )
     return request.name
 
 
 def derive_name(text: str, taken: frozenset[str] | set[str]) -> str:
-    """A model's name after ``text``, none of ``taken``.
+    """Derive a model's name from ``text`` that is not in ``taken``.
 
     >>> derive_name("Röntgen 2024 (left)", set()), derive_name("torch", {"torch"}), derive_name("光", set())
     ('r-ntgen-2024-left', 'torch-trained', 'trained')

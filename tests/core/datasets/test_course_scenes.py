@@ -27,7 +27,7 @@ def coordinates(height: int, width: int) -> Tensor:
 
 def test_both_shots_sample_the_same_blocks() -> None:
     scenes = CourseScenes([coordinates(13, 17)], RULE)
-    first, second = scenes.draw([0] * 400, Generator().manual_seed(1), CPU)
+    first, second = scenes.draw([0] * 400, Generator().manual_seed(1), CPU, 8)
     assert first.shape == second.shape == (400, 3, 4, 4)
     found = set()
     for pair in zip(first, second, strict=True):
@@ -44,7 +44,7 @@ def test_both_shots_sample_the_same_blocks() -> None:
 def test_the_shots_average_to_the_blocks_means() -> None:
     photo = photos()[1]  # 8 x 9 holds blocks of 2 alone
     scenes = CourseScenes([photo], RULE)
-    shots = torch.cat(scenes.draw([0] * 8000, Generator().manual_seed(2), CPU))
+    shots = torch.cat(scenes.draw([0] * 8000, Generator().manual_seed(2), CPU, 8))
     expected = torch.nn.functional.avg_pool2d(torch.stack([photo[:, :, :8], photo[:, :, 1:]]), 2)
     assert (shots.mean(0) - expected.mean(0)).abs().max() < 0.02
 

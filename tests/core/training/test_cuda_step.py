@@ -1,7 +1,5 @@
 """Training steps as CUDA graphs do what they did step by step."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from torch import Generator, Tensor
@@ -11,15 +9,15 @@ from n2n_core.inference import tiling
 from n2n_core.models import architectures
 from n2n_core.training.batches.sampling import Sampler
 from n2n_core.training.config import TrainConfig
-from n2n_core.training.learners import TorchLearner
+from n2n_core.training.engines import TorchEngine
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 CUDA = torch.device("cuda")
 
 
-def learner(precision: str = "float32", graph: bool = True) -> TorchLearner:
+def engine(precision: str = "float32", graph: bool = True) -> TorchEngine:
     network = architectures.UNet((8, 8), (1, 1)).build(Generator().manual_seed(0))
-    made = TorchLearner(network, "adam", 0.0, precision, CUDA)  # type: ignore[arg-type]
+    made = TorchEngine(network, TrainConfig(precision=precision), CUDA)  # type: ignore[arg-type]
     if not graph:
         made.graph = None
     return made
@@ -41,7 +39,7 @@ def rate(step: int) -> float:
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_graph_learns_what_single_steps_learn(precision: str) -> None:
-    recorded, plain = learner(precision), learner(precision, graph=False)
+    recorded, plain = engine(precision), engine(precision, graph=False)
     rtol, atol = (1e-3, 1e-4) if precision == "float32" else (0.05, 1e-3)
     for step, (noisy, target) in enumerate(batches(30)):
         losses = [each.step(noisy, target, rate(step)) for each in (recorded, plain)]
@@ -52,7 +50,7 @@ def test_a_graph_learns_what_single_steps_learn(precision: str) -> None:
 
 
 def test_a_run_goes_on_from_a_checkpoint() -> None:
-    whole, first, second = learner(), learner(), learner()
+    whole, first, second = engine(), engine(), engine()
     for step, batch in enumerate(batches(24)):
         whole.step(*batch, rate(step))
         (first if step < 12 else second).step(*batch, rate(step))
@@ -77,7 +75,9 @@ def test_clean_pictures_are_kept_and_made_noisy_on_the_device(kind: str) -> None
     assert noisy.shape == target.shape == (64, 3, 16, 16)
     again = Generator().manual_seed(0)
     assert next(sampler.batches(sampler.order(again), again)).noisy.equal(noisy)
-    clean = replace(config, targets="clean", corruption={"name": "gaussian", "sigma": 0.0}, grey=0, rounded=0)
+    clean = config.model_copy(
+        update={"targets": "clean", "corruption": {"name": "gaussian", "sigma": 0.0}, "grey": 0, "rounded": 0}
+    )
     crop = Sampler(scenes, range(3), clean, tiling.Geometry(1, 0, 1), CUDA)
     windows = next(crop.batches(order, Generator().manual_seed(0))).noisy
     values = pictures.to(CUDA).flatten().sort().values

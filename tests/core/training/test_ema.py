@@ -6,7 +6,7 @@ from torch import Tensor
 
 from n2n_core.models.architectures import ENGINES, AutoEncoder
 from n2n_core.models.torch_modules import Network
-from n2n_core.training.ema import Average
+from n2n_core.training.ema import EMA
 
 ENGINE = pytest.mark.parametrize("engine", ENGINES)
 
@@ -29,7 +29,7 @@ def values(state: dict[str, Tensor]) -> set[float]:
 def test_a_steps_weights_enter_by_what_the_decay_leaves(engine: str) -> None:
     net = network(engine)
     fill(net, 1.0)
-    average = Average(net, 0.75)
+    average = EMA(net, 0.75)
     fill(net, 2.0)
     for step, mean in ((100, 1.25), (101, 1.4375)):
         average.update(step)
@@ -40,7 +40,7 @@ def test_a_steps_weights_enter_by_what_the_decay_leaves(engine: str) -> None:
 def test_the_first_steps_count_more(engine: str) -> None:
     net = network(engine)
     fill(net, 0.0)
-    average = Average(net, 0.999)
+    average = EMA(net, 0.999)
     fill(net, 1.0)
     average.update(1)
     assert values(average.mean) == {0.9}
@@ -50,7 +50,7 @@ def test_the_first_steps_count_more(engine: str) -> None:
 def test_the_mean_is_lent_to_the_network_and_given_back_after_an_error_too(engine: str) -> None:
     net = network(engine)
     fill(net, 1.0)
-    average = Average(net, 0.9)
+    average = EMA(net, 0.9)
     fill(net, 3.0)
     lent: set[float] = set()
 
@@ -68,7 +68,7 @@ def test_the_mean_is_lent_to_the_network_and_given_back_after_an_error_too(engin
 @ENGINE
 def test_without_a_decay_the_network_keeps_its_weights(engine: str) -> None:
     net = network(engine)
-    average = Average(net, 0.0)
+    average = EMA(net, 0.0)
     fill(net, 3.0)
     average.update(1)
     with average.applied():

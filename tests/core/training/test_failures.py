@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -27,13 +26,14 @@ SCRIPT = """
 import resource, sys
 from pathlib import Path
 import torch
-from n2n_core import train
 from n2n_core.errors import N2NError
+from n2n_core.training.config import TrainConfig
+from n2n_core.training.loop import fit
 from tests.scenes import scenes
 {limit}
 try:
-    train.fit(train.TrainConfig(**{config}), scenes("pairs", {count}, {side}, {side}), None, Path({folder!r}),
-              resume={resume}, device="cpu", checkpoint_seconds={every})
+    fit(TrainConfig(**{config}), scenes("pairs", {count}, {side}, {side}), None, Path({folder!r}),
+        resume={resume}, device="cpu", checkpoint_seconds={every})
 except N2NError as error:
     sys.exit(f"{{type(error).__name__}}: {{error}}")
 """
@@ -52,7 +52,7 @@ def start(
     """A run in a process of its own."""
     script = SCRIPT.format(
         limit=limit,
-        config=asdict(config),
+        config=config.model_dump(),
         count=count,
         side=side,
         folder=str(folder),
@@ -79,7 +79,7 @@ def same_weights(first: Path, second: Path) -> bool:
 
 
 def test_a_run_killed_in_the_middle_of_anything_resumes_to_the_bit(tmp_path: Path) -> None:
-    data, config = scenes("pairs", 40), replace(CONFIG, epochs=8)
+    data, config = scenes("pairs", 40), CONFIG.model_copy(update={"epochs": 8})
     loop.fit(config, data, None, tmp_path / "whole")
     run = tmp_path / "killed"
     for kill in range(3):
@@ -128,7 +128,9 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 def test_too_little_memory_is_one_clear_error(tmp_path: Path) -> None:
-    config = replace(CONFIG, model="torch", batch_size=64, crop=256, crops_per_epoch=64)
+    config = CONFIG.model_copy(
+        update={"model": "torch", "batch_size": 64, "crop": 256, "crops_per_epoch": 64}
+    )
     limit = """
 size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (size + 2**30, size + 2**30))
@@ -154,7 +156,9 @@ def test_data_that_is_not_finite_ends_a_run_before_a_bad_checkpoint(value: float
     data = Spoilt("bursts", *noisy(smooth(20, 32, 32), 2))  # kind bursts: pictures are read one by one
     data.good, data.value = 2 * 4 * 18, value  # two shots, four pictures: so many steps
     with pytest.raises(DivergedError, match="the loss is not a number at step 1"):
-        loop.fit(replace(CONFIG, crops_per_epoch=40), data, None, tmp_path, checkpoint_seconds=0)
+        loop.fit(
+            CONFIG.model_copy(update={"crops_per_epoch": 40}), data, None, tmp_path, checkpoint_seconds=0
+        )
     state = checkpoints.load(tmp_path)
     assert (state["epoch"], state["batch"]) in [(1, 5), (1, 6), (1, 7)]
     for name in (loop.MODEL, loop.BEST):
@@ -162,7 +166,7 @@ def test_data_that_is_not_finite_ends_a_run_before_a_bad_checkpoint(value: float
 
 
 def test_a_step_that_spoils_the_weights_is_noticed_before_they_are_kept(tmp_path: Path) -> None:
-    config = replace(CONFIG, optimizer="sgd", lr=1e38, schedule="constant", swap=False)
+    config = CONFIG.model_copy(update={"optimizer": "sgd", "lr": 1e38, "schedule": "constant", "swap": False})
     bright = smooth(20), smooth(20) * 1e15  # the loss is finite, the step that follows is not
     with pytest.raises(DivergedError, match=r"at step 1: lr is 1e\+38, try a smaller one"):
         loop.fit(config, TensorScenes("pairs", *bright), None, tmp_path, checkpoint_seconds=0)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,10 @@ from n2n_core.metrics.psnr import mean_psnr
 from n2n_core.models import architectures, weights
 from n2n_core.training import loop
 from n2n_core.training.batches.sampling import split
-from n2n_core.training.loop import TrainConfig
+from n2n_core.training.config import TrainConfig
+from n2n_core.training.run import learning_rate
 from n2n_core.training.run_folder import checkpoints
+from n2n_core.training.run_folder.event_log import Event
 from n2n_core.training.run_folder.sample_sheet import CELL, GAP
 from tests.pictures import opened
 from tests.scenes import noisy, scenes, smooth
@@ -67,7 +68,7 @@ def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
 
 @pytest.mark.parametrize(("model", "engine"), RUNS)
 def test_noisy_pairs_alone_teach_to_denoise(model: str, engine: str, tmp_path: Path) -> None:
-    assert fit(replace(SMALL, model=model, engine=engine, epochs=30), tmp_path)
+    assert fit(SMALL.model_copy(update={"model": model, "engine": engine, "epochs": 30}), tmp_path)
     last = log(tmp_path)[-1]
     least = 1.2 if model in ("unet", "photo") else 1.5  # at the lowest level, 8x8 pictures are of 2x2 pixels
     assert last["psnr"] > last["noisy_psnr"] + least
@@ -76,9 +77,9 @@ def test_noisy_pairs_alone_teach_to_denoise(model: str, engine: str, tmp_path: P
 
 @EACH
 def test_a_recipe_repeats_to_the_bit_and_a_seed_changes_it(model: str, tmp_path: Path) -> None:
-    config = replace(SMALL, model=model)
+    config = SMALL.model_copy(update={"model": model})
     for name, seed in (("first", 5), ("again", 5), ("other", 6)):
-        fit(replace(config, seed=seed), tmp_path / name)
+        fit(config.model_copy(update={"seed": seed}), tmp_path / name)
     assert same(tensors(tmp_path / "first"), tensors(tmp_path / "again"))
     assert not same(tensors(tmp_path / "first"), tensors(tmp_path / "other"))
 
@@ -87,7 +88,9 @@ def test_a_recipe_repeats_to_the_bit_and_a_seed_changes_it(model: str, tmp_path:
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 @pytest.mark.parametrize("steps", [0, 3, 5, 7, 14])
 def test_a_stopped_run_resumes_to_the_bit(model: str, optimizer: str, steps: int, tmp_path: Path) -> None:
-    config = replace(SMALL, model=model, optimizer=optimizer, momentum=0.9 if optimizer == "sgd" else 0.0)
+    config = SMALL.model_copy(
+        update={"model": model, "optimizer": optimizer, "momentum": 0.9 if optimizer == "sgd" else 0.0}
+    )
     fit(config, tmp_path / "whole")
     assert not fit(config, tmp_path / "parts", should_stop=stop_after(steps))
     assert fit(config, tmp_path / "parts", resume=True)
@@ -104,8 +107,15 @@ def test_a_stopped_run_on_any_kind_resumes_to_the_bit(
     kind: str, engine: str, steps: int, tmp_path: Path
 ) -> None:
     data = scenes(kind, 10, 20, 24)
-    config = replace(
-        SMALL, model="scratch", engine=engine, epochs=2, batch_size=4, crop=16, crops_per_epoch=24
+    config = SMALL.model_copy(
+        update={
+            "model": "scratch",
+            "engine": engine,
+            "epochs": 2,
+            "batch_size": 4,
+            "crop": 16,
+            "crops_per_epoch": 24,
+        }
     )
     loop.fit(config, data, None, tmp_path / "whole")
     assert not loop.fit(config, data, None, tmp_path / "parts", should_stop=stop_after(steps))
@@ -118,7 +128,9 @@ def test_a_stopped_run_on_any_kind_resumes_to_the_bit(
 
 @KIND
 def test_every_kind_teaches_to_denoise_pictures_never_seen(kind: str, tmp_path: Path) -> None:
-    config = replace(SMALL, lr=2e-3, epochs=4, batch_size=4, crop=24, crops_per_epoch=120)
+    config = SMALL.model_copy(
+        update={"lr": 2e-3, "epochs": 4, "batch_size": 4, "crop": 24, "crops_per_epoch": 120}
+    )
     assert loop.fit(config, scenes(kind, 30, 24, 24), None, tmp_path)
     clean = smooth(10, 32, 32, seed=9)
     (shot,) = noisy(clean, 1, seed=9)
@@ -128,7 +140,9 @@ def test_every_kind_teaches_to_denoise_pictures_never_seen(kind: str, tmp_path: 
 
 
 def test_the_estimate_of_a_run_is_close_to_what_clean_pictures_tell(tmp_path: Path) -> None:
-    config = replace(SMALL, epochs=3, batch_size=8, crop=16, crops_per_epoch=80, validation=0.5)
+    config = SMALL.model_copy(
+        update={"epochs": 3, "batch_size": 8, "crop": 16, "crops_per_epoch": 80, "validation": 0.5}
+    )
     data, clean = scenes("pairs", 40, 48, 48), smooth(40, 48, 48)
     loop.fit(config, data, None, tmp_path)
     _, held_out = split(40, 0.5)
@@ -146,7 +160,7 @@ def test_a_stopped_run_leaves_a_model_that_loads(tmp_path: Path) -> None:
 
 
 def test_the_model_file_tells_recipe_data_and_metrics(tmp_path: Path) -> None:
-    fit(replace(SMALL, model="scratch"), tmp_path, data_card={"photos": 7})
+    fit(SMALL.model_copy(update={"model": "scratch"}), tmp_path, data_card={"photos": 7})
     card = weights.read(tmp_path / loop.MODEL)[1]
     assert card.recipe["lr"] == SMALL.lr
     assert card.data == {"photos": 7}
@@ -154,7 +168,7 @@ def test_the_model_file_tells_recipe_data_and_metrics(tmp_path: Path) -> None:
 
 
 def test_the_log_has_a_line_an_event_and_the_caller_sees_the_same(tmp_path: Path) -> None:
-    seen: list[loop.Event] = []
+    seen: list[Event] = []
     fit(SMALL, tmp_path, on_event=seen.append)
     assert log(tmp_path) == seen
     kinds = [event["event"] for event in seen]
@@ -180,7 +194,7 @@ def test_a_complete_run_resumes_to_itself(tmp_path: Path) -> None:
 def test_resuming_needs_the_same_recipe_and_data(tmp_path: Path) -> None:
     fit(SMALL, tmp_path, should_stop=stop_after(2))
     with pytest.raises(ConfigError, match=r"lr is 0.5, expected 0.001 as in the run to resume"):
-        fit(replace(SMALL, lr=0.5), tmp_path, resume=True)
+        fit(SMALL.model_copy(update={"lr": 0.5}), tmp_path, resume=True)
     with pytest.raises(DataError, match="differ from those of the run to resume"):
         loop.fit(SMALL, flat_pairs(40, seed=9), flat_pairs(4, clean=True), tmp_path, resume=True)
 
@@ -197,7 +211,7 @@ def test_resuming_nothing_or_something_damaged_is_refused(tmp_path: Path) -> Non
 
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(DivergedError, match=r"lr is 1e\+38, try a smaller one"):
-        fit(replace(SMALL, optimizer="sgd", lr=1e38, schedule="constant"), tmp_path)
+        fit(SMALL.model_copy(update={"optimizer": "sgd", "lr": 1e38, "schedule": "constant"}), tmp_path)
 
 
 def test_validation_of_other_channels_is_refused(tmp_path: Path) -> None:
@@ -209,19 +223,19 @@ def test_validation_of_other_channels_is_refused(tmp_path: Path) -> None:
 @EACH
 def test_images_of_any_size_are_padded_to_fit(model: str, tmp_path: Path) -> None:
     pairs = flat_pairs(6, size=7)
-    config = replace(SMALL, model=model, epochs=1)
+    config = SMALL.model_copy(update={"model": model, "epochs": 1})
     assert loop.fit(config, pairs, flat_pairs(3, clean=True, size=10), tmp_path)
 
 
 def test_bfloat16_keeps_float32_weights(tmp_path: Path) -> None:
-    fit(replace(SMALL, epochs=1, precision="bfloat16"), tmp_path)
+    fit(SMALL.model_copy(update={"epochs": 1, "precision": "bfloat16"}), tmp_path)
     assert {tensor.dtype for tensor in tensors(tmp_path).values()} == {torch.float32}
 
 
 @EACH
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_trains_and_resumes(model: str, tmp_path: Path) -> None:
-    config = replace(SMALL, model=model)
+    config = SMALL.model_copy(update={"model": model})
     assert not fit(config, tmp_path, device="cuda", should_stop=stop_after(4))
     assert fit(config, tmp_path, device="cuda", resume=True)
 
@@ -230,7 +244,7 @@ def test_cuda_trains_and_resumes(model: str, tmp_path: Path) -> None:
 def test_grey_pairs_are_refused(model: str, tmp_path: Path) -> None:
     grey = Pairs(*(images[:, :1] for images in flat_pairs(4)))
     with pytest.raises(DataError, match="training images have 1 channels, expected 3"):
-        loop.fit(replace(SMALL, model=model), grey, grey, tmp_path)
+        loop.fit(SMALL.model_copy(update={"model": model}), grey, grey, tmp_path)
 
 
 def test_a_psnr_without_bound_is_null_in_the_log(tmp_path: Path) -> None:
@@ -250,9 +264,9 @@ def test_a_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("model", [name for name, engine in RUNS if engine == "scratch"])
 def test_both_engines_lead_to_the_same_weights(model: str, tmp_path: Path) -> None:
-    config = replace(SMALL, model=model, optimizer="sgd", lr=0.05)
+    config = SMALL.model_copy(update={"model": model, "optimizer": "sgd", "lr": 0.05})
     for engine in architectures.ENGINES:
-        fit(replace(config, engine=engine), tmp_path / engine)
+        fit(config.model_copy(update={"engine": engine}), tmp_path / engine)
     first, second = (tensors(tmp_path / engine) for engine in architectures.ENGINES)
     assert first.keys() == second.keys()
     for name, tensor in first.items():
@@ -260,15 +274,15 @@ def test_both_engines_lead_to_the_same_weights(model: str, tmp_path: Path) -> No
 
 
 def test_a_run_goes_on_with_the_engine_that_auto_stands_for_and_no_other(tmp_path: Path) -> None:
-    config = replace(SMALL, model="torch")
+    config = SMALL.model_copy(update={"model": "torch"})
     assert not fit(config, tmp_path, should_stop=stop_after(4))
     with pytest.raises(ConfigError, match="engine is 'scratch', expected 'torch' as in the run to resume"):
-        fit(replace(config, engine="scratch"), tmp_path, resume=True)
-    assert fit(replace(config, engine="torch"), tmp_path, resume=True)
+        fit(config.model_copy(update={"engine": "scratch"}), tmp_path, resume=True)
+    assert fit(config.model_copy(update={"engine": "torch"}), tmp_path, resume=True)
 
 
 def test_the_best_epoch_is_kept_with_its_figures(tmp_path: Path) -> None:
-    config = replace(SMALL, epochs=12, lr=0.03, schedule="constant")  # unsteady
+    config = SMALL.model_copy(update={"epochs": 12, "lr": 0.03, "schedule": "constant"})  # unsteady
     fit(config, tmp_path)
     epochs = [event for event in log(tmp_path) if event["event"] == "epoch"]
     best = max(epochs, key=lambda event: event["psnr"])
@@ -284,7 +298,9 @@ def test_the_best_epoch_is_kept_with_its_figures(tmp_path: Path) -> None:
 
 
 def test_a_budget_ends_a_run_and_the_schedule_follows_it(tmp_path: Path) -> None:
-    config = replace(SMALL, model="scratch", epochs=10**6, max_seconds=1.0, schedule="cosine")
+    config = SMALL.model_copy(
+        update={"model": "scratch", "epochs": 10**6, "max_seconds": 1.0, "schedule": "cosine"}
+    )
     assert fit(config, tmp_path)
     *_, step, epoch, end = log(tmp_path)
     assert [event["event"] for event in (step, epoch, end)] == ["step", "epoch", "end"]
@@ -299,7 +315,7 @@ def test_a_budget_ends_a_run_and_the_schedule_follows_it(tmp_path: Path) -> None
 
 
 def test_a_budget_that_ran_out_while_the_run_was_saved_still_ends_with_a_validation(tmp_path: Path) -> None:
-    config = replace(SMALL, max_seconds=1e6)
+    config = SMALL.model_copy(update={"max_seconds": 1e6})
     assert not fit(config, tmp_path, should_stop=stop_after(3))
     checkpoints.save(tmp_path, checkpoints.load(tmp_path) | {"seconds": 1e6})
     assert fit(config, tmp_path, resume=True)
@@ -309,13 +325,13 @@ def test_a_budget_that_ran_out_while_the_run_was_saved_still_ends_with_a_validat
 
 def test_epochs_end_a_run_before_a_large_budget_and_change_nothing(tmp_path: Path) -> None:
     fit(SMALL, tmp_path / "without")
-    assert fit(replace(SMALL, max_seconds=1e6), tmp_path / "with")
+    assert fit(SMALL.model_copy(update={"max_seconds": 1e6}), tmp_path / "with")
     assert log(tmp_path / "with")[-1]["reason"] == "epochs"
     assert same(tensors(tmp_path / "without"), tensors(tmp_path / "with"))
 
 
 def test_patience_ends_a_run_that_gets_no_better(tmp_path: Path) -> None:
-    config = replace(SMALL, epochs=50, lr=1e-30, patience=3)
+    config = SMALL.model_copy(update={"epochs": 50, "lr": 1e-30, "patience": 3})
     assert not fit(config, tmp_path, should_stop=stop_after(12))
     assert fit(config, tmp_path, resume=True)
     end = log(tmp_path)[-1]
@@ -325,12 +341,12 @@ def test_patience_ends_a_run_that_gets_no_better(tmp_path: Path) -> None:
 
 @EACH
 def test_fine_tuning_starts_from_the_given_weights(model: str, tmp_path: Path) -> None:
-    config = replace(SMALL, model=model)
+    config = SMALL.model_copy(update={"model": model})
     fit(config, tmp_path / "first")
     given = tmp_path / "first" / loop.MODEL
-    tuned = replace(config, seed=7, lr=1e-30, epochs=1, initial=str(given))
+    tuned = config.model_copy(update={"seed": 7, "lr": 1e-30, "epochs": 1, "initial": str(given)})
     for engine in architectures.engines(architectures.MODELS[model]):
-        fit(replace(tuned, engine=engine), tmp_path / engine)
+        fit(tuned.model_copy(update={"engine": engine}), tmp_path / engine)
         assert same(tensors(tmp_path / "first"), tensors(tmp_path / engine))
     recipe = weights.read(tmp_path / "torch" / loop.MODEL)[1].recipe
     assert recipe["initial"] == weights.sha256(given)
@@ -339,7 +355,7 @@ def test_fine_tuning_starts_from_the_given_weights(model: str, tmp_path: Path) -
 def test_fine_tuning_goes_on_without_the_given_weights(tmp_path: Path) -> None:
     fit(SMALL, tmp_path / "first")
     given = tmp_path / "first" / loop.MODEL
-    config = replace(SMALL, initial=str(given), epochs=2)
+    config = SMALL.model_copy(update={"initial": str(given), "epochs": 2})
     fit(config, tmp_path / "whole")
     assert not fit(config, tmp_path / "parts", should_stop=stop_after(3))
     digest = weights.sha256(given)
@@ -350,18 +366,18 @@ def test_fine_tuning_goes_on_without_the_given_weights(tmp_path: Path) -> None:
 
 
 def test_fine_tuning_another_architecture_is_refused(tmp_path: Path) -> None:
-    fit(replace(SMALL, model="scratch", epochs=1), tmp_path / "first")
+    fit(SMALL.model_copy(update={"model": "scratch", "epochs": 1}), tmp_path / "first")
     initial = str(tmp_path / "first" / loop.MODEL)
     with pytest.raises(ConfigError, match=r"StridedAutoEncoder\(.*\), expected AutoEncoder\("):
-        fit(replace(SMALL, initial=initial), tmp_path / "second")
+        fit(SMALL.model_copy(update={"initial": initial}), tmp_path / "second")
     assert not (tmp_path / "second" / loop.CHECKPOINT).exists()
 
 
 def test_steps_tell_the_rate_and_the_time_left(tmp_path: Path) -> None:
-    fit(replace(SMALL, epochs=6), tmp_path)
+    fit(SMALL.model_copy(update={"epochs": 6}), tmp_path)
     steps = [event for event in log(tmp_path) if event["event"] == "step"]
     for event in steps:
-        assert event["lr"] == pytest.approx(loop.learning_rate(SMALL, event["step"] / 30))
+        assert event["lr"] == pytest.approx(learning_rate(SMALL, event["step"] / 30))
     left = [event["eta_seconds"] for event in steps]
     assert all(0 < seconds < 60 for seconds in left)
     assert left[-1] < max(left[:-1])
@@ -377,8 +393,8 @@ def test_every_epoch_has_a_sheet_of_samples(tmp_path: Path) -> None:
 
 def test_the_start_tells_where_the_loss_will_stop(tmp_path: Path) -> None:
     fit(SMALL, tmp_path / "course")
-    loop.fit(replace(SMALL, crop=8), scenes("pairs", 40), None, tmp_path / "pairs")
-    loop.fit(replace(SMALL, crop=8), scenes("clean", 40), None, tmp_path / "clean")
+    loop.fit(SMALL.model_copy(update={"crop": 8}), scenes("pairs", 40), None, tmp_path / "pairs")
+    loop.fit(SMALL.model_copy(update={"crop": 8}), scenes("clean", 40), None, tmp_path / "clean")
     floors = {name: log(tmp_path / name)[0]["noise_floor"] for name in ("course", "pairs", "clean")}
     assert floors == {
         "course": pytest.approx(0.01, rel=0.1),
@@ -402,17 +418,17 @@ def test_a_checkpoint_from_before_there_were_kinds_resumes(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("loss", ["l1", "charbonnier"])
 def test_other_losses_teach_to_denoise_too(loss: str, tmp_path: Path) -> None:
-    fit(replace(SMALL, loss=loss, epochs=30), tmp_path)
+    fit(SMALL.model_copy(update={"loss": loss, "epochs": 30}), tmp_path)
     last = log(tmp_path)[-1]
     assert last["psnr"] > last["noisy_psnr"] + 1.5
     with pytest.raises(ConfigError, match=f"loss is '{loss}', expected 'mse' for a scratch network"):
-        fit(replace(SMALL, loss=loss, engine="scratch"), tmp_path / "scratch")
+        fit(SMALL.model_copy(update={"loss": loss, "engine": "scratch"}), tmp_path / "scratch")
 
 
 @EACH
 def test_a_mean_of_the_weights_is_saved_and_resumes_to_the_bit(model: str, tmp_path: Path) -> None:
-    config = replace(SMALL, model=model, ema=0.9)
-    fit(replace(config, ema=0.0), tmp_path / "plain")
+    config = SMALL.model_copy(update={"model": model, "ema": 0.9})
+    fit(config.model_copy(update={"ema": 0.0}), tmp_path / "plain")
     fit(config, tmp_path / "whole")
     assert not fit(config, tmp_path / "parts", should_stop=stop_after(7))
     assert fit(config, tmp_path / "parts", resume=True)

@@ -38,7 +38,7 @@ def test_a_stop_saves_what_is_under_way(tmp_path: Path) -> None:
 
 
 def test_an_error_of_a_run_is_the_studys(tmp_path: Path) -> None:
-    wrong = replace(RUNS[1], config=replace(RUNS[1].config, loss="l1"))
+    wrong = replace(RUNS[1], config=RUNS[1].config.model_copy(update={"loss": "l1"}))
     with pytest.raises(N2NError, match="loss is 'l1', expected 'mse' for a scratch network"):
         conducted(tmp_path, study=replace(STUDY, runs=(RUNS[0], wrong)), jobs=2)
 

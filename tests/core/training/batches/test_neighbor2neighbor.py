@@ -8,7 +8,8 @@ from torch import Generator, Tensor
 
 from n2n_core.models.architectures import AutoEncoder
 from n2n_core.training.batches.neighbor2neighbor import Neighbours
-from n2n_core.training.learners import ScratchLearner, TorchLearner
+from n2n_core.training.config import TrainConfig
+from n2n_core.training.engines import make_engine
 
 CPU = torch.device("cpu")
 GAMMA = 2.5
@@ -61,18 +62,17 @@ def test_a_step_follows_the_gradient_that_autograd_finds(engine: str) -> None:
     architecture = AutoEncoder((6, 5, 4, 3))
     oracle = architecture.build(Generator().manual_seed(0), "torch")
     assert isinstance(oracle, torch.nn.Module)
-    kind = TorchLearner if engine == "torch" else ScratchLearner
     network = architecture.build(Generator().manual_seed(0), engine)
-    learner = kind(network, "sgd", 0.0, "float32", CPU)  # type: ignore[arg-type]
+    trained = make_engine(network, TrainConfig(optimizer="sgd"), CPU)
     whole = torch.rand(4, 3, 16, 20, generator=Generator().manual_seed(1))
     neighbours = Neighbours.draw(whole, Generator().manual_seed(2))
     with torch.enable_grad():
         expected_loss = loss_by_the_paper(oracle, whole, neighbours)
         expected_loss.backward()  # type: ignore[no-untyped-call]
-    before = {name: tensor.clone() for name, tensor in learner.network.state_dict().items()}
-    loss = learner.step(*neighbours(whole), 1.0, neighbours.expected(learner.predict, whole), GAMMA)
+    before = {name: tensor.clone() for name, tensor in trained.network.state_dict().items()}
+    loss = trained.step(*neighbours(whole), 1.0, neighbours.expected(trained.predict, whole), GAMMA)
     torch.testing.assert_close(loss, expected_loss.detach())
     for name, parameter in oracle.named_parameters():
-        step = before[name] - learner.network.state_dict()[name]
+        step = before[name] - trained.network.state_dict()[name]
         assert parameter.grad is not None
         torch.testing.assert_close(step, parameter.grad, rtol=1e-3, atol=1e-6)

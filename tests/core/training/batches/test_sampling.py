@@ -1,7 +1,6 @@
 """What batches are made of, for every kind of data."""
 
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +13,8 @@ from n2n_core.errors import ConfigError, DataError
 from n2n_core.image.rounding import to_bytes
 from n2n_core.inference import tiling
 from n2n_core.inference.tiling import Geometry
-from n2n_core.training.batches.sampling import CROPS_PER_EPOCH, Batch, Sampler, augment, split, swap
+from n2n_core.training.batches.augmentation import augment, swap
+from n2n_core.training.batches.sampling import CROPS_PER_EPOCH, Batch, Sampler, split
 from n2n_core.training.config import TrainConfig
 from tests.pictures import course_pairs
 from tests.scenes import SIGMA, MixedScenes, noisy, scenes, smooth
@@ -40,7 +40,7 @@ def stacked(batches: list[Batch]) -> tuple[Tensor, Tensor]:
 
 def test_an_epoch_sees_every_small_pair_once() -> None:
     pairs = course_pairs(10)
-    made = epoch(TensorScenes.of(pairs), replace(PLAIN, crop=64))
+    made = epoch(TensorScenes.of(pairs), PLAIN.model_copy(update={"crop": 64}))
     assert [len(batch.noisy) for batch in made] == [4, 4, 2]
     order = torch.randperm(10, generator=Generator().manual_seed(0))
     noisy, target = stacked(made)
@@ -69,7 +69,7 @@ def test_small_pairs_are_drawn_as_for_the_shipped_weights(fast: bool) -> None:
 
     pairs, config, shape = (
         course_pairs(11),
-        replace(PLAIN, swap=True, augment=True, crop=64),
+        PLAIN.model_copy(update={"swap": True, "augment": True, "crop": 64}),
         Geometry(5, 0, 5),
     )
     data = TensorScenes.of(pairs) if fast else Plain(pairs)
@@ -83,7 +83,7 @@ def test_small_pairs_are_drawn_as_for_the_shipped_weights(fast: bool) -> None:
 
 def test_both_shots_show_the_same_window_and_all_windows_come() -> None:
     data = MixedScenes([(11, 10)])
-    noisy, target = stacked(epoch(data, replace(PLAIN, crops_per_epoch=400)))
+    noisy, target = stacked(epoch(data, PLAIN.model_copy(update={"crops_per_epoch": 400})))
     assert noisy.shape == (400, 3, 8, 8)
     assert target.equal(noisy + 0.5)
     corners = Counter(noisy[:, 0, 0, 0].tolist())
@@ -93,14 +93,16 @@ def test_both_shots_show_the_same_window_and_all_windows_come() -> None:
 
 def test_pictures_of_different_sizes_share_a_batch_by_reflection() -> None:
     data = MixedScenes([(8, 8), (5, 8), (9, 3)])
-    (batch,) = epoch(data, replace(PLAIN, batch_size=3, crops_per_epoch=3), shape=Geometry(5, 0, 5))
+    (batch,) = epoch(
+        data, PLAIN.model_copy(update={"batch_size": 3, "crops_per_epoch": 3}), shape=Geometry(5, 0, 5)
+    )
     assert batch.noisy.shape == (3, 3, 10, 10)
     assert batch.target.equal(batch.noisy + 0.5)
 
 
 def test_large_pictures_have_shares_by_their_pixels() -> None:
     data = MixedScenes([(8, 8), (16, 24)])
-    source = sampler(data, replace(PLAIN, crops_per_epoch=700))
+    source = sampler(data, PLAIN.model_copy(update={"crops_per_epoch": 700}))
     assert source.order(Generator()).bincount().tolist() == [100, 600]
 
 
@@ -117,14 +119,16 @@ def test_large_pictures_have_shares_by_their_pixels() -> None:
 def test_an_epoch_covers_the_pictures_within_bounds(
     size: tuple[int, int], crops: int | None, expected: int
 ) -> None:
-    source = sampler(scenes("pairs", 6, *size), replace(PLAIN, crops_per_epoch=crops))
+    source = sampler(scenes("pairs", 6, *size), PLAIN.model_copy(update={"crops_per_epoch": crops}))
     assert source.crops == len(source.order(Generator())) == expected
     assert source.batches_per_epoch == -(-expected // 4)
 
 
 def test_bursts_use_every_two_shots_in_both_orders_equally() -> None:
     shots = [torch.full((1, 3, 8, 8), float(shot)) for shot in range(4)]
-    noisy, target = stacked(epoch(TensorScenes("bursts", *shots), replace(PLAIN, crops_per_epoch=1200)))
+    noisy, target = stacked(
+        epoch(TensorScenes("bursts", *shots), PLAIN.model_copy(update={"crops_per_epoch": 1200}))
+    )
     found = Counter(zip(noisy[:, 0, 0, 0].tolist(), target[:, 0, 0, 0].tolist(), strict=True))
     assert set(found) == {(float(a), float(b)) for a in range(4) for b in range(4) if a != b}
     assert min(found.values()) > 60
@@ -134,7 +138,7 @@ def test_bursts_use_every_two_shots_in_both_orders_equally() -> None:
 def test_a_bursts_target_can_be_the_mean_of_its_other_shots() -> None:
     shots = [torch.full((1, 3, 8, 8), float(2**shot)) for shot in range(4)]
     for copies, others in ((2, 2), (3, 3), (9, 3)):
-        config = replace(PLAIN, crops_per_epoch=200, target_copies=copies)
+        config = PLAIN.model_copy(update={"crops_per_epoch": 200, "target_copies": copies})
         noisy, target = stacked(epoch(TensorScenes("bursts", *shots), config))
         for first, mean in zip(noisy[:, 0, 0, 0].tolist(), target[:, 0, 0, 0].tolist(), strict=True):
             rest = round(mean * others)
@@ -144,7 +148,7 @@ def test_a_bursts_target_can_be_the_mean_of_its_other_shots() -> None:
 
 def test_clean_pictures_get_new_noise_for_each_crop() -> None:
     data = scenes("clean", 1, 8, 8)
-    noisy, target = stacked(epoch(data, replace(PLAIN, crops_per_epoch=200)))
+    noisy, target = stacked(epoch(data, PLAIN.model_copy(update={"crops_per_epoch": 200})))
     assert target.equal(data.pictures[0].expand_as(target))
     noise = noisy - target
     assert noise.std().item() == pytest.approx(SIGMA, rel=0.02)
@@ -153,7 +157,9 @@ def test_clean_pictures_get_new_noise_for_each_crop() -> None:
 
 
 def test_noisy_targets_have_the_same_noise_level_and_their_own_noise() -> None:
-    config = replace(PLAIN, targets="noisy", crops_per_epoch=300, crop=16, corruption={"name": "blind"})
+    config = PLAIN.model_copy(
+        update={"targets": "noisy", "crops_per_epoch": 300, "crop": 16, "corruption": {"name": "blind"}}
+    )
     clean = torch.full((1, 3, 16, 16), 0.5)
     noisy, target = stacked(epoch(TensorScenes("clean", clean), config))
     first, second = (images - clean for images in (noisy, target))
@@ -169,13 +175,14 @@ def test_a_target_can_be_the_mean_of_many_copies(name: str) -> None:
     clean = torch.full((1, 3, 16, 16), 0.5)
     variances = []
     for copies in (1, 16):
-        config = replace(
-            PLAIN,
-            targets="noisy",
-            target_copies=copies,
-            crops_per_epoch=300,
-            crop=16,
-            corruption={"name": name},
+        config = PLAIN.model_copy(
+            update={
+                "targets": "noisy",
+                "target_copies": copies,
+                "crops_per_epoch": 300,
+                "crop": 16,
+                "corruption": {"name": name},
+            }
         )
         noisy, target = stacked(epoch(TensorScenes("clean", clean), config))
         variances.append(target.var())
@@ -185,7 +192,7 @@ def test_a_target_can_be_the_mean_of_many_copies(name: str) -> None:
 
 
 def test_inputs_alone_are_rounded() -> None:
-    config = replace(PLAIN, targets="noisy", rounded=0.5, crops_per_epoch=200)
+    config = PLAIN.model_copy(update={"targets": "noisy", "rounded": 0.5, "crops_per_epoch": 200})
     noisy, target = stacked(epoch(scenes("clean", 1, 8, 8), config))
     rounded = [image.equal(to_bytes(image).float() / 255) for image in noisy]
     assert 70 < sum(rounded) < 130
@@ -193,21 +200,23 @@ def test_inputs_alone_are_rounded() -> None:
 
 
 def test_a_share_of_the_crops_is_grey_and_so_is_its_noise() -> None:
-    config = replace(PLAIN, grey=0.25, targets="noisy", crops_per_epoch=200)
+    config = PLAIN.model_copy(update={"grey": 0.25, "targets": "noisy", "crops_per_epoch": 200})
     for images in stacked(epoch(scenes("clean", 1, 8, 8), config)):
         grey = [bool((image == image[:1]).all()) for image in images]
         assert 30 < sum(grey) < 70
 
 
 def test_the_recipes_corruption_wins() -> None:
-    config = replace(PLAIN, crops_per_epoch=100, corruption={"name": "bernoulli", "p": 0.25})
+    config = PLAIN.model_copy(update={"crops_per_epoch": 100, "corruption": {"name": "bernoulli", "p": 0.25}})
     noisy, target = stacked(epoch(scenes("clean", 1, 8, 8), config))
     assert noisy.eq(0).float().mean().item() == pytest.approx(0.25, abs=0.03)
     torch.testing.assert_close(noisy[noisy > 0], target[noisy > 0] / 0.75)
 
 
 def test_point_sampling_reads_blocks_and_gives_crops() -> None:
-    config = replace(PLAIN, corruption={"name": "point-sampling", "block": 3}, crops_per_epoch=20)
+    config = PLAIN.model_copy(
+        update={"corruption": {"name": "point-sampling", "block": 3}, "crops_per_epoch": 20}
+    )
     noisy, target = stacked(epoch(TensorScenes("clean", smooth(3, 30, 26)), config))
     assert noisy.shape == target.shape == (20, 3, 8, 8)
     assert 0 < (noisy - target).abs().max() < 0.2
@@ -215,7 +224,7 @@ def test_point_sampling_reads_blocks_and_gives_crops() -> None:
 
 def test_single_pictures_are_divided_into_neighbours() -> None:
     data = scenes("single", 1, 9, 7)
-    batch = epoch(data, replace(PLAIN, batch_size=30, crops_per_epoch=30))[0]
+    batch = epoch(data, PLAIN.model_copy(update={"batch_size": 30, "crops_per_epoch": 30}))[0]
     assert batch.whole is not None
     assert batch.neighbours is not None
     assert batch.whole.shape == (30, 3, 8, 6)
@@ -261,7 +270,7 @@ def test_data_that_cannot_be_sampled_is_refused(
     data: TensorScenes, values: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        sampler(data, replace(PLAIN, **values))
+        sampler(data, PLAIN.model_copy(update=values))
 
 
 @pytest.mark.parametrize(("count", "fraction", "held_out"), [(2, 0.1, 1), (20, 0.1, 2), (4, 0.99, 3)])

@@ -31,7 +31,7 @@ def test_the_loss_is_drawn_with_the_floor_where_it_stops_and_why() -> None:
     assert drawn["training"] == pytest.approx([0.03, 0.02, 0.02 / 3 + FLOOR])
     assert drawn["validation (mse)"] == [0.012] * 3
     assert drawn["noise floor: variance of the noise"] == [FLOOR, FLOOR]
-    assert "the loss stops at the variance of their noise" in figure.get_supxlabel()
+    assert "the loss is the variance of their noise" in figure.get_supxlabel()
 
 
 def test_no_floor_is_drawn_where_none_is_known_or_the_loss_is_another() -> None:

@@ -4,7 +4,7 @@ import csv
 import json
 import tempfile
 from collections.abc import AsyncIterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from n2n_core.datasets.pairs import Pairs, save_pairs
 from n2n_core.image.rounding import to_bytes
 from n2n_core.models import weights
 from n2n_core.models.names import RESERVED
-from n2n_core.training.loop import TrainConfig
+from n2n_core.training.config import TrainConfig
 from service.api.dependencies import State
 from service.settings.server import Settings
 from tests.pictures import drawn, file, opened
@@ -156,7 +156,7 @@ async def test_a_dataset_is_enough(idle: httpx.AsyncClient, dataset: str) -> Non
     job = answer.json()
     assert answer.headers["location"] == job["links"]["self"] == f"/train-jobs/{job['id']}"
     assert int(answer.headers["retry-after"]) >= 1
-    recipe = asdict(TrainConfig())
+    recipe = TrainConfig().model_dump()
     recipe.pop("initial")
     assert job["spec"] == recipe
     assert (job["state"], job["done"], job["name"]) == ("queued", False, "waves-noisy")
