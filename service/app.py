@@ -33,12 +33,12 @@ from service.http.cors_csrf import Browser, cors
 from service.http.middleware import Head, Observe, RequestId
 from service.http.problem_types import REFUSALS
 from service.inference.device_process import DeviceProcess
-from service.inference.loaded_models import Registry
+from service.inference.loaded_models import LoadedModels
 from service.inference.pipeline import Worker
 from service.inference.scheduler import Scheduler
 from service.jobs.store import JobStore
 from service.jobs.supervisor import Supervisor
-from service.processes.background import Aside
+from service.processes.background import BackgroundProcess
 from service.settings.server import Settings
 from service.storage.data_folder import DataFolder
 from service.storage.database import Database
@@ -66,15 +66,15 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
     Raises:
         N2NError: the weights folder, the default model or the device cannot be used.
     """
-    aside = Aside()
-    imports = Aside(memory=settings.train_memory)  # another one: nothing else waits for a large archive
+    background = BackgroundProcess()
+    imports = BackgroundProcess(memory=settings.train_memory)  # so that nothing waits for a large archive
     plain = settings.device == "cpu"  # as which nobody need be asked
-    names = ["cpu"] if plain else aside.run(device_names, settings.device)
+    names = ["cpu"] if plain else background.run(device_names, settings.device)
     devices = [DeviceProcess(name, settings.threads) for name in names]
     database, folder = Database(settings.database_url), DataFolder(settings.data)
     store = JobStore(database)
-    catalogue = Catalogue(database, folder, check=lambda path: aside.run(can_serve, path))
-    registry = Registry(settings.weights, settings.default_model, devices, catalogue)
+    catalogue = Catalogue(database, folder, check=lambda path: background.run(can_serve, path))
+    loaded_models = LoadedModels(settings.weights, settings.default_model, devices, catalogue)
     app = FastAPI(
         title="n2n",
         version=n2n_core.__version__,
@@ -97,9 +97,9 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
     scheduler = Scheduler(len(devices), settings.max_waiting_pixels, telemetry)
     worker = Worker(settings.max_pixels, scheduler, telemetry, settings.max_frames)
     state = app.state.n2n = State(
-        settings, registry, worker, telemetry, store, DatasetStore(database), catalogue,
-        IdempotencyKeys(database), Keyring(ApiKeys(database)), folder, Supervisor(settings, store), aside,
-        imports,
+        settings, loaded_models, worker, telemetry, store, DatasetStore(database), catalogue,
+        IdempotencyKeys(database), Keyring(ApiKeys(database)), folder, Supervisor(settings, store),
+        background, imports,
     )  # fmt: skip
     for module in (single, batch, models, datasets, jobs, health, docs, page):
         app.include_router(module.router)
@@ -132,14 +132,14 @@ def create_app(settings: Settings, tracers: TracerProvider | None = None) -> Fas
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state: State = app.state.n2n
     await anyio.to_thread.run_sync(_open, state)
-    log.info("ready: models %s", ", ".join(sorted(state.registry.models)))
+    log.info("ready: models %s", ", ".join(sorted(state.loaded_models.models)))
     yield
     await state.worker.close()
     if state.settings.train_concurrency:
         await anyio.to_thread.run_sync(state.supervisor.close)
-    for aside in (state.aside, state.imports):
-        aside.close()
-    state.registry.close()
+    for process in (state.background, state.imports):
+        process.close()
+    state.loaded_models.close()
     state.jobs.database.close()
 
 
@@ -148,8 +148,8 @@ def _open(state: State) -> None:
     state.keyring.look()
     state.folder.make()
     sweep(state.folder, state.datasets, state.catalogue)
-    state.registry.open()
-    state.aside.rest()  # what it was started for is over
+    state.loaded_models.open()
+    state.background.stop()  # the work that it was started for is done
     if state.settings.train_concurrency:
         state.supervisor.start()
 

@@ -267,7 +267,7 @@ def _folder(state: State, dataset: str) -> FilePath:
 
 def _thumbnail(state: State, dataset: str, scene: int, shot: int) -> bytes:
     try:
-        return state.aside.run(thumbnail, _folder(state, dataset), scene, shot)
+        return state.background.run(thumbnail, _folder(state, dataset), scene, shot)
     except IndexError as error:
         raise ProblemError(404, "not_found", f"dataset {dataset}: {error}") from error
 

@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from service.access.keyring import Keyring
-from service.inference.loaded_models import Registry
+from service.inference.loaded_models import LoadedModels
 from service.inference.pipeline import Worker
 from service.jobs.store import JobStore
 from service.jobs.supervisor import Supervisor
-from service.processes.background import Aside
+from service.processes.background import BackgroundProcess
 from service.settings.server import Settings
 from service.storage.data_folder import DataFolder
 from service.storage.dataset_store import DatasetStore
@@ -24,7 +24,7 @@ class State:
     """One per app; made by ``create_app``."""
 
     settings: Settings
-    registry: Registry
+    loaded_models: LoadedModels
     worker: Worker
     telemetry: Telemetry
     jobs: JobStore
@@ -34,8 +34,8 @@ class State:
     keyring: Keyring
     folder: DataFolder
     supervisor: Supervisor
-    aside: Aside
-    imports: Aside
+    background: BackgroundProcess
+    imports: BackgroundProcess
 
 
 def _state(request: Request) -> State:

@@ -25,14 +25,14 @@ async def get_readiness(state: StateDep) -> Readiness:
     """The models are loaded and warm: send traffic."""
     if state.worker.scheduler.draining:
         raise ProblemError(503, "stopping", "the service is stopping, expected another one")
-    if not state.registry.ready:
+    if not state.loaded_models.ready:
         raise ProblemError(503, "not_ready", "the models are not warm yet, try again in a second")
-    await state.registry.refresh()
+    await state.loaded_models.refresh()
     if state.keyring.required:  # whoever asks has shown no key
         return Readiness()
     return Readiness(
-        models=sorted(state.registry.models),
-        device=",".join(device.name for device in state.registry.devices),
+        models=sorted(state.loaded_models.models),
+        device=",".join(device.name for device in state.loaded_models.devices),
     )
 
 

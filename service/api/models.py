@@ -64,7 +64,7 @@ _NEXT = links(
 @router.get("")
 async def list_models(state: StateDep) -> ModelList:
     """The promoted version of every model, with its origin and measured quality."""
-    await state.registry.refresh()
+    await state.loaded_models.refresh()
     found = await run_sync(state.catalogue.list_served)
     return ModelList(models=[_describe(state, version) for version in found])
 
@@ -72,7 +72,7 @@ async def list_models(state: StateDep) -> ModelList:
 @router.get("/{model}", responses=_FOUND)
 async def get_model(state: StateDep, model: Reference) -> Model:
     """One model, by its name the promoted version."""
-    await state.registry.refresh()
+    await state.loaded_models.refresh()
     return _describe(state, await run_sync(state.catalogue.resolve, _name(state, model)))
 
 
@@ -116,7 +116,7 @@ async def upload_model(
     except (WeightsError, ConfigError) as error:
         detail = str(error).rsplit("/", 1)[-1] if isinstance(error, WeightsError) else str(error)
         raise ProblemError(422, "bad_model", detail) from error
-    await run_sync(state.registry.update)
+    await run_sync(state.loaded_models.update)
     body = _describe(state, version).model_dump(mode="json")
     return JSONResponse(body, 201, {"Location": f"/models/{version.name}@{version.version}"})
 
@@ -142,7 +142,7 @@ async def download_model(
     if not can_export():
         detail = "ONNX files are not made here, expected format=safetensors (or pip install 'n2n[onnx]')"
         raise ProblemError(501, "not_installed", detail)
-    content = await run_sync(state.aside.run, to_onnx, path)
+    content = await run_sync(state.background.run, to_onnx, path)
     return Response(content, headers=_as_file(name), media_type=BINARY)
 
 
@@ -165,15 +165,15 @@ async def delete_model(state: StateDep, model: Reference) -> None:
     Not the shipped ones, the default one, what a job starts from, or the promoted one of several.
     """
     version = await run_sync(state.catalogue.resolve, _name(state, model))
-    if version.promoted and version.name == state.registry.default:
+    if version.promoted and version.name == state.loaded_models.default:
         raise ConflictError(f"{version.name!r} is the default model (N2N_DEFAULT_MODEL)")
     await run_sync(state.catalogue.delete, model)
-    await run_sync(state.registry.update)
+    await run_sync(state.loaded_models.update)
 
 
 async def _changed(state: State, version: Version) -> Model:
     """What other requests see from now on."""
-    await run_sync(state.registry.update)
+    await run_sync(state.loaded_models.update)
     return _describe(state, version)
 
 
@@ -184,7 +184,7 @@ async def _save(request: Request, path: FilePath) -> None:
 
 
 def _name(state: State, reference: str) -> str:
-    return state.registry.default if reference == DEFAULT else reference
+    return state.loaded_models.default if reference == DEFAULT else reference
 
 
 def _as_file(name: str) -> dict[str, str]:
@@ -202,6 +202,6 @@ def _describe(state: State, version: Version) -> Model:
         {
             **version.card, **vars(version), "id": version.id,
             "parameters": _parameters(state.catalogue.path(version)),
-            "default": version.promoted and version.name == state.registry.default,
+            "default": version.promoted and version.name == state.loaded_models.default,
         }
     )  # fmt: skip

@@ -18,7 +18,7 @@ from n2n_core.inference.contrast_stretch import Stretch
 from n2n_core.inference.self_ensemble import SYMMETRIES, Ensemble, combine
 from service.inference.loaded_models import ServedModel
 from service.inference.scheduler import Scheduler
-from service.inference.tile_job import Job
+from service.inference.tile_job import TileJob
 from service.telemetry import Telemetry
 
 P = ParamSpec("P")
@@ -51,7 +51,7 @@ class Run:
     devices: tuple[str, ...]
 
     @classmethod
-    def of(cls, jobs: Sequence[Job], served: ServedModel) -> Self:
+    def of(cls, jobs: Sequence[TileJob], served: ServedModel) -> Self:
         """What is to be told of the jobs of one request."""
         used = {id(job.denoiser) for job in jobs}
         devices = tuple(each.process.name for each in served.denoisers if id(each) in used)
@@ -119,7 +119,7 @@ class Worker:
             self_ensemble: the result is the mean over the eight flips and turns.
 
         Raises:
-            RefusedError: see ``Scheduler.submit``.
+            RefusedError: see ``Scheduler.submit_all``.
             DeadlineError: ``timeout`` seconds were over first.
         """
         noisy, is_deep = picture.colour, picture.bits > 8

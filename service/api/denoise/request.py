@@ -78,7 +78,7 @@ async def denoised(
     noise = None
     if served is None:
         level = await state.worker.measure(timing, noise_level, first.colour)
-        served = await state.registry.find(choose(level, list(state.registry.models)))
+        served = await state.loaded_models.find(choose(level, list(state.loaded_models.models)))
         noise = level * LEVELS
     seconds = min(order.timeout or state.settings.timeout, state.settings.timeout)
     pages = await state.worker.denoise_pages(
@@ -89,7 +89,7 @@ async def denoised(
 
 async def find(state: State, model: str | None) -> ServedModel | None:
     """The model of that name; None for ``auto``, which each picture chooses by itself."""
-    return None if model == AUTO else await state.registry.find(model)
+    return None if model == AUTO else await state.loaded_models.find(model)
 
 
 async def written(state: State, outcome: Outcome) -> bytes:
