@@ -37,7 +37,7 @@ from service.http.problem_types import (
     TOTAL_TIMEOUT,
     UNKNOWN_JOB,
 )
-from service.jobs.store import Job
+from service.jobs.records import Job
 from service.jobs.supervisor import delete_job
 from service.storage import job_states
 

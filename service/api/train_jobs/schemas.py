@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from n2n_core.models import architectures
 from n2n_core.training.config import CHOICES, LEAST, MAX_SEED, TrainConfig
-from service.jobs.store import Job
+from service.jobs.records import Job
 from service.storage.job_states import State
 
 MOST = dict.fromkeys(LEAST, 10**6) | {"seed": MAX_SEED}

@@ -10,8 +10,8 @@ from service.api.train_jobs.schemas import TrainJobRequest
 from service.exceptions import UnknownDatasetError
 from service.http.errors import ProblemError
 from service.http.problem import FieldError
+from service.jobs.records import Job, Json
 from service.jobs.spec import recipe
-from service.jobs.store import Job, Json
 from service.storage.dataset_store import Dataset
 from service.storage.model_catalogue import Version
 from service.storage.model_check import check_name
