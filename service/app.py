@@ -32,12 +32,12 @@ from service.http.cors_csrf import CrossSiteGuard, cors
 from service.http.middleware import Head, Observe, RequestId
 from service.http.problem_types import REFUSALS
 from service.inference.device_process import DeviceProcess
-from service.inference.loaded_models import Registry
+from service.inference.loaded_models import LoadedModels
 from service.inference.pipeline import Pipeline
 from service.inference.scheduler import Scheduler
 from service.jobs.store import JobStore
 from service.jobs.supervisor import Supervisor
-from service.processes.background import Aside
+from service.processes.background import BackgroundProcess
 from service.settings.server import Settings
 from service.storage.data_folder import DataFolder
 from service.storage.database import Database
@@ -64,14 +64,14 @@ def create_app(
     tracers: TracerProvider | None = None,
     *,
     device: type[DeviceProcess] = DeviceProcess,
-    aside: type[Aside] = Aside,
+    background: type[BackgroundProcess] = BackgroundProcess,
 ) -> FastAPI:
     """Make the service. Nothing is created on disk or loaded until it starts.
 
     Args:
         tracers: OpenTelemetry provider to use instead of the process's own.
         device: class that runs the networks of a device. Tests pass one that starts no process.
-        aside: class that runs the work beside the requests; likewise.
+        background: class that runs the work beside the requests; likewise.
 
     Raises:
         N2NError: the weights folder, the default model or the device cannot be used.
@@ -92,7 +92,7 @@ def create_app(
             "logs": False,
         },
     )
-    app.state.n2n = _state(settings, device, aside)
+    app.state.n2n = _state(settings, device, background)
     for module in (single, batch, models, datasets, jobs, health, docs, page):
         app.include_router(module.router)
     app.mount(ASSETS, docs.files)
@@ -103,20 +103,22 @@ def create_app(
     return app
 
 
-def _state(settings: Settings, device_class: type[DeviceProcess], aside_class: type[Aside]) -> State:
+def _state(
+    settings: Settings, device_class: type[DeviceProcess], background_class: type[BackgroundProcess]
+) -> State:
     """Make the collaborators, and connect them."""
-    aside = aside_class()
-    devices = [device_class(name, settings.threads) for name in _device_names(settings, aside)]
+    background = background_class()
+    devices = [device_class(name, settings.threads) for name in _device_names(settings, background)]
     database, folder = Database(settings.database_url), DataFolder(settings.data)
     store = JobStore(database)
-    catalogue = ModelCatalogue(database, folder, check=lambda path: aside.run(can_serve, path))
+    catalogue = ModelCatalogue(database, folder, check=lambda path: background.run(can_serve, path))
     telemetry = Telemetry(n2n_core.__version__, version("torch"))
     for device in devices:
         telemetry.watch_device(device.name, device.resident_bytes)
     scheduler = Scheduler(len(devices), settings.max_waiting_pixels, telemetry)
     return State(
         settings=settings,
-        registry=Registry(settings.weights, settings.default_model, devices, catalogue),
+        loaded_models=LoadedModels(settings.weights, settings.default_model, devices, catalogue),
         pipeline=Pipeline(
             settings.max_pixels, scheduler, telemetry, settings.max_frames, settings.png_compression
         ),
@@ -128,14 +130,16 @@ def _state(settings: Settings, device_class: type[DeviceProcess], aside_class: t
         keyring=Keyring(ApiKeys(database)),
         folder=folder,
         supervisor=Supervisor(settings, store),
-        aside=aside,
-        imports=aside_class(memory=settings.train_memory),  # so that nothing else waits for a large archive
+        background=background,
+        imports=background_class(
+            memory=settings.train_memory
+        ),  # so that nothing else waits for a large archive
     )
 
 
-def _device_names(settings: Settings, aside: Aside) -> list[str]:
+def _device_names(settings: Settings, background: BackgroundProcess) -> list[str]:
     """List the devices to use; for the CPU alone, no process has to load torch for it."""
-    return ["cpu"] if settings.device == "cpu" else aside.run(device_names, settings.device)
+    return ["cpu"] if settings.device == "cpu" else background.run(device_names, settings.device)
 
 
 def _add_middleware(app: FastAPI, state: State) -> None:
@@ -161,14 +165,14 @@ def _add_middleware(app: FastAPI, state: State) -> None:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state: State = app.state.n2n
     await anyio.to_thread.run_sync(_open, state)
-    log.info("ready: models %s", ", ".join(sorted(state.registry.models)))
+    log.info("ready: models %s", ", ".join(sorted(state.loaded_models.models)))
     yield
     await state.pipeline.close()
     if state.settings.train_concurrency:
         await anyio.to_thread.run_sync(state.supervisor.close)
-    state.aside.close()
+    state.background.close()
     state.imports.close()
-    state.registry.close()
+    state.loaded_models.close()
     state.jobs.database.close()
 
 
@@ -177,8 +181,8 @@ def _open(state: State) -> None:
     state.keyring.look()
     state.folder.make()
     sweep(state.folder, state.datasets, state.catalogue)
-    state.registry.open()
-    state.aside.rest()  # start-up is what it was needed for
+    state.loaded_models.open()
+    state.background.stop()  # start-up is what it was needed for
     if state.settings.train_concurrency:
         state.supervisor.start()
 

@@ -22,7 +22,7 @@ UNPICKLES = {
     "shelve",
     "jsonpickle",
 }
-OWN_PICKLES = {"service/processes/background.py"}
+OWN_PICKLES = {"service/processes/child.py"}
 """Between a process of ours and the one that it started, over a pipe that nobody else has."""
 
 ASKS_OTHERS = {"aiohttp", "ftplib", "http", "httpx", "requests", "smtplib", "telnetlib", "urllib3"}
@@ -99,7 +99,7 @@ def test_the_search_finds_what_it_is_for(bad: str) -> None:
 
 
 def test_what_is_allowed_is_allowed_there_alone() -> None:
-    assert not faults("import pickle", "service/processes/background.py")
+    assert not faults("import pickle", "service/processes/child.py")
     assert faults("import pickle", "n2n_core/datasets/pairs.py")
     assert not faults("import httpx", "n2n_client/transport.py")
     assert not faults(

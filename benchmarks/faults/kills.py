@@ -15,7 +15,7 @@ from benchmarks.faults.load import UPLOADED, Load, denoises
 from benchmarks.faults.tally import Tally
 from benchmarks.reliability.answers import WrongError
 from benchmarks.reliability.resources import is_torchs
-from benchmarks.reliability.service import ASIDE, DEVICE, SERVICE, Service, connect
+from benchmarks.reliability.service import BACKGROUND, DEVICE, SERVICE, Service, connect
 from benchmarks.soak import things
 from service.storage.data_folder import DELETING, OLD_SECONDS
 
@@ -77,7 +77,7 @@ def _kill(service: Service, tally: Tally, all_of_it: bool) -> None:
         for pid in others:
             _quietly_kill(pid)
     deadline = monotonic() + END_SECONDS
-    while (left := [*_of(service, DEVICE), *_of(service, ASIDE)]) and monotonic() < deadline:
+    while (left := [*_of(service, DEVICE), *_of(service, BACKGROUND)]) and monotonic() < deadline:
         sleep(0.05)
     tally.check(ORPHANS, not left, f"{len(left)} still run {END_SECONDS} s after it")
 

@@ -19,11 +19,11 @@ from benchmarks.serving.procfs import PROC
 from benchmarks.serving.servers import ROOT
 
 START_SECONDS = 120
-SERVICE, DEVICE, ASIDE, TRAINER = "service", "device", "aside", "trainer"
+SERVICE, DEVICE, BACKGROUND, TRAINER = "service", "device", "background", "trainer"
 ROLES = {
     "service.cli": SERVICE,
     "service.inference.device_worker": DEVICE,
-    "service.processes.background": ASIDE,
+    "service.processes.background": BACKGROUND,
     "service.jobs.trainer": TRAINER,
 }
 """Its processes, by the module that each runs."""

@@ -16,7 +16,7 @@ from n2n_core.image import Picture
 from n2n_core.inference import cuda, tiling
 from n2n_core.inference.cuda import CudaPath
 from n2n_core.inference.enhance import Enhanced, Enhancement
-from n2n_core.inference.tiling import BATCH_PIXELS, WINDOW, Pace
+from n2n_core.inference.tiling import BATCH_PIXELS, WINDOW, Throughput
 from n2n_core.models import weights
 from n2n_core.models.inference_form import rewritten
 from n2n_core.models.torch_modules import Network
@@ -63,7 +63,7 @@ class Denoiser:
         usual_window, usual_pixels = _sizes(self.device)
         self.window = self.geometry.window(usual_window) if window is None else window
         self.batch_pixels = usual_pixels if batch_pixels is None else batch_pixels
-        self.pace = Pace(self.window, self.batch_pixels)
+        self.throughput = Throughput(self.window, self.batch_pixels)
 
     @classmethod
     def load(cls, path: Path, device: str = "auto", engine: str = "auto") -> Denoiser:
@@ -125,7 +125,7 @@ class Denoiser:
             return self._forward(batch).cpu()
 
     def calibrate(self, lines: int = 1) -> None:
-        """Measure the ``pace``. This warms the network up, and takes a fraction of a second.
+        """Measure the ``throughput``. This warms the network up, and takes a fraction of a second.
 
         Args:
             lines: batches of large tiles that will run in parallel, each on its share of the cores.
@@ -135,7 +135,7 @@ class Denoiser:
         enough = min(n for n, speed in speeds.items() if speed > 0.9 * max(speeds.values()))
         with limit_threads(max(1, torch.get_num_threads() // lines)):
             window = self._best_window()
-        self.pace = Pace(window, enough * 32**2, 1 / speeds[enough])
+        self.throughput = Throughput(window, enough * 32**2, 1 / speeds[enough])
 
     def _best_window(self) -> int:
         """Return the smallest tile side within 5 % of the best speed per pixel, halo excluded."""

@@ -65,13 +65,13 @@ class Geometry:
 
 
 @dataclass
-class Pace:
-    """How a denoiser is used best, and how fast it then is; measured by ``Denoiser.calibrate``.
+class Throughput:
+    """Speed of a denoiser, and the tile and batch sizes that reach it; measured by ``Denoiser.calibrate``.
 
     Args:
         window: side in pixels of the tiles that large images are cut into.
-        sweet_pixels: the smallest batch within a tenth of the best speed.
-        seconds_per_pixel: of such batches, on all cores.
+        sweet_pixels: size of the smallest batch whose speed is within a tenth of the best.
+        seconds_per_pixel: time for such batches on all cores.
     """
 
     window: int = WINDOW
@@ -79,7 +79,7 @@ class Pace:
     seconds_per_pixel: float = 1e-6
 
     def learn(self, pixels: int, seconds: float) -> None:
-        """Follow what batches take, as a running mean."""
+        """Update ``seconds_per_pixel`` with a batch's time, as a running mean."""
         self.seconds_per_pixel += 0.05 * (seconds / pixels - self.seconds_per_pixel)
 
 

@@ -30,6 +30,7 @@ from torch import Generator, Tensor
 from n2n_core.datasets.pairs import Pairs
 from n2n_core.datasets.scenes import Scenes
 from n2n_core.image.rounding import to_bytes
+from n2n_core.metrics import psnr
 from n2n_core.metrics.psnr import mean_psnr
 from n2n_core.training.batches.neighbor2neighbor import Neighbours
 from n2n_core.training.batches.pair_reader import PairReader

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from n2n_core.errors import ConfigError, DataError, LimitError
 from service.api import schemas
-from service.api.dependencies import AsideDep, DatasetsDep, FolderDep, ImportsDep, SettingsDep
+from service.api.dependencies import BackgroundDep, DatasetsDep, FolderDep, ImportsDep, SettingsDep
 from service.api.openapi import ALWAYS, FILE, form, links, picture, responses
 from service.api.paging import PageSize, PageToken
 from service.exceptions import DeadlineError
@@ -167,7 +167,7 @@ async def get_dataset_report_picture(
 async def get_dataset_thumbnail(
     datasets: DatasetsDep,
     folder: FolderDep,
-    aside: AsideDep,
+    background: BackgroundDep,
     dataset: Id,
     scene: Annotated[int, Path(ge=0, description="number of the scene, from 0", examples=[0])],
     shot: Annotated[int, Query(ge=0, description="number of its shot, from 0")] = 0,
@@ -176,7 +176,7 @@ async def get_dataset_thumbnail(
     """Get a small picture of one shot."""
     path = folder.dataset((await run_sync(datasets.get, dataset)).id)
     try:
-        content = await run_sync(aside.run, thumbnail, path, scene, shot)
+        content = await run_sync(background.run, thumbnail, path, scene, shot)
     except IndexError as error:
         raise ProblemError(problem_types.NOT_FOUND, f"dataset {dataset}: {error}") from error
     return Response(content, media_type=sent_as(PNG, accept))

@@ -10,12 +10,12 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from service.access.keyring import Keyring
-from service.inference.loaded_models import Registry
+from service.inference.loaded_models import LoadedModels
 from service.inference.pipeline import Pipeline
 from service.inference.scheduler import Scheduler
 from service.jobs.store import JobStore
 from service.jobs.supervisor import Supervisor
-from service.processes.background import Aside
+from service.processes.background import BackgroundProcess
 from service.settings.server import Settings
 from service.storage.data_folder import DataFolder
 from service.storage.dataset_store import DatasetStore
@@ -29,7 +29,7 @@ class State:
     """The collaborators of one app, made by ``create_app`` and kept as ``app.state.n2n``."""
 
     settings: Settings
-    registry: Registry
+    loaded_models: LoadedModels
     pipeline: Pipeline
     telemetry: Telemetry
     jobs: JobStore
@@ -39,8 +39,8 @@ class State:
     keyring: Keyring
     folder: DataFolder
     supervisor: Supervisor
-    aside: Aside
-    imports: Aside
+    background: BackgroundProcess
+    imports: BackgroundProcess
 
 
 async def _state(request: Request) -> State:
@@ -62,7 +62,7 @@ def _part(path: str) -> Any:
 StateDep = Annotated[State, Depends(_state)]
 
 SettingsDep = Annotated[Settings, _part("settings")]
-RegistryDep = Annotated[Registry, _part("registry")]
+LoadedModelsDep = Annotated[LoadedModels, _part("loaded_models")]
 SchedulerDep = Annotated[Scheduler, _part("pipeline.scheduler")]
 TelemetryDep = Annotated[Telemetry, _part("telemetry")]
 JobsDep = Annotated[JobStore, _part("jobs")]
@@ -71,5 +71,5 @@ CatalogueDep = Annotated[ModelCatalogue, _part("catalogue")]
 KeyringDep = Annotated[Keyring, _part("keyring")]
 FolderDep = Annotated[DataFolder, _part("folder")]
 SupervisorDep = Annotated[Supervisor, _part("supervisor")]
-AsideDep = Annotated[Aside, _part("aside")]
-ImportsDep = Annotated[Aside, _part("imports")]
+BackgroundDep = Annotated[BackgroundProcess, _part("background")]
+ImportsDep = Annotated[BackgroundProcess, _part("imports")]

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 
-from service.api.dependencies import KeyringDep, RegistryDep, SchedulerDep, TelemetryDep
+from service.api.dependencies import KeyringDep, LoadedModelsDep, SchedulerDep, TelemetryDep
 from service.api.examples import PROMETHEUS
 from service.api.openapi import ALWAYS, responses, text
 from service.api.schemas import Health, Readiness
@@ -21,18 +21,18 @@ async def get_health() -> Health:
 
 
 @router.get("/readyz", responses=responses(STOPPING, NOT_READY))
-async def get_readiness(scheduler: SchedulerDep, registry: RegistryDep, keyring: KeyringDep) -> Readiness:
+async def get_readiness(scheduler: SchedulerDep, loaded: LoadedModelsDep, keyring: KeyringDep) -> Readiness:
     """Check that the models are loaded and warm, so that the service can take requests."""
     if scheduler.draining:
         raise ProblemError(STOPPING, "the service is stopping, expected another one")
-    if not registry.ready:
+    if not loaded.ready:
         raise ProblemError(NOT_READY, "the models are not warm yet, try again in a second")
-    await registry.refresh()
+    await loaded.refresh()
     if keyring.required:  # this endpoint needs no key, so do not reveal more
         return Readiness()
     return Readiness(
-        models=sorted(registry.models),
-        device=",".join(device.name for device in registry.devices),
+        models=sorted(loaded.models),
+        device=",".join(device.name for device in loaded.devices),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from n2n_core.errors import N2NError
 from service.http.errors import ProblemError
-from service.jobs.store import Json
+from service.jobs.records import Json
 from service.storage.idempotency import IdempotencyKeys, Replay
 
 

@@ -13,7 +13,7 @@ from n2n_core.files import storing
 from n2n_core.inference.onnx_export import can_export, to_onnx
 from n2n_core.models import weights
 from n2n_core.models.names import DEFAULT, check_name
-from service.api.dependencies import AsideDep, CatalogueDep, FolderDep, RegistryDep
+from service.api.dependencies import BackgroundDep, CatalogueDep, FolderDep, LoadedModelsDep
 from service.api.openapi import ALWAYS, FILE, links, picture, responses
 from service.api.schemas import Model, ModelList, ModelVersions
 from service.exceptions import ConflictError
@@ -31,7 +31,7 @@ from service.http.problem_types import (
     TOTAL_TIMEOUT,
     UNKNOWN_MODEL,
 )
-from service.inference.loaded_models import Registry
+from service.inference.loaded_models import LoadedModels
 from service.storage.dataset_import import upload_folder
 from service.storage.model_catalogue import Version
 
@@ -63,27 +63,27 @@ _NEXT = links(
 
 
 @router.get("")
-async def list_models(registry: RegistryDep, catalogue: CatalogueDep) -> ModelList:
+async def list_models(loaded: LoadedModelsDep, catalogue: CatalogueDep) -> ModelList:
     """List the promoted version of every model, with its origin and measured quality."""
-    await registry.refresh()
+    await loaded.refresh()
     found = await run_sync(catalogue.list_served)
-    return ModelList(models=[_describe(registry, version) for version in found])
+    return ModelList(models=[_describe(loaded, version) for version in found])
 
 
 @router.get("/{model}", responses=_FOUND)
-async def get_model(registry: RegistryDep, catalogue: CatalogueDep, model: Reference) -> Model:
+async def get_model(loaded: LoadedModelsDep, catalogue: CatalogueDep, model: Reference) -> Model:
     """Get a version of a model; by the bare name, the promoted one."""
-    await registry.refresh()
-    return _describe(registry, await run_sync(catalogue.resolve, _name(registry, model)))
+    await loaded.refresh()
+    return _describe(loaded, await run_sync(catalogue.resolve, _name(loaded, model)))
 
 
 @router.get("/{model}/versions", responses=_FOUND)
 async def list_model_versions(
-    registry: RegistryDep, catalogue: CatalogueDep, model: Reference
+    loaded: LoadedModelsDep, catalogue: CatalogueDep, model: Reference
 ) -> ModelVersions:
     """List all versions of a model, newest first, with their metrics and origins."""
-    found = await run_sync(catalogue.list_versions, _name(registry, model))
-    return ModelVersions(versions=[_describe(registry, version) for version in found])
+    found = await run_sync(catalogue.list_versions, _name(loaded, model))
+    return ModelVersions(versions=[_describe(loaded, version) for version in found])
 
 
 @router.post(
@@ -98,7 +98,7 @@ async def list_model_versions(
 )
 async def upload_model(
     request: Request,
-    registry: RegistryDep,
+    loaded: LoadedModelsDep,
     catalogue: CatalogueDep,
     folder: FolderDep,
     model: Annotated[str, Path(description="the model's name, new or not", examples=["mine"])],
@@ -121,8 +121,8 @@ async def upload_model(
     except (WeightsError, ConfigError) as error:
         detail = str(error).rsplit("/", 1)[-1] if isinstance(error, WeightsError) else str(error)
         raise ProblemError(BAD_MODEL, detail) from error
-    await run_sync(registry.update)
-    body = _describe(registry, version).model_dump(mode="json")
+    await run_sync(loaded.update)
+    body = _describe(loaded, version).model_dump(mode="json")
     return JSONResponse(body, 201, {"Location": f"/models/{version.name}@{version.version}"})
 
 
@@ -132,9 +132,9 @@ async def upload_model(
     responses={**picture("The file"), **responses(UNKNOWN_MODEL, BAD_REQUEST, NOT_INSTALLED)},
 )
 async def download_model(
-    registry: RegistryDep,
+    loaded: LoadedModelsDep,
     catalogue: CatalogueDep,
-    aside: AsideDep,
+    background: BackgroundDep,
     model: Reference,
     format: Annotated[
         Literal["safetensors", "onnx"],
@@ -142,47 +142,47 @@ async def download_model(
     ] = "safetensors",
 ) -> Response:
     """Download the weights, with everything needed to rebuild the model."""
-    version = await run_sync(catalogue.resolve, _name(registry, model))
+    version = await run_sync(catalogue.resolve, _name(loaded, model))
     path, name = catalogue.path(version), f"{version.name}-{version.version}.{format}"
     if format == "safetensors":
         return FileResponse(path, media_type=BINARY, filename=name, headers={"ETag": f'"{version.sha256}"'})
     if not can_export():
         detail = "ONNX files are not made here, expected format=safetensors (or pip install 'n2n[onnx]')"
         raise ProblemError(NOT_INSTALLED, detail)
-    content = await run_sync(aside.run, to_onnx, path)
+    content = await run_sync(background.run, to_onnx, path)
     return Response(content, headers=_as_file(name), media_type=BINARY)
 
 
 @router.post("/{model}/promote", responses=_FOUND)
-async def promote_model(registry: RegistryDep, catalogue: CatalogueDep, model: Reference) -> Model:
+async def promote_model(loaded: LoadedModelsDep, catalogue: CatalogueDep, model: Reference) -> Model:
     """Make `name@2` the version that the bare name stands for."""
-    return await _changed(registry, await run_sync(catalogue.promote, _name(registry, model)))
+    return await _changed(loaded, await run_sync(catalogue.promote, _name(loaded, model)))
 
 
 @router.post("/{model}/rollback", responses=_FOUND | responses(CONFLICT))
-async def roll_back_model(registry: RegistryDep, catalogue: CatalogueDep, model: Reference) -> Model:
+async def roll_back_model(loaded: LoadedModelsDep, catalogue: CatalogueDep, model: Reference) -> Model:
     """Make the previously promoted version the promoted one again."""
-    return await _changed(registry, await run_sync(catalogue.roll_back, _name(registry, model)))
+    return await _changed(loaded, await run_sync(catalogue.roll_back, _name(loaded, model)))
 
 
 @router.delete("/{model}", status_code=204, responses=_FOUND | responses(CONFLICT))
-async def delete_model(registry: RegistryDep, catalogue: CatalogueDep, model: Reference) -> None:
+async def delete_model(loaded: LoadedModelsDep, catalogue: CatalogueDep, model: Reference) -> None:
     """Delete the version `name@2`, or by its bare name a model with all versions.
 
     Shipped models, the default model, versions that an unfinished job starts from, and the promoted one of
     several versions cannot be deleted.
     """
-    version = await run_sync(catalogue.resolve, _name(registry, model))
-    if version.promoted and version.name == registry.default:
+    version = await run_sync(catalogue.resolve, _name(loaded, model))
+    if version.promoted and version.name == loaded.default:
         raise ConflictError(f"{version.name!r} is the default model (N2N_DEFAULT_MODEL)")
     await run_sync(catalogue.delete, model)
-    await run_sync(registry.update)
+    await run_sync(loaded.update)
 
 
-async def _changed(registry: Registry, version: Version) -> Model:
+async def _changed(loaded: LoadedModels, version: Version) -> Model:
     """Let other requests see the change, and describe the version."""
-    await run_sync(registry.update)
-    return _describe(registry, version)
+    await run_sync(loaded.update)
+    return _describe(loaded, version)
 
 
 async def _save(request: Request, path: FilePath) -> None:
@@ -191,8 +191,8 @@ async def _save(request: Request, path: FilePath) -> None:
             await run_sync(file.write, piece)
 
 
-def _name(registry: Registry, reference: str) -> str:
-    return registry.default if reference == DEFAULT else reference
+def _name(loaded: LoadedModels, reference: str) -> str:
+    return loaded.default if reference == DEFAULT else reference
 
 
 def _as_file(name: str) -> dict[str, str]:
@@ -205,11 +205,11 @@ def _parameters(path: FilePath) -> int:
     return weights.count_values(path)
 
 
-def _describe(registry: Registry, version: Version) -> Model:
+def _describe(loaded: LoadedModels, version: Version) -> Model:
     return Model.model_validate(
         {
             **version.card, **vars(version), "id": version.id,
-            "parameters": _parameters(registry.catalogue.path(version)),
-            "default": version.promoted and version.name == registry.default,
+            "parameters": _parameters(loaded.catalogue.path(version)),
+            "default": version.promoted and version.name == loaded.default,
         }
     )  # fmt: skip

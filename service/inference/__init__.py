@@ -1,1 +1,1 @@
-"""Models in memory, the scheduler of tiles, and the processes of the devices."""
+"""Models in memory, the scheduler of tiles, and the device processes that run the networks."""

@@ -1,4 +1,4 @@
-"""The process of a device: ``python -m service.inference.device_worker``, started by ``device_process``."""
+"""The program of a device's process: ``python -m service.inference.device_worker``."""
 
 from __future__ import annotations
 
@@ -16,105 +16,106 @@ from typing import Any
 import torch
 
 from n2n_core.device import is_out_of_memory, set_threads
-from n2n_core.errors import N2NError
+from n2n_core.errors import N2NError, WeightsError
 from n2n_core.inference.denoiser import Denoiser
-from n2n_core.inference.tiling import Geometry, Pace
-from service.inference.device_process import LANES, LONG, Cores, Memory
+from n2n_core.inference.tiling import Geometry, Throughput
+from service.inference.lines import LANES, LONG, Cores, lane_of
+from service.inference.shared_memory import BatchMemory
+from service.processes.child import connect, serve
 
 LONG_NICE = 5
-"""Of the threads that run large pictures' tiles, each by itself as Linux has it: small ones go first."""
+"""Nice value of the threads of the LONG lane, so small pictures go first. On Linux it is per thread."""
 
 
-class Server:
-    """A thread for each line, which answers one call after the other."""
+class Worker:
+    """The models of one device, and the methods that the service calls.
 
-    def __init__(self, device: str, memory: Memory, lines: int) -> None:
-        self.device, self.memory = device, memory
+    Args:
+        device: the device's name in torch.
+        memory: shared with the service.
+        lines: per lane.
+    """
+
+    def __init__(self, device: str, memory: BatchMemory, lines: int) -> None:
+        self.device, self.memory, self.lines = device, memory, lines
         self.denoisers: dict[int, Denoiser] = {}
-        self.lines = lines
         cores = torch.get_num_threads()
         share = max(1, cores // lines)
         self.threads: dict[Cores, int] = {"all": cores, "spare": max(1, cores - 1), "share": share}
 
     def load(self, number: int, path: Path) -> Geometry:
-        """Take on a model, unless it was taken on as the process started."""
+        """Load a model, unless it was loaded when the process started. Return its geometry."""
         if number not in self.denoisers:
-            self.denoisers[number] = Denoiser.load(path, self.device)
+            try:
+                self.denoisers[number] = Denoiser.load(path, self.device)
+            except N2NError as error:  # whatever is wrong, the file is to blame, not a request
+                raise WeightsError(str(error)) from error
         return self.denoisers[number].geometry
 
-    def measure(self, number: int, wanted: list[int]) -> Pace:
-        """A model's pace; those that are not wanted any more go."""
+    def measure(self, number: int, wanted: list[int]) -> Throughput:
+        """Return a model's throughput. Models that are not ``wanted`` any more are freed."""
         for forgotten in self.denoisers.keys() - set(wanted):
             del self.denoisers[forgotten]
         denoiser = self.denoisers[number]
         denoiser.calibrate(self.lines)
-        _give_back()
-        return denoiser.pace
+        _return_free_memory()
+        return denoiser.throughput
 
     def run(self, line: int, number: int, shape: tuple[int, ...], cores: Cores, exact: bool) -> None:
-        """Run what lies in the line's memory."""
+        """Run the batch in the line's memory through a model."""
         torch.set_num_threads(self.threads[cores])
-        inbox, outbox = map(torch.from_numpy, self.memory.views(line, shape))
-        outbox.copy_(self.denoisers[number].run(inbox, exact))
+        batch, result = map(torch.from_numpy, self.memory.views(line, shape))
+        result.copy_(self.denoisers[number].run(batch, exact))
 
-    def answer(self, line: Connection, yields: bool = False) -> None:
-        """Until the service hangs up."""
-        if yields and sys.platform == "linux":
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LONG_NICE)
-        while True:
-            try:
-                call, *arguments = line.recv()
-            except (EOFError, OSError):
-                os._exit(0)
-            line.send(self._result(call, arguments) if call == "run" else self._aside(call, arguments))
+    def call(self, method: str, *arguments: Any) -> Any:
+        """Call a method by its name: batches in this thread, all else in one that ends afterwards.
 
-    def _aside(self, call: str, arguments: list[Any]) -> tuple[bool, Any]:
-        """The result of a call that is made in a thread of its own, which ends.
+        A thread that has computed once keeps other threads to compute with. If the process has more of them
+        than there are cores, each is put to sleep and woken again for every operation.
 
-        A thread that has once computed keeps others to compute with, and with more of them in the
-        process than there are cores, each waits for its share asleep, to be woken for every operation.
+        Raises:
+            MemoryError: the device has not enough memory.
         """
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(self._result, call, arguments).result()
-
-    def _result(self, call: str, arguments: list[Any]) -> tuple[bool, Any]:
+        function = getattr(self, method)
         try:
-            return True, getattr(self, call)(*arguments)
-        except N2NError as error:
-            return False, ("weights", str(error))
+            if method == "run":
+                return function(*arguments)
+            with ThreadPoolExecutor(1) as pool:
+                return pool.submit(function, *arguments).result()
         except Exception as error:
-            kind = "memory" if is_out_of_memory(error) else "other"
-            return False, (kind, f"{type(error).__name__}: {error}")
+            if is_out_of_memory(error):  # torch has several classes for it, which the service cannot load
+                raise MemoryError(f"{type(error).__name__}: {error}") from error
+            raise
+
+    def serve_lane(self, line: Connection, lane: int) -> None:
+        """Run the batches of one line, with a low priority if they are of the LONG lane."""
+        if lane == LONG and sys.platform == "linux":
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LONG_NICE)
+        serve(line, self.call)
 
 
-def _is_long(line: int) -> bool:
-    return line % len(LANES) == LONG
-
-
-def _give_back() -> None:
+def _return_free_memory() -> None:
     """Return free memory to the system, where the C library can (glibc).
 
-    Calibration runs batches larger than any that may come, and ``MEMORY`` would keep what they took;
-    traffic makes it grow again to what it needs.
+    Calibration runs larger batches than requests do, and ``MALLOC`` would keep their memory.
     """
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         trim(0)
 
 
-def main(arguments: list[str]) -> None:
-    """Serve until the service hangs up; it alone decides when, so signals to its group do nothing."""
-    device, threads, *descriptors = arguments
-    gc.freeze()  # what is imported stays, and is not searched for garbage; models may go
+def main(lines: str, memory: str, device: str, threads: str) -> None:
+    """Serve until the service hangs up. The service alone ends this process, so signals are ignored."""
+    *batches, control = connect(lines)
+    gc.freeze()  # imported modules stay, so they need not be searched for garbage
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     if int(threads):
         set_threads(int(threads))
-    *lines, control, memory = map(int, descriptors)
-    server = Server(device, Memory(memory, len(lines)), len(lines) // len(LANES))
-    for index, line in enumerate(lines):
-        threading.Thread(target=server.answer, args=(Connection(line), _is_long(index))).start()
-    server.answer(Connection(control))
+    worker = Worker(device, BatchMemory(int(memory), len(batches)), len(batches) // len(LANES))
+    for index, line in enumerate(batches):
+        threading.Thread(target=worker.serve_lane, args=(line, lane_of(index))).start()
+    serve(control, worker.call)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(*sys.argv[1:])

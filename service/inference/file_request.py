@@ -8,7 +8,7 @@ from n2n_core.image import Picture
 from n2n_core.inference.enhance import Enhanced
 from n2n_core.inference.self_ensemble import SYMMETRIES
 from service.inference.loaded_models import ServedModel
-from service.inference.tile_job import Job
+from service.inference.tile_job import TileJob
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ class TilingSummary:
     devices: tuple[str, ...]
 
     @classmethod
-    def of(cls, jobs: Sequence[Job], served: ServedModel) -> Self:
+    def of(cls, jobs: Sequence[TileJob], served: ServedModel) -> Self:
         """Summarise the jobs of one page."""
         used = {id(job.denoiser) for job in jobs}
         devices = tuple(each.process.name for each in served.denoisers if id(each) in used)

@@ -1,4 +1,4 @@
-"""The models that this process serves."""
+"""The models that the service has in memory."""
 
 import asyncio
 import logging
@@ -14,36 +14,41 @@ from n2n_core.errors import ConfigError, N2NError, UnknownModelError
 from n2n_core.models import weights
 from n2n_core.models.names import DEFAULT
 from n2n_core.models.weights import Entry
-from service.inference.device_process import DeviceDiedError, DeviceProcess, RemoteDenoiser
+from service.inference.device_process import DeviceProcess, RemoteDenoiser
+from service.processes.child import ChildDiedError
 from service.storage.model_catalogue import ModelCatalogue, Version
 
 CHECK_SECONDS = 1.0
-"""How long a look at the index and the catalogue is good for."""
+"""Minimum time between two checks of the weights folder and the catalogue for changes."""
 
 PINNED = 8
-"""Models asked for by version, ``name@2``, that are kept in memory: those used last."""
+"""Number of models requested by version, ``name@2``, that stay in memory: the most recently used ones."""
 
 log = logging.getLogger("n2n.service")
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model in memory, once for each device."""
+    """A model in memory, with a denoiser for each device."""
 
     entry: Entry
     denoisers: tuple[RemoteDenoiser, ...]
     is_blind: bool
 
 
-class Registry:
-    """The promoted version of every model in the catalogue, loaded; other versions when asked for.
+class LoadedModels:
+    """The promoted version of every model in the catalogue, and other versions on request.
 
-    The catalogue follows the weights folder. What is published in either is served without a restart:
+    The catalogue follows the weights folder. Models published in either are served without a restart, while
     requests under way keep the model that they began with.
+
+    Args:
+        folder: the weights folder.
+        default: name of the model for requests that name none.
 
     Raises:
         WeightsError: a file of the folder is missing, damaged, or not the one that its index names.
-        ConfigError: the default model is neither there nor in the catalogue.
+        ConfigError: the default model is neither in the folder nor in the catalogue.
     """
 
     def __init__(
@@ -60,9 +65,12 @@ class Registry:
         self._check()
 
     async def find(self, reference: str | None) -> ServedModel:
-        """The model ``name``, or its version ``name@2``, or the default one; else ``UnknownModelError``.
+        """Return the model ``name``, its version ``name@2``, or the default one (None or ``default``).
 
-        An unknown name is looked up at once, whenever the last look was.
+        A name that is not in memory is looked up at once, however recent the last check.
+
+        Raises:
+            UnknownModelError: there is no such model.
         """
         await self.refresh()
         name = self.default if reference in (None, DEFAULT) else str(reference)
@@ -71,22 +79,24 @@ class Registry:
         return await asyncio.to_thread(self._look_up, name)
 
     async def refresh(self) -> None:
-        """Follow what was published, if the last look is old; what cannot be read changes nothing."""
+        """Load what was published, if the last check is old. What cannot be read changes nothing."""
         is_old = monotonic() - self._checked >= CHECK_SECONDS
-        if self.ready and is_old and not self._updating.locked():  # nobody waits for another one's look
+        if (
+            self.ready and is_old and not self._updating.locked()
+        ):  # requests do not wait for the check of another one
             self._checked = monotonic()
             await asyncio.to_thread(self.update)
 
     def update(self) -> None:
-        """Follow what was published by now."""
+        """Load what was published by now. What cannot be read changes nothing."""
         with self._updating:
             try:
                 self._follow()
-            except (N2NError, SQLAlchemyError, DeviceDiedError) as error:
+            except (N2NError, SQLAlchemyError, ChildDiedError) as error:
                 log.error("the models stay as they are: %s", error)
 
     def open(self) -> None:
-        """Load every model and run it, so that the first request does not pay for it, and measure it.
+        """Load, warm up and measure every model, so that the first request need not wait for it.
 
         Raises:
             N2NError: a model of the folder, or the default one, cannot be served.
@@ -98,12 +108,12 @@ class Registry:
         self.ready = True
 
     def close(self) -> None:
-        """End the devices' processes."""
+        """End the processes of all devices."""
         for device in self.devices:
             device.close()
 
     def _check(self) -> None:
-        """What can be told before the catalogue is open."""
+        """Check what can be checked before the catalogue is open."""
         index = weights.read_index(self.folder)
         for entry in index.values():
             weights.verify(entry)
@@ -128,7 +138,7 @@ class Registry:
             self._pinned = {name: model for name, model in self._pinned.items() if self._exists(model)}
 
     def _serve_all(self) -> dict[str, ServedModel]:
-        """One that cannot be loaded spoils no other; what it was before is served on."""
+        """Load all served models. If one fails, its previous version stays; the others are loaded."""
         models = {}
         for version in self.catalogue.list_served():
             try:
@@ -148,7 +158,7 @@ class Registry:
             return self.models[version.name]
         with self._updating:
             model = self._pinned.pop(reference, None) or self._serve(version)
-            self._pinned[reference] = model  # the last one now
+            self._pinned[reference] = model  # at the end: the most recently used
             while len(self._pinned) > PINNED:
                 del self._pinned[next(iter(self._pinned))]
         return model
@@ -160,7 +170,7 @@ class Registry:
             return False
 
     def _serve(self, version: Version) -> ServedModel:
-        """From memory if it is there: the same weights are loaded once, whatever they are called."""
+        """Return a version as a model, loaded unless the same weights are in memory under any name."""
         entry = Entry(version.id, self.catalogue.path(version), version.sha256, version.task)
         for known in (*self.models.values(), *self._pinned.values()):
             if known.entry == entry:
@@ -177,7 +187,7 @@ class Registry:
         return denoisers
 
     def _index_stamp(self) -> tuple[int, int, int] | None:
-        """Changes whenever the index is replaced."""
+        """Return a value that changes whenever the index is replaced."""
         try:
             status = (self.folder / weights.INDEX).stat()
         except OSError:

@@ -10,54 +10,54 @@ from typing import Protocol
 import numpy as np
 
 from n2n_core.image import Pixels
-from n2n_core.inference.tiling import Geometry, Pace, Tile
-from service.inference.device_process import Cores
+from n2n_core.inference.tiling import Geometry, Throughput, Tile
+from service.inference.lines import Cores
 
 AGEING = 0.25
-"""Seconds of work that a request is forgiven for each second that it has waited."""
+"""Seconds of work by which a request's urgency rises for each second that it has waited."""
 
 
 class Denoiser(Protocol):
-    """A model on a device, as far as the scheduler knows it."""
+    """A model on a device, as the scheduler sees it."""
 
     @property
     def geometry(self) -> Geometry:
-        """Of its network."""
+        """Geometry of its network."""
         ...
 
     @property
-    def pace(self) -> Pace:
-        """How fast it is, and on how much at once."""
+    def throughput(self) -> Throughput:
+        """Its speed, and the tile and batch sizes that reach it."""
         ...
 
     @property
     def lines(self) -> int:
-        """Batches of large requests that the device runs at once."""
+        """Batches of one lane that the device runs at once."""
         ...
 
     async def run(self, batch: Pixels, line: int, cores: Cores, exact: bool) -> Pixels:
-        """``(N, 3, H, W)`` tiles through the network, on a line to the device that is free.
+        """Run ``(N, 3, H, W)`` tiles through the network, on a line that is free.
 
-        ``exact`` is for more than 8 bits a channel: no half precision.
+        ``exact`` is for pictures of more than 8 bits a channel: it excludes half precision.
 
         Raises:
-            MemoryError: the device has no memory for so many.
+            MemoryError: the device has not enough memory for the batch.
         """
         ...
 
 
 @dataclass(eq=False)
-class Job:
+class TileJob:
     """One picture on its way through a device.
 
     Args:
-        model: the model's id, for the observer.
-        denoiser: its network on the device.
+        model: id of the model, for the observer.
+        denoiser: the model on the device.
         image: ``(3, H, W)``, padded to a size that the network allows.
-        cover: the tiles, of which ``taken`` have been given to the device.
+        cover: tiles that cover the image. The first ``taken`` have been given to the device.
         deadline: on the clock of ``monotonic``; None for none.
         exact: no half precision, on devices that have it.
-        result: gets ``(3, H, W)`` floats, of the padded size; cancelling it drops the tiles.
+        result: becomes ``(3, H, W)`` floats of the padded size. Cancelling it drops the remaining tiles.
     """
 
     model: str
@@ -78,34 +78,35 @@ class Job:
         rows, columns = self.cover[0].window
         self.shape = (rows.stop - rows.start, columns.stop - columns.start)
         self.tile_pixels: int = self.shape[0] * self.shape[1]
-        self.key = (self.denoiser, self.shape, self.exact)
+        self.batch_key = (self.denoiser, self.shape, self.exact)
+        """Jobs with equal keys can share a batch."""
 
     @property
-    def left(self) -> int:
-        """Pixels still to run."""
+    def pixels_left(self) -> int:
+        """Pixels of the tiles that have not been given to the device."""
         return (len(self.cover) - self.taken) * self.tile_pixels
 
-    def urgency(self, now: float) -> float:
-        """Seconds of work left, less what waiting has earned: the smallest goes first."""
-        return self.seconds - AGEING * (now - self.arrived)
-
     @property
-    def seconds(self) -> float:
-        """What the rest is expected to take."""
-        return self.left * self.denoiser.pace.seconds_per_pixel
+    def seconds_left(self) -> float:
+        """Expected time for those."""
+        return self.pixels_left * self.denoiser.throughput.seconds_per_pixel
 
-    def take(self, count: int) -> list[tuple[Job, Tile]]:
-        """The next tiles."""
+    def priority(self, now: float) -> float:
+        """Seconds of work left, minus a credit for the time waited. The smallest goes first."""
+        return self.seconds_left - AGEING * (now - self.arrived)
+
+    def take(self, count: int) -> list[tuple[TileJob, Tile]]:
+        """Take up to ``count`` further tiles."""
         tiles = self.cover[self.taken : self.taken + count]
         self.taken += len(tiles)
         return [(self, tile) for tile in tiles]
 
     def read(self, tile: Tile) -> Pixels:
-        """What the network reads for ``tile``."""
+        """Return the network's input for a tile."""
         return self.image if self.whole else self.image[:, tile.window[0], tile.window[1]]
 
     def write(self, tile: Tile, result: Pixels) -> None:
-        """Put the exact part of a tile's result into place; the last one settles the job."""
+        """Put the exact part of a tile's result into the output. The last tile completes the job."""
         if self.whole:
             self.output = result
         else:

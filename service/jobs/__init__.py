@@ -1,5 +1,5 @@
-"""Training jobs that survive: the store, the supervisor, the trainer process, the catalogue of models.
+"""Training jobs that survive crashes and restarts: the store, the supervisor and the trainer process.
 
-The database is the truth. Nothing here knows the web framework; every function is synchronous and
-may be called from any thread.
+The database is the only source of truth. Nothing here knows the web framework. Every function is synchronous,
+and may be called from any thread.
 """

@@ -10,14 +10,14 @@ from service.settings.server import read_settings
 
 
 def main() -> None:
-    """Supervise; trainers outlive it."""
+    """Supervise until a signal comes. Trainers go on afterwards."""
     settings = read_settings()
     logging.config.dictConfig(logs.configuration(settings.log_format))
-    asked = threading.Event()
+    stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: asked.set())
+        signal.signal(number, lambda *_: stop.set())
     supervisor = Supervisor(settings, open_store(settings)).start()
-    asked.wait()
+    stop.wait()
     supervisor.close()
 
 

@@ -1,4 +1,4 @@
-"""One attempt at a job's training: the call of ``fit``, its progress, and the model that comes of it."""
+"""One attempt at a job's training: it calls ``fit``, reports the progress, and publishes the model."""
 
 from collections.abc import Callable
 
@@ -6,35 +6,35 @@ from n2n_core.datasets.dataset import Dataset
 from n2n_core.device import device_names, set_threads
 from n2n_core.training import loop
 from n2n_core.training.run_folder.event_log import Event
-from service.jobs.heartbeat import Heart
+from service.jobs.heartbeat import Heartbeat
+from service.jobs.records import Job, Json
 from service.jobs.spec import recipe
-from service.jobs.store import Job, Json
-from service.processes.limits import Courtesy
+from service.processes.limits import Throttle
 from service.settings.server import read_settings
 from service.storage.data_folder import DataFolder
 from service.storage.model_catalogue import ModelCatalogue, Version, add_version
 from service.storage.model_check import Kept, keep
 
-NO_FIGURES = {"event", "time", "step", "seconds", "eta_seconds"}
-"""What events hold that is no metric."""
+NO_METRICS = {"event", "time", "step", "seconds", "eta_seconds"}
+"""Keys of training events that are not metrics."""
 
 
-def run(job: Job, folder: DataFolder, heart: Heart) -> Kept | None:
-    """Train until the end, or until the heart is asked to stop; the best epoch's weights, or None.
+def run(job: Job, folder: DataFolder, heartbeat: Heartbeat) -> Kept | None:
+    """Train to the end, or until the heartbeat requests a stop. Return the best epoch's weights, or None.
 
     Raises:
-        N2NError: the training cannot succeed as it was asked for.
+        N2NError: the training cannot succeed with this configuration and dataset.
     """
     settings = read_settings()
     set_threads(settings.train_threads)
-    device = device_names(settings.device)[-1]  # the first one has most of the requests
-    courtesy = Courtesy()
+    device = device_names(settings.device)[-1]  # the first one gets most of the requests
+    throttle = Throttle()
 
     def should_stop() -> bool:
-        courtesy.pause()
-        return heart.stop_asked.is_set()
+        throttle.pause()
+        return heartbeat.stop_requested.is_set()
 
-    if not fit(job, folder, device, Reporter(heart, folder), should_stop):
+    if not fit(job, folder, device, Reporter(heartbeat, folder), should_stop):
         return None
     return keep(folder.job(job.id) / loop.BEST, folder)
 
@@ -46,7 +46,7 @@ def fit(
     on_event: Callable[[Event], None],
     should_stop: Callable[[], bool],
 ) -> bool:
-    """The core's training of the job in its folder, from its checkpoint if there is one."""
+    """Train in the job's folder, from its checkpoint if there is one. Return False if it was stopped."""
     config = recipe(job.spec)
     if job.base_sha256:
         config = config.model_copy(update={"initial": str(folder.weights(job.base_sha256))})
@@ -75,39 +75,42 @@ def fit(
 class Reporter:
     """Turns training events into the job's progress."""
 
-    def __init__(self, heart: Heart, folder: DataFolder) -> None:
-        self.heart, self.folder = heart, folder
+    def __init__(self, heartbeat: Heartbeat, folder: DataFolder) -> None:
+        self.heartbeat, self.folder = heartbeat, folder
 
     def __call__(self, event: Event) -> None:
-        """Note one event; the next heartbeat tells."""
-        heart, step = self.heart, event["step"]
+        """Record one event; the next heartbeat sends it."""
+        beat, step = self.heartbeat, event["step"]
         match event["event"]:
             case "start":
-                heart.insist(lambda: heart.store.running(heart.job_id, heart.fence, event["device"]))
-                heart.tell(phase="training", step=step, total_steps=event["total_steps"])
+                beat.retry(lambda: beat.store.running(beat.job_id, beat.fence, event["device"]))
+                beat.report(phase="training", step=step, total_steps=event["total_steps"])
             case "step":
-                heart.tell(step=step, eta_seconds=event["eta_seconds"], metrics=self.metrics(event))
+                beat.report(step=step, eta_seconds=event["eta_seconds"], metrics=self.metrics(event))
             case "epoch":
-                heart.tell(step=step, metrics=self.metrics(event))
+                beat.report(step=step, metrics=self.metrics(event))
             case "stopped":
-                heart.tell(step=step, eta_seconds=None)
+                beat.report(step=step, eta_seconds=None)
             case "end":
-                heart.tell(step=step, eta_seconds=None, phase="publishing")
-        heart.tell(has_checkpoint=self.folder.has_checkpoint(heart.job_id))
+                beat.report(step=step, eta_seconds=None, phase="publishing")
+        beat.report(has_checkpoint=self.folder.has_checkpoint(beat.job_id))
 
     def metrics(self, event: Event) -> Json:
-        """The newest of each figure."""
-        return self.heart.progress.metrics | {key: event[key] for key in event if key not in NO_FIGURES}
+        """Return the latest value of each metric."""
+        known = self.heartbeat.progress.metrics
+        return known | {key: event[key] for key in event if key not in NO_METRICS}
 
 
-def publish(catalogue: ModelCatalogue, job: Job, heart: Heart, kept: Kept) -> Version:
-    """Enter the weights as the newest version of the job's model and end the job, both or neither.
+def publish(catalogue: ModelCatalogue, job: Job, heartbeat: Heartbeat, kept: Kept) -> Version:
+    """Add the weights as the newest version of the job's model and end the job, in one transaction.
 
     Raises:
-        LeaseLostError: the job is not this attempt's any more; nothing was changed.
+        LeaseLostError: this attempt does not hold the job any more. Nothing was changed.
     """
     lineage = {"job": job.id, "dataset": job.dataset_id, "base_sha256": job.base_sha256}
     with catalogue.database.write() as connection:
         version = add_version(connection, job.name, kept, "trained", "", lineage)
-        heart.store.succeed(connection, job.id, heart.fence, heart.progress, version.version, version.sha256)
+        heartbeat.store.succeed(
+            connection, job.id, heartbeat.fence, heartbeat.progress, version.version, version.sha256
+        )
     return version

@@ -1,4 +1,4 @@
-"""How a trainer ends: the exit statuses, and which failures it is no use to repeat."""
+"""How a trainer ends: its exit statuses, and which failures are permanent."""
 
 import errno
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from n2n_core.errors import (
 )
 
 FINISHED = 0
-CRASHED = 1  # Python's own, for an error that nobody expected: tried again
+CRASHED = 1  # Python's own status for an unexpected error: another attempt is made
 STOPPED = 3
 LEASE_LOST = 4
 CODES = {
@@ -27,7 +27,7 @@ CODES = {
     16: "bad_model",
     17: "storage",
 }
-"""Permanent failures, by exit status: it tells the reason where the database cannot be written."""
+"""Permanent failures by exit status, which tells the reason when the database cannot be written."""
 
 STATUSES = {code: status for status, code in CODES.items()}
 
@@ -39,7 +39,7 @@ _OWN: tuple[tuple[type[Exception], str], ...] = (
     (WeightsError, "bad_model"),
     (OutOfMemoryError, "out_of_memory"),
     (MemoryError, "out_of_memory"),
-    (StorageError, "storage"),  # that which came of no error of the system's that is known below
+    (StorageError, "storage"),  # for causes other than the errno below
 )
 _ERRNO = {
     errno.ENOSPC: "disk_full",
@@ -48,7 +48,7 @@ _ERRNO = {
     errno.EROFS: "disk_read_only",
     errno.ENOMEM: "out_of_memory",
 }
-_TORCH = {  # torch says all of these by RuntimeError
+_TORCH = {  # torch raises RuntimeError for all of these
     "PytorchStreamWriter": "disk_full",
     "unexpected pos": "disk_full",
     "can't allocate memory": "out_of_memory",
@@ -59,7 +59,7 @@ _TORCH = {  # torch says all of these by RuntimeError
 
 
 def reason(error: BaseException) -> str | None:
-    """The code of a permanent failure; None if another attempt may do better.
+    """Return the code of a permanent failure, or None if another attempt may succeed.
 
     >>> reason(OSError(28, "No space left on device")), reason(KeyError("x"))
     ('disk_full', None)
@@ -79,7 +79,7 @@ def _code(error: BaseException) -> str | None:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and those that it came of, the first cause first: a full disk may look like torch's."""
+    """Yield an error and its causes, the first cause first: torch's error may hide a full disk."""
     if error is not None:
         yield from _chain(error.__cause__ or error.__context__)
         yield error

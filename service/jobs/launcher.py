@@ -1,42 +1,44 @@
-"""The port through which trainers are started, and its one implementation: child processes."""
+"""The interface through which trainers are started, and its implementation with processes."""
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import STDOUT, Popen
 from typing import Protocol
 
+from service.processes import child
 from service.processes.starvation import is_starved
 from service.settings.jobs import PREFIX, JobSettings
 from service.storage.data_folder import LOG, DataFolder, kill_group, lock_holder, signal_holder
+
+TRAINER = "service.jobs.trainer"
 
 
 class Handle(Protocol):
     """A trainer that was started."""
 
     def poll(self) -> int | None:
-        """Its exit status, negative for a signal; None while it runs, or where nobody can tell."""
+        """Return its exit status, negative for a signal; None while it runs, or if that is unknown."""
 
     def is_starved(self) -> bool:
-        """Whether it lives, and gets no core to give a sign of it; False where nobody can tell."""
+        """Whether it is alive but gets no core, so that it cannot send heartbeats; False if unknown."""
 
     def stop(self, *, force: bool = False) -> None:
-        """Ask it to write a checkpoint and end, or, with ``force``, end it and all that it started."""
+        """Ask it to write a checkpoint and end. With ``force``, kill it and all that it started."""
 
 
 class Launcher(Protocol):
-    """What places trainers. The lease outranks whatever it says of them."""
+    """Starts trainers somewhere. Whatever it says of them, the lease decides who holds a job."""
 
     def launch(self, job_id: str, fence: int) -> Handle:
         """Start a trainer."""
 
     def adopt(self, job_id: str) -> Handle:
-        """A trainer that another process started."""
+        """Return the trainer of a job that another supervisor started."""
 
 
-class Processes:
-    """Trainers as processes on this host, each leading a session of its own: they outlive the API."""
+class ProcessLauncher:
+    """Trainers as processes on this host. Each leads a session of its own and outlives the service."""
 
     def __init__(self, settings: JobSettings) -> None:
         self.folder = DataFolder(settings.data)
@@ -47,27 +49,20 @@ class Processes:
         }
 
     def launch(self, job_id: str, fence: int) -> Handle:
-        """Start ``service.jobs.trainer``; what it prints goes to the job's log."""
+        """Start ``service.jobs.trainer``. Its output is appended to the job's log."""
         folder = self.folder.job(job_id)
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / LOG).open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "service.jobs.trainer", job_id, str(fence)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=self.environment,
-                start_new_session=True,
-            )
-        return _Child(process)
+            started = child.start(TRAINER, job_id, fence, stdout=log, stderr=STDOUT, env=self.environment)
+        return _OwnTrainer(started)
 
     def adopt(self, job_id: str) -> Handle:
-        """The trainer that holds the lock of the job's folder."""
-        return _Stranger(self.folder.job(job_id))
+        """Return the trainer that holds the lock of the job's folder."""
+        return _AdoptedTrainer(self.folder.job(job_id))
 
 
-class _Child:
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+class _OwnTrainer:
+    def __init__(self, process: Popen[bytes]) -> None:
         self.process = process
 
     def poll(self) -> int | None:
@@ -77,16 +72,16 @@ class _Child:
         return self.poll() is None and is_starved(self.process.pid)
 
     def stop(self, *, force: bool = False) -> None:
-        if self.poll() is None:  # else its number may be another's by now
+        if self.poll() is None:  # else its process id may be another one's by now
             kill_group(self.process.pid, signal.SIGKILL if force else signal.SIGTERM)
 
 
-class _Stranger:
+class _AdoptedTrainer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def poll(self) -> int | None:
-        return None  # its lease tells
+        return None  # not our child: its lease tells when it is gone
 
     def is_starved(self) -> bool:
         holder = lock_holder(self.folder)

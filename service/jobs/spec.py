@@ -2,7 +2,7 @@
 
 from n2n_core.errors import ConfigError
 from n2n_core.training.config import TrainConfig
-from service.jobs.store import Json
+from service.jobs.records import Json
 
 
 def recipe(spec: Json) -> TrainConfig:

@@ -1,94 +1,42 @@
-"""The jobs' rows. Every change of state is one guarded update, so that of two racers one loses cleanly.
+"""The store of jobs: everything that users, the supervisor and trainers do to a job's row.
 
-A trainer holds its job by a lease, which its heartbeats renew, under a *fence*: a number that grows
-with each lease. What it writes is written only while the row has its fence and is active; so a
-trainer that was thought dead, and is not, can change nothing.
+A trainer holds its job by a lease, which its heartbeats renew, under a *fence*: a number that grows with
+each lease. What a trainer writes takes effect only while the row has its fence and is active, so a trainer
+that was wrongly taken for dead can change nothing.
 """
 
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Callable, Collection
+from dataclasses import asdict
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
-from service.exceptions import ConflictError, LeaseLostError, UnknownDatasetError, UnknownJobError
+from service.exceptions import ConflictError, LeaseLostError, UnknownDatasetError
+from service.jobs.records import Failure, Job, Json, Progress
+from service.jobs.transitions import (
+    ERROR_COLUMNS,
+    cancelled,
+    check_ready,
+    failed,
+    get_job,
+    job_of,
+    move,
+    move_locked,
+)
 from service.storage.database import Database
 from service.storage.ids import uuid7
 from service.storage.job_states import ACTIVE, ENDED, State, leading_to
-from service.storage.schema import datasets, jobs, now
+from service.storage.schema import jobs, now
 
 MAX_ATTEMPTS = 3
-Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Job:
-    """A row of ``jobs``. Times are seconds since 1970."""
-
-    id: str
-    state: State
-    spec: Json
-    name: str
-    dataset_id: str | None
-    validation_dataset_id: str | None
-    base_sha256: str | None
-    created_at: float
-    started_at: float | None
-    updated_at: float
-    finished_at: float | None
-    step: int
-    total_steps: int | None
-    phase: str
-    eta_seconds: float | None
-    metrics: Json
-    has_checkpoint: bool
-    attempt: int
-    max_attempts: int
-    fence: int
-    lease_until: float | None
-    host: str | None
-    device: str | None
-    cancel_requested_at: float | None
-    error_code: str | None
-    error_detail: str | None
-    log_tail: str | None
-    result_version: int | None
-    result_sha256: str | None
-
-    @property
-    def done(self) -> bool:
-        """Whether it has ended, well or not."""
-        return self.state in ENDED
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a heartbeat tells."""
-
-    step: int = 0
-    total_steps: int | None = None
-    phase: str = "starting"
-    eta_seconds: float | None = None
-    metrics: Json = field(default_factory=dict)
-    has_checkpoint: bool = False
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a job or an attempt failed: a code for programs, a sentence, the end of the log."""
-
-    code: str
-    detail: str
-    log_tail: str = ""
 
 
 class JobStore:
-    """All that is done to jobs. Thread-safe."""
+    """The jobs of a database. Thread-safe."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    # What users ask for
+    # For users
 
     def create(
         self,
@@ -101,93 +49,100 @@ class JobStore:
         base_sha256: str | None = None,
         max_attempts: int = MAX_ATTEMPTS,
     ) -> Job:
-        """A new job, queued. With the ``job_id`` of one that exists, that one: asking twice is harmless.
+        """Queue a new job. If there is a job ``job_id`` already, return that one, so retries are harmless.
 
         Raises:
-            UnknownDatasetError: there is no such dataset, to train or to validate on.
-            ConflictError: it is not ready.
+            UnknownDatasetError: there is no such dataset to train or to validate on.
+            ConflictError: the dataset is not ready.
         """
         job_id = job_id or uuid7()
         with self.database.write() as connection:
             if row := connection.execute(select(jobs).where(jobs.c.id == job_id)).one_or_none():
-                return _job(row)
+                return job_of(row)
             for needed in filter(None, (dataset_id, validation_dataset_id)):
-                _check_ready(connection, needed)
+                check_ready(connection, needed)
             values = asdict(Progress(phase="queued")) | {
                 "id": job_id, "state": State.QUEUED, "spec": spec, "name": name, "dataset_id": dataset_id,
                 "validation_dataset_id": validation_dataset_id, "base_sha256": base_sha256,
                 "created_at": now(), "updated_at": now(),
                 "attempt": 0, "max_attempts": max_attempts, "fence": 0,
             }  # fmt: skip
-            return _job(connection.execute(insert(jobs).values(values).returning(*jobs.c)).one())
+            return job_of(connection.execute(insert(jobs).values(values).returning(*jobs.c)).one())
 
     def get(self, job_id: str) -> Job:
-        """The job of this id, or ``UnknownJobError``."""
+        """Return the job of this id, or raise ``UnknownJobError``."""
         with self.database.read() as connection:
-            return _get(connection, job_id)
+            return get_job(connection, job_id)
 
     def page(
         self, states: Collection[State] = (), size: int = 50, after: str | None = None
     ) -> tuple[list[Job], str | None]:
-        """Jobs, the newest first, and what to pass as ``after`` for the next page, None on the last."""
+        """Return jobs, the newest first, and the ``after`` of the next page (None on the last page)."""
         query = select(jobs).order_by(jobs.c.id.desc()).limit(size + 1)
         if states:
             query = query.where(jobs.c.state.in_(states))
         if after is not None:
             query = query.where(jobs.c.id < after)
         with self.database.read() as connection:
-            found = [_job(row) for row in connection.execute(query)]
+            found = [job_of(row) for row in connection.execute(query)]
         return found[:size], found[size - 1].id if len(found) > size else None
 
     def cancel(self, job_id: str) -> Job:
-        """Ask the job to stop: at once if it is queued, else the trainer sees it at its next heartbeat.
+        """Cancel a job: at once if it is queued, else at the trainer's next heartbeat.
+
+        Cancelling twice is harmless.
 
         Raises:
-            ConflictError: it has succeeded or failed. Cancelling twice is harmless.
+            ConflictError: the job has succeeded or failed.
         """
         with self.database.write() as connection:
-            job = _get(connection, job_id, lock=True)
+            job = get_job(connection, job_id, lock=True)
             if job.state is State.QUEUED:
-                return _moved(connection, job, State.CANCELLED, cancel_requested_at=now(), **_cancelled())
+                return move_locked(connection, job, State.CANCELLED, cancel_requested_at=now(), **cancelled())
             if job.state in (State.STARTING, State.RUNNING):
-                return _moved(connection, job, State.CANCELLING, cancel_requested_at=now())
+                return move_locked(connection, job, State.CANCELLING, cancel_requested_at=now())
             if job.state in (State.CANCELLING, State.CANCELLED):
                 return job
             raise ConflictError(f"job {job_id} has {job.state}: it cannot be cancelled")
 
     def resume(self, job_id: str) -> Job:
-        """Queue a failed or cancelled job again; it goes on from its checkpoint, with all attempts.
+        """Queue a failed or cancelled job again. It continues from its checkpoint, with all attempts.
 
         Raises:
-            ConflictError: it did not end so, or has no checkpoint, or its dataset is gone.
+            ConflictError: the job has neither failed nor been cancelled, has no checkpoint, or its dataset
+                was deleted.
         """
         with self.database.write() as connection:
-            job = _get(connection, job_id, lock=True)
+            job = get_job(connection, job_id, lock=True)
             if job.state not in leading_to(State.QUEUED) & ENDED:
                 raise ConflictError(f"job {job_id} is {job.state}, expected a failed or a cancelled one")
             if not job.has_checkpoint:
                 raise ConflictError(f"job {job_id} has no checkpoint to go on from")
             try:
                 for needed in (job.dataset_id, job.validation_dataset_id or job.dataset_id):
-                    _check_ready(connection, needed or "")
+                    check_ready(connection, needed or "")
             except UnknownDatasetError as error:
                 raise ConflictError(f"a dataset of job {job_id} was deleted") from error
-            cleared = dict.fromkeys(("finished_at", "cancel_requested_at", *_ERROR))
-            return _moved(connection, job, State.QUEUED, attempt=0, phase="queued", **cleared)
+            cleared = dict.fromkeys(("finished_at", "cancel_requested_at", *ERROR_COLUMNS))
+            return move_locked(connection, job, State.QUEUED, attempt=0, phase="queued", **cleared)
 
     def delete(self, job_id: str, *, also: Callable[[], None] = lambda: None) -> None:
-        """Forget a job that has ended, or raise ``ConflictError``; ``also`` is done before it is final."""
+        """Delete a job that has ended. ``also`` is called before the transaction is committed.
+
+        Raises:
+            ConflictError: the job has not ended.
+        """
         with self.database.write() as connection:
-            job = _get(connection, job_id, lock=True)
+            job = get_job(connection, job_id, lock=True)
             if not job.done:
                 raise ConflictError(f"job {job_id} is {job.state}: cancel it first")
             connection.execute(delete(jobs).where(jobs.c.id == job_id))
             also()
 
-    # What the supervisor does
+    # For the supervisor
 
     def claim(self, host: str, limit: int, lease: float) -> Job | None:
-        """Take the oldest queued job under a new fence, unless ``host`` has ``limit`` of them already."""
+        """Take the oldest queued job under a new fence; None if ``host`` has ``limit`` jobs already."""
         with self.database.write() as connection:
             self.database.serialise(connection)
             held = select(func.count()).where(jobs.c.state.in_(ACTIVE), jobs.c.host == host)
@@ -201,32 +156,31 @@ class JobStore:
                 "attempt": jobs.c.attempt + 1, "fence": jobs.c.fence + 1, "lease_until": now() + lease,
                 "host": host, "started_at": func.coalesce(jobs.c.started_at, now()), "phase": "starting",
             }  # fmt: skip
-            return _move(connection, job_id, {State.QUEUED}, State.STARTING, **values)
+            return move(connection, job_id, {State.QUEUED}, State.STARTING, **values)
 
     def active(self, host: str) -> list[Job]:
-        """The jobs that trainers of ``host`` hold."""
+        """Return the jobs that trainers of ``host`` hold."""
         return self._select(jobs.c.state.in_(ACTIVE), jobs.c.host == host)
 
     def expired(self) -> list[Job]:
-        """The jobs whose lease has run out, of any host."""
+        """Return the jobs of all hosts whose lease has run out."""
         return self._select(jobs.c.state.in_(ACTIVE), jobs.c.lease_until < now())
 
-    def fading(self, host: str, seconds: float) -> list[Job]:
-        """The jobs of ``host`` whose lease runs out within ``seconds``, or has."""
+    def expiring(self, host: str, seconds: float) -> list[Job]:
+        """Return the jobs of ``host`` whose lease runs out within ``seconds``, or has run out."""
         return self._select(
             jobs.c.state.in_(ACTIVE), jobs.c.host == host, jobs.c.lease_until < now() + seconds
         )
 
     def renew(self, job: Job, lease: float) -> bool:
-        """Renew the lease of the attempt under the job's fence in its stead; False if it is over."""
+        """Renew the lease on behalf of the attempt with the job's fence. False if that attempt is over."""
         mine = jobs.c.id == job.id, jobs.c.fence == job.fence, jobs.c.state.in_(ACTIVE)
+        statement = update(jobs).where(*mine).values(lease_until=now() + lease)
         with self.database.write() as connection:
-            return (
-                connection.execute(update(jobs).where(*mine).values(lease_until=now() + lease)).rowcount > 0
-            )
+            return connection.execute(statement).rowcount > 0
 
     def overdue(self, host: str, seconds: float) -> list[Job]:
-        """The jobs of ``host`` that were asked to stop ``seconds`` ago and have not."""
+        """Return the jobs of ``host`` that were cancelled ``seconds`` ago and have not stopped."""
         late = jobs.c.cancel_requested_at < now() - seconds
         return self._select(jobs.c.state == State.CANCELLING, jobs.c.host == host, late)
 
@@ -239,42 +193,45 @@ class JobStore:
         expired: bool = False,
         has_checkpoint: bool = False,
     ) -> Job | None:
-        """Record that the attempt under the job's fence is dead.
+        """Record that the attempt with the job's fence is dead.
 
-        The job is queued again, or fails if this was its last attempt or the failure ``permanent``,
-        or is cancelled if that was asked for. With ``expired``, only if the lease has run out by now.
-        ``has_checkpoint`` may know more than the last heartbeat did.
+        The job is queued again. It fails instead if this was its last attempt or the failure is
+        ``permanent``, and is cancelled if that was requested.
+
+        Args:
+            expired: only if the lease has run out by now.
+            has_checkpoint: there is a checkpoint, even if no heartbeat has reported it.
 
         Returns:
-            The job as it is now; None if it is no longer that attempt's.
+            The job as it is now, or None if the attempt does not hold it any more.
         """
         guards = [jobs.c.fence == job.fence, *([jobs.c.lease_until < now()] if expired else [])]
         with self.database.write() as connection:
             row = connection.execute(select(jobs).where(jobs.c.id == job.id).with_for_update()).one_or_none()
-            if row is None:  # deleted since
+            if row is None:  # deleted in the meantime
                 return None
-            current = _job(row)
+            current = job_of(row)
             target: State = State.QUEUED
             values: Json = {"phase": "queued", "eta_seconds": None}
             if current.state is State.CANCELLING:
-                target, values = State.CANCELLED, _cancelled()
+                target, values = State.CANCELLED, cancelled()
             elif permanent or current.attempt >= current.max_attempts:
-                target, values = State.FAILED, _failed(failure)
+                target, values = State.FAILED, failed(failure)
             values["has_checkpoint"] = has_checkpoint or current.has_checkpoint
-            return _move(connection, job.id, ACTIVE, target, *guards, **values)
+            return move(connection, job.id, ACTIVE, target, *guards, **values)
 
-    # What the trainer does, each under its fence
+    # For trainers, under their fence
 
     def running(self, job_id: str, fence: int, device: str) -> None:
-        """The training begins; a job that is being cancelled stays so."""
+        """Record that the training begins. A job that is being cancelled stays in that state."""
         with self.database.write() as connection:
-            _move(connection, job_id, ACTIVE, State.RUNNING, jobs.c.fence == fence, device=device)
+            move(connection, job_id, ACTIVE, State.RUNNING, jobs.c.fence == fence, device=device)
 
     def heartbeat(self, job_id: str, fence: int, lease: float, progress: Progress) -> State:
-        """Renew the lease and tell the progress; the answer tells whether to stop.
+        """Renew the lease and record the progress. Return the job's state, which may ask to stop.
 
         Raises:
-            LeaseLostError: the job is not this attempt's any more.
+            LeaseLostError: this attempt does not hold the job any more.
         """
         mine = jobs.c.id == job_id, jobs.c.fence == fence, jobs.c.state.in_(ACTIVE)
         values = {"lease_until": now() + lease, "updated_at": now(), **asdict(progress)}
@@ -288,111 +245,47 @@ class JobStore:
     def succeed(
         self, connection: Connection, job_id: str, fence: int, progress: Progress, version: int, sha256: str
     ) -> None:
-        """Within the transaction that publishes the model: the job has succeeded.
+        """Record success, within the transaction that publishes the model.
 
         Raises:
-            LeaseLostError: the job is not this attempt's any more; the transaction must not go on.
+            LeaseLostError: this attempt does not hold the job any more. Roll the transaction back.
         """
         values = {
             **asdict(progress), "phase": "succeeded", "finished_at": now(), "result_version": version,
             "result_sha256": sha256,
         }  # fmt: skip
-        if not _move(connection, job_id, ACTIVE, State.SUCCEEDED, jobs.c.fence == fence, **values):
+        if not move(connection, job_id, ACTIVE, State.SUCCEEDED, jobs.c.fence == fence, **values):
             raise LeaseLostError(job_id, fence)
 
     def fail(self, job_id: str, fence: int, failure: Failure, progress: Progress) -> None:
-        """The training cannot succeed, however often it is tried.
+        """Record a failure that another attempt would repeat.
 
         Raises:
-            LeaseLostError: the job is not this attempt's any more.
+            LeaseLostError: this attempt does not hold the job any more.
         """
-        values = asdict(progress) | _failed(failure)
+        values = asdict(progress) | failed(failure)
         with self.database.write() as connection:
-            if not _move(connection, job_id, ACTIVE, State.FAILED, jobs.c.fence == fence, **values):
+            if not move(connection, job_id, ACTIVE, State.FAILED, jobs.c.fence == fence, **values):
                 raise LeaseLostError(job_id, fence)
 
     def stopped(self, job_id: str, fence: int, progress: Progress) -> Job:
-        """The training stopped at a checkpoint: cancelled, or, where nobody asked for that, queued
-        again without having used up an attempt.
+        """Record that the training stopped at a checkpoint.
+
+        The job is cancelled if that was requested. Otherwise it is queued again without using up an attempt.
 
         Raises:
-            LeaseLostError: the job is not this attempt's any more.
+            LeaseLostError: this attempt does not hold the job any more.
         """
-        mine = jobs.c.fence == fence
-        told = asdict(progress)
+        mine, reported = jobs.c.fence == fence, asdict(progress)
+        queued = reported | {"phase": "queued", "eta_seconds": None, "attempt": jobs.c.attempt - 1}
         with self.database.write() as connection:
-            cancelled = told | _cancelled()
-            queued = told | {"phase": "queued", "eta_seconds": None, "attempt": jobs.c.attempt - 1}
-            job = _move(connection, job_id, {State.CANCELLING}, State.CANCELLED, mine, **cancelled) or _move(
-                connection, job_id, ACTIVE, State.QUEUED, mine, **queued
-            )
+            job = move(
+                connection, job_id, {State.CANCELLING}, State.CANCELLED, mine, **reported | cancelled()
+            ) or move(connection, job_id, ACTIVE, State.QUEUED, mine, **queued)
         if job is None:
             raise LeaseLostError(job_id, fence)
         return job
 
     def _select(self, *conditions: ColumnElement[bool]) -> list[Job]:
         with self.database.read() as connection:
-            return [_job(row) for row in connection.execute(select(jobs).where(*conditions))]
-
-
-_ERROR = ("error_code", "error_detail", "log_tail")
-
-
-def _failed(failure: Failure) -> Json:
-    values = zip(_ERROR, (failure.code, failure.detail, failure.log_tail), strict=True)
-    return dict(values) | {"finished_at": now(), "phase": "failed", "eta_seconds": None}
-
-
-def _cancelled() -> Json:
-    return {"finished_at": now(), "phase": "cancelled", "eta_seconds": None}
-
-
-def _job(row: Row[Any]) -> Job:
-    values = dict(row._mapping)
-    return Job(**values | {"state": State(values["state"])})
-
-
-def _get(connection: Connection, job_id: str, lock: bool = False) -> Job:
-    query = select(jobs).where(jobs.c.id == job_id)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
-    if row is None:
-        raise UnknownJobError(job_id)
-    return _job(row)
-
-
-def _check_ready(connection: Connection, dataset_id: str) -> None:
-    query = select(datasets.c.state).where(datasets.c.id == dataset_id)
-    state = connection.execute(query).scalar_one_or_none()
-    if state is None:
-        raise UnknownDatasetError(dataset_id)
-    if state != "ready":
-        raise ConflictError(f"dataset {dataset_id} is {state}, expected a ready one")
-
-
-def _move(
-    connection: Connection,
-    job_id: str,
-    sources: Iterable[State],
-    target: State,
-    *guards: ColumnElement[bool],
-    **values: Any,
-) -> Job | None:
-    """Change the state to ``target`` if it is one of ``sources`` that may lead there, and all guards hold."""
-    allowed = jobs.c.state.in_(leading_to(target) & set(sources))
-    if target not in ACTIVE:
-        values["lease_until"] = None
-    statement = (
-        update(jobs)
-        .where(jobs.c.id == job_id, allowed, *guards)
-        .values(state=target, updated_at=now(), **values)
-        .returning(*jobs.c)
-    )
-    row = connection.execute(statement).one_or_none()
-    return None if row is None else _job(row)
-
-
-def _moved(connection: Connection, job: Job, target: State, **values: Any) -> Job:
-    """``_move`` of a job whose row this transaction has locked: it cannot fail."""
-    moved = _move(connection, job.id, {job.state}, target, **values)
-    assert moved, f"{job.state} does not lead to {target}"
-    return moved
+            return [job_of(row) for row in connection.execute(select(jobs).where(*conditions))]

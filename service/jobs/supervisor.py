@@ -1,7 +1,7 @@
-"""The supervisor: starts trainers for queued jobs, notices those that died, stops those that should.
+"""The supervisor: it starts trainers for queued jobs, takes over from dead ones, and stops cancelled ones.
 
-Any number of supervisors may run on one database: a job is claimed by one of them. None is needed
-by a trainer that runs.
+Any number of supervisors may share a database; each job is claimed by one of them. A running trainer needs no
+supervisor.
 """
 
 import logging
@@ -11,8 +11,9 @@ import threading
 from typing import Self
 
 from service.jobs import exit_codes
-from service.jobs.launcher import Handle, Launcher, Processes
-from service.jobs.store import Failure, Job, JobStore
+from service.jobs.launcher import Handle, Launcher, ProcessLauncher
+from service.jobs.records import Failure, Job
+from service.jobs.store import JobStore
 from service.settings.jobs import JobSettings
 from service.storage.data_folder import DataFolder, delete_folder, log_tail
 from service.storage.database import Database
@@ -24,11 +25,12 @@ log = logging.getLogger("n2n.jobs")
 
 
 class Supervisor:
-    """A thread that keeps ``train_concurrency`` trainers at work on this host.
+    """A thread that keeps ``train_concurrency`` trainers running on this host.
 
     Args:
-        launcher: places the trainers.
-        stop_seconds: after a request to cancel, until SIGTERM; ``kill_seconds``, until SIGKILL.
+        launcher: starts the trainers.
+        stop_seconds: time from a job's cancellation until SIGTERM.
+        kill_seconds: time from a job's cancellation until SIGKILL.
     """
 
     def __init__(
@@ -43,25 +45,27 @@ class Supervisor:
     ) -> None:
         self.settings, self.store, self.host = settings, store, socket.gethostname()
         self.folder = DataFolder(settings.data)
-        self.launcher = launcher or Processes(settings)
+        self.launcher = launcher or ProcessLauncher(settings)
         self.tick_seconds, self.stop_seconds, self.kill_seconds = tick_seconds, stop_seconds, kill_seconds
         self.handles: dict[tuple[str, int], tuple[Job, Handle]] = {}  # by the job's id and fence
         self._wake, self._closing = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
 
     def start(self) -> Self:
-        """Tidy the data folder, take over what died, and begin."""
+        """Tidy the data folder and start the thread."""
         self.folder.make()
         self._thread.start()
         return self
 
     def wake(self) -> None:
-        """Look at once, because a job was queued or cancelled."""
+        """Make the next round start now, because a job was queued or cancelled."""
         self._wake.set()
 
     def close(self, *, stop_trainers: bool = False) -> None:
-        """End the thread. Trainers go on by themselves, or, if asked to, stop at a checkpoint:
-        they are queued again, and lose no attempt."""
+        """End the thread. Trainers go on, unless ``stop_trainers``.
+
+        Stopped trainers write a checkpoint, and their jobs are queued again without using up an attempt.
+        """
         self._closing.set()
         self.wake()
         self._thread.join()
@@ -70,11 +74,11 @@ class Supervisor:
                 handle.stop()
 
     def tick(self) -> None:
-        """One round of everything, in the order that frees places first."""
-        self._bury_children()
-        self._vouch()
-        self._bury_expired()
-        self._press()
+        """Do one round: first everything that frees places, then start trainers."""
+        self._record_exits()
+        self._renew_starved_leases()
+        self._take_over_expired()
+        self._stop_cancelled()
         while job := self.store.claim(self.host, self.settings.train_concurrency, self.settings.train_lease):
             self._launch(job)
 
@@ -83,7 +87,7 @@ class Supervisor:
             self._wake.clear()
             try:
                 self.tick()
-            except Exception as error:  # a full disk, a database that restarts: nothing ends this thread
+            except Exception as error:  # a full disk or a database that restarts must not end this thread
                 log.error("supervising goes on, after: %s", error, exc_info=True)
             self._wake.wait(self.tick_seconds)
 
@@ -97,8 +101,8 @@ class Supervisor:
         else:
             log.info("job %s: attempt %d of %d starts", job.id, job.attempt, job.max_attempts)
 
-    def _bury_children(self) -> None:
-        """Record the ends of own children that did not do so themselves; what fails is tried again."""
+    def _record_exits(self) -> None:
+        """Record the ends of own trainers that could not do so themselves. A failed write is retried."""
         for job, handle in list(self.handles.values()):
             status = handle.poll()
             if status is None:
@@ -108,24 +112,24 @@ class Supervisor:
             self._lost(job, Failure(code, _describe(status), tail), permanent=status in exit_codes.CODES)
             del self.handles[job.id, job.fence]
 
-    def _vouch(self) -> None:
-        """Renew the leases of this host's trainers that cannot, as other programs have the cores."""
+    def _renew_starved_leases(self) -> None:
+        """Renew the leases of this host's trainers that cannot, because other programs have the cores."""
         lease = self.settings.train_lease
-        for job in self.store.fading(self.host, lease / 2):
+        for job in self.store.expiring(self.host, lease / 2):
             if self._handle(job).is_starved() and self.store.renew(job, lease):
                 log.info("job %s: the trainer gets no core; its lease is renewed", job.id)
 
-    def _bury_expired(self) -> None:
-        """Take over jobs whose trainers gave no sign of life, wherever they were."""
+    def _take_over_expired(self) -> None:
+        """Queue the jobs whose trainers stopped sending heartbeats, on any host."""
         for job in self.store.expired():
             tail = log_tail(self.folder.job(job.id))
             failure = Failure("lease_expired", "the trainer gave no sign of life", tail)
             lost = self._lost(job, failure, expired=True)
             if lost and (own := self.handles.get((job.id, job.fence))):
-                own[1].stop(force=True)  # a stranger's is left to the next attempt, which kills it
+                own[1].stop(force=True)  # trainers of others are killed by the next attempt
 
-    def _press(self) -> None:
-        """Stop the trainers that were asked to, and have not: politely, then by force."""
+    def _stop_cancelled(self) -> None:
+        """Stop the trainers of cancelled jobs that have not stopped: by SIGTERM, then by SIGKILL."""
         for job in self.store.overdue(self.host, self.stop_seconds):
             self._handle(job).stop()
         for job in self.store.overdue(self.host, self.kill_seconds):
@@ -158,7 +162,7 @@ def delete_job(store: JobStore, folder: DataFolder, job_id: str) -> None:
 
 
 def open_store(settings: JobSettings) -> JobStore:
-    """The store of these settings, its tables up to date."""
+    """Open the store of these settings, and migrate its database."""
     database = Database(settings.database_url)
     database.migrate()
     return JobStore(database)

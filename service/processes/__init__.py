@@ -1,1 +1,1 @@
-"""Child processes: how they are started, limited and asked for work."""
+"""Child processes: starting them, asking them for work, and limiting what they take."""

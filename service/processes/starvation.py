@@ -1,41 +1,42 @@
-"""Processes that get no core: they live, and yet cannot give a sign of it.
+"""Detects processes that get no core: they are alive, but cannot send heartbeats.
 
-A trainer has a low priority. Beside enough others its thread may wait for seconds with Python's lock
-in its hands, and the heartbeat waits for that. Only Linux tells; elsewhere nobody is starved.
+A trainer has a low priority. Beside enough other processes, its thread may wait for a core for seconds while
+it holds Python's lock, and the heartbeat waits for that lock. Only Linux reports this; on other systems no
+process counts as starved.
 """
 
 from pathlib import Path
 from time import monotonic, sleep
 
-LOOK = 0.1
-"""Seconds between two looks at a process."""
+INTERVAL = 0.1
+"""Seconds between the two measurements of a process."""
 
-LITTLE = 0.5
-"""Share of a core below which a thread that could use more of it is starved."""
+STARVED_SHARE = 0.5
+"""Share of a core below which a thread that is ready to run counts as starved."""
 
 
 def is_starved(pid: int) -> bool:
-    """Whether a thread of the process is ready to run, and gets little or nothing of a core.
+    """Whether a thread of the process is ready to run, but gets little or nothing of a core.
 
-    One that is stopped, or waits for a lock or a disk, is not ready; one that turns in a circle has a core.
+    A thread that is stopped, or waits for a lock or a disk, is not ready. One in an endless loop has a core.
     """
-    before, began = _ready(pid), monotonic()
+    before, began = _cpu_seconds(pid), monotonic()
     if not before:
         return False
-    sleep(LOOK)
-    after, most = _ready(pid), LITTLE * (monotonic() - began)
-    return any(after[thread] - before[thread] < most for thread in before.keys() & after.keys())
+    sleep(INTERVAL)
+    after, expected = _cpu_seconds(pid), STARVED_SHARE * (monotonic() - began)
+    return any(after[thread] - before[thread] < expected for thread in before.keys() & after.keys())
 
 
-def _ready(pid: int) -> dict[str, float]:
-    """Seconds that each thread which runs, or could, has had of a core."""
+def _cpu_seconds(pid: int) -> dict[str, float]:
+    """Return the CPU time of each thread that runs or is ready to."""
     found = {}
     for thread in Path(f"/proc/{pid}/task").glob("*"):
         try:
             state = (thread / "stat").read_text().rpartition(")")[2].split()[0]
-            had = int((thread / "schedstat").read_text().split()[0]) / 1e9
-        except (OSError, IndexError):  # it has ended
+            seconds = int((thread / "schedstat").read_text().split()[0]) / 1e9
+        except (OSError, IndexError):  # the thread has ended
             continue
         if state == "R":
-            found[thread.name] = had
+            found[thread.name] = seconds
     return found

@@ -9,7 +9,7 @@ from pathlib import Path
 from n2n_core.device import is_out_of_memory
 from n2n_core.errors import DataError
 from n2n_core.files import atomic_path, storing
-from service.processes.background import Aside
+from service.processes.background import BackgroundProcess
 from service.storage.data_folder import DataFolder, delete_folder, in_use
 from service.storage.dataset_store import DatasetRecord, DatasetStore, Json
 from service.storage.ids import uuid7
@@ -101,7 +101,7 @@ def thumbnail(folder: Path, scene: int, shot: int) -> bytes:
 def import_sources(
     store: DatasetStore,
     folder: DataFolder,
-    aside: Aside,
+    process: BackgroundProcess,
     workspace: Path,
     sources: Sequence[Path],
     request: ImportRequest,
@@ -114,7 +114,7 @@ def import_sources(
         ConfigError: the options are not valid.
     """
     made, dataset_id = workspace / "dataset", uuid7()
-    found = aside.run(read, sources, request, made, limits)
+    found = process.run(read, sources, request, made, limits)
     target = folder.dataset(dataset_id)
     made.rename(target)
     try:

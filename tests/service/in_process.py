@@ -16,9 +16,11 @@ import torch
 
 from n2n_core.image import Pixels
 from n2n_core.inference.denoiser import Denoiser
-from n2n_core.inference.tiling import Geometry, Pace
-from service.inference.device_process import LANES, Cores, DeviceProcess
-from service.processes.background import Aside, AsideDiedError
+from n2n_core.inference.tiling import Geometry, Throughput
+from service.inference.device_process import DeviceProcess
+from service.inference.lines import LANES, Cores
+from service.processes.background import BackgroundProcess
+from service.processes.child import ChildDiedError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,9 +43,9 @@ class DeviceInProcess(DeviceProcess):
     def remove(self, number: int) -> None:
         self.denoisers.pop(number, None)
 
-    def measure(self, number: int) -> Pace:
-        """The pace of a network that has not been measured."""
-        return self.denoisers[number].pace
+    def measure(self, number: int) -> Throughput:
+        """The throughput of a network that has not been measured."""
+        return self.denoisers[number].throughput
 
     async def run(self, line: int, number: int, batch: Pixels, cores: Cores, exact: bool = False) -> Pixels:
         inbox = torch.from_numpy(batch.copy())
@@ -58,11 +60,11 @@ class DeviceInProcess(DeviceProcess):
         self._pool.shutdown()
 
 
-class AsideInProcess(Aside):
+class BackgroundInProcess(BackgroundProcess):
     """Work beside the requests, done by the thread that asks for it."""
 
     def run(self, function: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
         with self._calling:
             if self._closed:
-                raise AsideDiedError("the service is stopping")
+                raise ChildDiedError("the service is stopping")
             return function(*arguments, **options)

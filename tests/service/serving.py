@@ -11,12 +11,12 @@ from opentelemetry.trace import TracerProvider
 from service.api.dependencies import State
 from service.app import create_app
 from service.settings.server import Settings
-from tests.service.in_process import AsideInProcess, DeviceInProcess
+from tests.service.in_process import BackgroundInProcess, DeviceInProcess
 
 
 def quick_app(settings: Settings, tracers: TracerProvider | None = None) -> FastAPI:
     """The app in a single process, which starts at once: see ``in_process``."""
-    return create_app(settings, tracers, device=DeviceInProcess, aside=AsideInProcess)
+    return create_app(settings, tracers, device=DeviceInProcess, background=BackgroundInProcess)
 
 
 @asynccontextmanager

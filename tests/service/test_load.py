@@ -140,12 +140,12 @@ async def test_a_published_model_is_served_without_a_restart(
     monkeypatch.setattr(loaded_models, "CHECK_SECONDS", 0.0)
     async with serving(weights=folder) as (client, app):
         problems.check(await post(client, model="new"), 404, "unknown_model")
-        before = state(app).registry.models["scratch"]
+        before = state(app).loaded_models.models["scratch"]
         weights.publish(folder / "torch.safetensors", "new", "a copy", None, folder)
         response = await post(client, model="new")
         assert response.status_code == 200
         assert response.headers["n2n-model"] == "new"
-        assert state(app).registry.models["scratch"] is before
+        assert state(app).loaded_models.models["scratch"] is before
         assert {model["id"] for model in (await client.get("/models")).json()["models"]} == {
             "photo", "scratch", "torch", "unet", "new",
         }  # fmt: skip

@@ -90,9 +90,9 @@ async def test_requests_are_counted_by_template(fresh: FastAPI, asker: httpx.Asy
 
 async def test_a_denoised_image_is_measured(fresh: FastAPI, asker: httpx.AsyncClient) -> None:
     response = await denoise(asker, model="scratch")
-    (denoiser,) = fresh.state.n2n.registry.models["scratch"].denoisers
+    (denoiser,) = fresh.state.n2n.loaded_models.models["scratch"].denoisers
     # The side of a tile is measured, so that it differs by machine.
-    tiles = list(tiling.tiles(150, 200, denoiser.geometry, denoiser.pace.window))
+    tiles = list(tiling.tiles(150, 200, denoiser.geometry, denoiser.throughput.window))
     assert value(fresh, "n2n_request_bytes_total", route="/denoise") == len(PNG)
     assert value(fresh, "n2n_response_bytes_total", route="/denoise") == len(response.content)
     assert value(fresh, "n2n_codec_seconds_count", stage="decode") == 1

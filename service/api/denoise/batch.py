@@ -111,7 +111,7 @@ async def denoise_batch(
     gets a problem in its place. `results.json` has the status of each.
     """
     check_names(request, PICTURE_PARAMETERS)
-    served = await admit(request, state.pipeline, state.registry, model)
+    served = await admit(request, state.pipeline, state.loaded_models, model)
     files = await _read(request, state.settings)
     seconds = time_limit(timeout, state.settings.timeout)
     gate = asyncio.Semaphore(AT_ONCE)

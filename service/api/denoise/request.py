@@ -16,7 +16,7 @@ from service.http.negotiation import BINARY, Answer, negotiate
 from service.http.problem import FieldError
 from service.http.problem_types import BAD_FORM, BAD_REQUEST, NOT_ACCEPTABLE, UNSUPPORTED_MEDIA_TYPE
 from service.inference.file_request import FileRequest
-from service.inference.loaded_models import Registry, ServedModel
+from service.inference.loaded_models import LoadedModels, ServedModel
 from service.inference.pipeline import Pipeline, single_page
 
 Format = Literal["png", "jpeg", "jpg", "webp", "tiff", "tif", "bmp"]
@@ -87,7 +87,7 @@ class DenoiseRequest(FileRequest):
             raise bad_field("body/reference", detail)
 
 
-async def admit(request: Request, pipeline: Pipeline, registry: Registry, model: str | None) -> ServedModel:
+async def admit(request: Request, pipeline: Pipeline, loaded: LoadedModels, model: str | None) -> ServedModel:
     """Return the model that the request names, before its body is read.
 
     Raises:
@@ -95,7 +95,7 @@ async def admit(request: Request, pipeline: Pipeline, registry: Registry, model:
         UnknownModelError: there is no such model.
     """
     pipeline.scheduler.check_room()
-    served = await registry.find(choose(registry.models) if model == AUTO else model)
+    served = await loaded.find(choose(loaded.models) if model == AUTO else model)
     request.state.model = served.entry.id  # for the log
     return served
 

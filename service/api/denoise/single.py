@@ -142,7 +142,7 @@ async def denoise(
     """
     check_names(request, PARAMETERS)
     check_uncertainty(uncertainty, self_ensemble, report)
-    served = await admit(request, state.pipeline, state.registry, model)
+    served = await admit(request, state.pipeline, state.loaded_models, model)
     data, reference = await read_files(request, report, state.settings.max_parts)
     wanted = DenoiseRequest(
         served=served, data=data, reference=reference, timeout=time_limit(timeout, state.settings.timeout),
@@ -185,7 +185,7 @@ class SmallPictures:
 
     async def _answer(self, request: Request) -> Response:
         state, query = self.state, request.query_params
-        served = await admit(request, state.pipeline, state.registry, query.get("model"))
+        served = await admit(request, state.pipeline, state.loaded_models, query.get("model"))
         wanted = DenoiseRequest(
             served=served, data=await request.body(), timeout=state.settings.timeout,
             format=query.get("format"), accept=_accept(request),

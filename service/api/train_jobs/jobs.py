@@ -38,7 +38,8 @@ from service.http.problem_types import (
     UNKNOWN_JOB,
 )
 from service.inference.scheduler import Scheduler
-from service.jobs.store import Job, JobStore
+from service.jobs.records import Job
+from service.jobs.store import JobStore
 from service.jobs.supervisor import delete_job
 from service.settings.server import Settings
 from service.storage import job_states

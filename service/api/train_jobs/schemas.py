@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from n2n_core.training.config import TrainConfig, shared_fields
 from n2n_core.training.fields import description, plain_type
-from service.jobs.store import Job
+from service.jobs.records import Job
 from service.storage.job_states import State
 
 MOST = 10**6

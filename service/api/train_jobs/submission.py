@@ -19,8 +19,8 @@ from service.http.problem_types import (
     NO_SUCH_DATASET,
     ProblemType,
 )
+from service.jobs.records import Job, Json
 from service.jobs.spec import recipe
-from service.jobs.store import Job, Json
 from service.storage.dataset_store import DatasetRecord
 from service.storage.model_catalogue import Version
 

@@ -186,4 +186,4 @@ def test_sizes_on_cuda_are_larger() -> None:
     assert denoiser.window == cuda.WINDOW > WINDOW
     assert BATCH_PIXELS <= denoiser.batch_pixels <= cuda.MOST_PIXELS
     denoiser.calibrate()
-    assert denoiser.pace.sweet_pixels in {count * 32**2 for count in cuda.COUNTS}
+    assert denoiser.throughput.sweet_pixels in {count * 32**2 for count in cuda.COUNTS}

@@ -28,7 +28,7 @@ async def test_an_alias_gives_what_it_names(name: str) -> None:
 @pytest.mark.anyio
 async def test_the_two_background_processes_are_not_confused() -> None:
     app = create_app(Settings(device="cpu", train_concurrency=0))
-    for alias, name in ((dependencies.AsideDep, "aside"), (dependencies.ImportsDep, "imports")):
+    for alias, name in ((dependencies.BackgroundDep, "background"), (dependencies.ImportsDep, "imports")):
         _, depends = get_args(alias)
         found = await depends.dependency(Request({"type": "http", "app": app}))
         assert found is getattr(app.state.n2n, name)

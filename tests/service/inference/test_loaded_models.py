@@ -85,10 +85,10 @@ async def test_weights_are_loaded_once_whatever_they_are_called(tmp_path: Path) 
         for name in ("one", "two"):
             elsewhere(state).upload(path, name)
             await denoise(client, name)
-        one, two = (state.registry.models[name] for name in ("one", "two"))
+        one, two = (state.loaded_models.models[name] for name in ("one", "two"))
         assert one.denoisers == two.denoisers
         elsewhere(state).upload(saved(tmp_path, 2), "one")
-        assert (await state.registry.find("one@1")).denoisers == two.denoisers
+        assert (await state.loaded_models.find("one@1")).denoisers == two.denoisers
 
 
 async def test_memory_keeps_the_versions_used_last(tmp_path: Path) -> None:
@@ -96,8 +96,8 @@ async def test_memory_keeps_the_versions_used_last(tmp_path: Path) -> None:
         for seed in range(loaded_models.PINNED + 3):
             state.catalogue.upload(saved(tmp_path, seed), "mine")
         for number in range(1, loaded_models.PINNED + 3):
-            await state.registry.find(f"mine@{number}")
-        held = [model.entry.id for model in state.registry._pinned.values()]
+            await state.loaded_models.find(f"mine@{number}")
+        held = [model.entry.id for model in state.loaded_models._pinned.values()]
         assert held == [f"mine@{number}" for number in range(3, loaded_models.PINNED + 3)]
 
 
@@ -142,11 +142,11 @@ async def test_a_device_that_dies_at_every_start_stops_no_look(
 ) -> None:
     async with serving(quick=False) as (client, state):
         with monkeypatch.context() as patch:
-            patch.setattr(device_process, "SERVER", "service.no_device_server")
-            for device in state.registry.devices:
+            patch.setattr(device_process, "WORKER", "service.no_device_worker")
+            for device in state.loaded_models.devices:
                 device.close()
             version = elsewhere(state).upload(saved(tmp_path, 1), "mine")
-            await asyncio.to_thread(state.registry.update)
+            await asyncio.to_thread(state.loaded_models.update)
             assert "the models stay as they are" in caplog.text
         assert used(await denoise(client, "mine")) == ("mine", version.sha256)
 

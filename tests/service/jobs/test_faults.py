@@ -26,8 +26,9 @@ from n2n_core.image.rounding import to_bytes
 from n2n_core.models import weights
 from n2n_core.training import loop
 from n2n_core.training.run_folder import checkpoints
-from service.jobs.launcher import Processes
-from service.jobs.store import Failure, Job, JobStore
+from service.jobs.launcher import ProcessLauncher
+from service.jobs.records import Failure, Job
+from service.jobs.store import JobStore
 from service.jobs.supervisor import Supervisor, delete_job, open_store
 from service.settings.jobs import JobSettings
 from service.storage.data_folder import CHECKPOINT, DataFolder, lock_holder
@@ -86,13 +87,13 @@ class Place:
         return supervisor
 
     def supervise_in_a_process(self) -> subprocess.Popen[bytes]:
-        environment = Processes(self.settings).environment
+        environment = ProcessLauncher(self.settings).environment
         process = subprocess.Popen([sys.executable, "-m", "service.jobs"], env=environment)
         self.processes.append(process)
         return process
 
     def run_trainer(self, job: Job, fence: int) -> int:
-        environment = Processes(self.settings).environment
+        environment = ProcessLauncher(self.settings).environment
         command = [sys.executable, *TRAINER, job.id, str(fence)]
         return subprocess.run(command, env=environment, capture_output=True, timeout=PATIENCE).returncode
 

@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import update
 
 from service.exceptions import ConflictError, LeaseLostError, UnknownDatasetError, UnknownJobError
-from service.jobs.store import Failure, Job, JobStore, Progress, _move
+from service.jobs.records import Failure, Job, Progress
+from service.jobs.store import JobStore
+from service.jobs.transitions import move
 from service.storage.database import Database
 from service.storage.dataset_store import DatasetStore
 from service.storage.ids import uuid7
@@ -87,7 +89,7 @@ def test_the_oldest_job_is_claimed_first_up_to_the_limit(store: JobStore, datase
     assert first.lease_until == pytest.approx(first.updated_at + 30, abs=1)
     assert store.claim("here", 2, 30) is None
     assert store.claim("there", 2, 30)
-    assert [job.id for job in store.active("here")] == ids[:2]
+    assert sorted(job.id for job in store.expiring("here", 60)) == ids[:2]
 
 
 def test_of_many_claimants_each_job_has_one(store: JobStore, dataset: str) -> None:
@@ -272,7 +274,7 @@ def test_every_transition_of_the_table_and_no_other_is_made(store: JobStore, dat
     for source, target in product(State, State):
         put(store, job.id, source)
         with store.database.write() as connection:
-            moved = _move(connection, job.id, State, target)
+            moved = move(connection, job.id, State, target)
         assert (moved is not None) == (target in TRANSITIONS[source]), f"{source} to {target}"
         assert store.get(job.id).state is (target if moved else source)
 

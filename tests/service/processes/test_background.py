@@ -1,4 +1,4 @@
-"""Work in a process beside: its results and errors arrive, and it ends when it should."""
+"""The background process: results and errors arrive, and it ends when it should."""
 
 import os
 import subprocess
@@ -12,25 +12,26 @@ import pytest
 import torch
 
 from n2n_core.errors import ShapeError, StorageError, UnknownModelError
-from service.processes.background import Aside, AsideDiedError
+from service.processes.background import BackgroundProcess
+from service.processes.child import ChildDiedError
 
 SECONDS = 60
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 @pytest.fixture
-def aside() -> Iterator[Aside]:
-    aside = Aside()
-    yield aside
-    aside.close()
+def background() -> Iterator[BackgroundProcess]:
+    background = BackgroundProcess()
+    yield background
+    background.close()
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Aside]:
+def shared() -> Iterator[BackgroundProcess]:
     """One for the tests that leave it as it was."""
-    aside = Aside()
-    yield aside
-    aside.close()
+    background = BackgroundProcess()
+    yield background
+    background.close()
 
 
 class Stubborn(Exception):
@@ -74,19 +75,19 @@ def until(true: Callable[[], bool]) -> None:
         sleep(0.01)
 
 
-def test_results_come_from_one_other_process(shared: Aside) -> None:
+def test_results_come_from_one_other_process(shared: BackgroundProcess) -> None:
     assert shared.run(divmod, 7, 2) == (3, 1)
     assert shared.run(sorted, [1, 3, 2], reverse=True) == [3, 2, 1]
     assert shared.run(os.getpid) == shared.run(os.getpid) != os.getpid()
 
 
-def test_it_yields_to_requests_on_one_core(shared: Aside) -> None:
+def test_it_yields_to_requests_on_one_core(shared: BackgroundProcess) -> None:
     assert shared.run(os.nice, 0) > os.nice(0)
     assert shared.run(torch.get_num_threads) == 1
 
 
 @pytest.mark.parametrize("name", ERRORS)
-def test_errors_arrive_as_they_are(name: str, shared: Aside) -> None:
+def test_errors_arrive_as_they_are(name: str, shared: BackgroundProcess) -> None:
     expected = ERRORS[name]()
     with pytest.raises(type(expected)) as caught:
         shared.run(fail, name)
@@ -96,84 +97,84 @@ def test_errors_arrive_as_they_are(name: str, shared: Aside) -> None:
     assert own == vars(expected)
 
 
-def test_where_an_unexpected_error_comes_from_is_told(shared: Aside) -> None:
+def test_where_an_unexpected_error_comes_from_is_told(shared: BackgroundProcess) -> None:
     with pytest.raises(IndexError) as caught:
         shared.run(fail, "index")
     assert "in fail" in caught.value.__notes__[0]
 
 
-def test_an_error_that_cannot_travel_is_told_in_words(shared: Aside) -> None:
+def test_an_error_that_cannot_travel_is_told_in_words(shared: BackgroundProcess) -> None:
     with pytest.raises(RuntimeError, match=r"Stubborn: 1 and 2"):
         shared.run(be_stubborn)
     assert shared.run(abs, -1) == 1
 
 
-def test_what_cannot_be_sent_is_an_error_of_the_caller(shared: Aside) -> None:
+def test_what_cannot_be_sent_is_an_error_of_the_caller(shared: BackgroundProcess) -> None:
     with pytest.raises(Exception, match="pickle"):
         shared.run(lambda: None)
     assert shared.run(abs, -1) == 1
 
 
 @linux
-def test_if_it_dies_the_call_fails_and_the_next_gets_another_one(aside: Aside) -> None:
-    process = aside.run(os.getpid)
-    with pytest.raises(AsideDiedError, match="the process that does _exit ended"):
-        aside.run(os._exit, 3)
+def test_if_it_dies_the_call_fails_and_the_next_gets_another_one(background: BackgroundProcess) -> None:
+    process = background.run(os.getpid)
+    with pytest.raises(ChildDiedError, match="the background process ended while it ran _exit"):
+        background.run(os._exit, 3)
     assert gone(process)
-    assert aside.run(os.getpid) != process
+    assert background.run(os.getpid) != process
 
 
 @linux
 def test_it_ends_when_there_is_nothing_to_do() -> None:
-    aside = Aside(idle_seconds=0.5)
-    process = aside.run(os.getpid)
+    background = BackgroundProcess(idle_seconds=0.5)
+    process = background.run(os.getpid)
     until(lambda: gone(process))
-    assert aside.run(os.getpid) != process
-    aside.close()
+    assert background.run(os.getpid) != process
+    background.close()
 
 
 @linux
-def test_it_ends_when_it_is_told_to_rest(aside: Aside) -> None:
-    aside.rest()
-    process = aside.run(os.getpid)
-    aside.rest()
+def test_it_ends_when_it_is_told_to_rest(background: BackgroundProcess) -> None:
+    background.stop()
+    process = background.run(os.getpid)
+    background.stop()
     assert gone(process)
-    assert aside.run(abs, -1) == 1
+    assert background.run(abs, -1) == 1
 
 
 @linux
-def test_to_close_it_ends_what_it_does(aside: Aside, tmp_path: Path) -> None:
-    process, failed = aside.run(os.getpid), []
+def test_to_close_it_ends_what_it_does(background: BackgroundProcess, tmp_path: Path) -> None:
+    process, failed = background.run(os.getpid), []
 
     def work() -> None:
         try:
-            aside.run(here, tmp_path / "never")
-        except AsideDiedError as error:
+            background.run(here, tmp_path / "never")
+        except ChildDiedError as error:
             failed.append(error)
 
     thread = threading.Thread(target=work)
     thread.start()
-    until(aside._calling.locked)
-    aside.close()
+    until(background._calling.locked)
+    background.close()
     thread.join(SECONDS)
     assert len(failed) == 1
     assert gone(process)
-    with pytest.raises(AsideDiedError, match="stopping"):
-        aside.run(abs, -1)
+    with pytest.raises(ChildDiedError, match="stopping"):
+        background.run(abs, -1)
 
 
 @linux
-def test_a_terminals_ctrl_c_does_not_come_to_it(shared: Aside) -> None:
+def test_a_terminals_ctrl_c_does_not_come_to_it(shared: BackgroundProcess) -> None:
     process = shared.run(os.getpid)
     assert os.getsid(process) == process
 
 
 WORKING = """
 import os, time
-from service.processes.background import Aside
-aside = Aside()
-print(aside.run(os.getpid), flush=True)
-aside.run(time.sleep, 600)
+from service.processes.background import BackgroundProcess
+background = BackgroundProcess()
+print(background.run(os.getpid), flush=True)
+background.run(time.sleep, 600)
 """
 
 

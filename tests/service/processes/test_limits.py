@@ -20,7 +20,7 @@ go = threading.Event()
 early = threading.Thread(target=lambda: (go.wait(), seen.append(os.getpriority(os.PRIO_PROCESS, 0))))
 early.start()
 limits.limit_memory(400 * 2**20)
-limits.yield_to_others()
+limits.lower_priority()
 go.set()
 early.join()
 try:
@@ -66,17 +66,17 @@ def test_defaults_are_half_of_the_machine() -> None:
 
 CONTENDED = """
 import os, subprocess, sys, time
-from service.processes.limits import Courtesy
+from service.processes.limits import Throttle
 core = min(os.sched_getaffinity(0))
 os.sched_setaffinity(0, {core})
 spinning = [sys.executable, "-c", "print(flush=True)\\nwhile True: pass"]
 rival = subprocess.Popen(spinning, stdout=subprocess.PIPE)
 rival.stdout.readline()
-courtesy, began = Courtesy(), time.monotonic()
+throttle, began = Throttle(), time.monotonic()
 while time.monotonic() < began + 0.2:
     pass
 began = time.monotonic()
-courtesy.pause()
+throttle.pause()
 print(time.monotonic() - began)
 rival.kill()
 """
@@ -95,6 +95,6 @@ def test_where_the_system_does_not_tell_nobody_pauses(
     monkeypatch.delenv(limits.IMPOLITE, raising=False)
     monkeypatch.setattr(limits, "_SCHEDSTAT", tmp_path / "none")
     monkeypatch.setattr(limits, "sleep", lambda seconds: pytest.fail("paused"))
-    courtesy = limits.Courtesy()
-    courtesy.pause()
-    courtesy.pause()
+    throttle = limits.Throttle()
+    throttle.pause()
+    throttle.pause()

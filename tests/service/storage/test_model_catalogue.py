@@ -16,7 +16,8 @@ from n2n_core.models.architectures import Architecture, AutoEncoder, StridedAuto
 from n2n_core.models.names import RESERVED
 from n2n_core.models.weights import Card
 from service.exceptions import ConflictError, LeaseLostError
-from service.jobs.store import Failure, JobStore, Progress
+from service.jobs.records import Failure, Progress
+from service.jobs.store import JobStore
 from service.storage.data_folder import DataFolder
 from service.storage.database import Database
 from service.storage.model_catalogue import ModelCatalogue, Version, add_version

@@ -150,8 +150,9 @@ async def test_a_report_tells_the_bits(client: httpx.AsyncClient) -> None:
 
 
 async def test_pages_that_wait_for_their_turn_count_among_those_that_wait() -> None:
-    scheduler, denoiser = Scheduler(1, 6 * 32 * 32), Gated()
-    pipeline = Pipeline(MAX_PIXELS, scheduler, Telemetry("1", "2"))
+    telemetry, denoiser = Telemetry("1", "2"), Gated()
+    scheduler = Scheduler(1, 6 * 32 * 32, telemetry)
+    pipeline = Pipeline(MAX_PIXELS, scheduler, telemetry)
     denoiser.process = SimpleNamespace(name="cpu")  # type: ignore[attr-defined]
     denoisers = cast(tuple[RemoteDenoiser, ...], (denoiser,))
     served = ServedModel(weights.find(MODEL), denoisers, is_blind=False)

@@ -140,7 +140,7 @@ async def test_noise_finer_than_8_bits_is_stretched_for_a_blind_model(client: ht
 async def test_the_report_tells_what_was_done(client: httpx.AsyncClient, app: FastAPI) -> None:
     content = file(drawn("RGB", 300, 257))
     found = await report(client, content, model="scratch", strength="0.5", format="webp")
-    served = app.state.n2n.registry.models["scratch"]
+    served = app.state.n2n.loaded_models.models["scratch"]
     assert (found.model, found.version, found.sha256) == ("scratch", 1, served.entry.sha256)
     assert (found.width, found.height, found.bits, found.format) == (300, 257, 8, "webp")
     assert (found.strength, found.self_ensemble, found.reference) == (0.5, None, None)

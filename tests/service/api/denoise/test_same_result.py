@@ -17,7 +17,8 @@ from n2n_core import image
 from n2n_core.image import Bits, Picture, Pixels
 from n2n_core.inference.denoiser import Denoiser
 from n2n_core.models import weights
-from service.inference.device_process import Cores, RemoteDenoiser
+from service.inference.device_process import RemoteDenoiser
+from service.inference.lines import Cores
 from tests.core.cli.test_cli import n2n
 
 pytestmark = pytest.mark.anyio

@@ -17,7 +17,8 @@ from n2n_core.image import Pixels
 from n2n_core.inference.denoiser import Denoiser
 from n2n_core.inference.tiling import WINDOW
 from n2n_core.models import weights
-from service.inference.device_process import Cores, RemoteDenoiser
+from service.inference.device_process import RemoteDenoiser
+from service.inference.lines import Cores
 from service.settings.server import Settings
 from tests.pictures import drawn, file, opened
 from tests.service import problems
@@ -123,7 +124,8 @@ async def test_any_size_comes_back_in_that_size(
     content = file(drawn("RGB", *size))
     response = await post(client, content, model=model)
     assert opened(response.content).size == size
-    window = app.state.n2n.registry.models[model].denoisers[0].pace.window  # others differ in the last bit
+    (denoiser,) = app.state.n2n.loaded_models.models[model].denoisers
+    window = denoiser.throughput.window  # others differ in the last bit
     assert response.content == expected(content, model, window=window)
 
 

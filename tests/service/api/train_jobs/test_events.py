@@ -11,7 +11,7 @@ from service.api.dependencies import State
 from service.api.train_jobs import events
 from service.api.train_jobs.events import EventLines, stream
 from service.app import create_app
-from service.jobs.store import Job, Progress
+from service.jobs.records import Job, Progress
 from service.settings.server import Settings
 
 
@@ -52,7 +52,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[State]:
     state: State = create_app(Settings(data=data, device="cpu", train_concurrency=0)).state.n2n
     state.jobs.database.migrate()
     yield state
-    state.registry.close()
+    state.loaded_models.close()
     state.jobs.database.close()
 
 

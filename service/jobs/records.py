@@ -1,0 +1,69 @@
+"""What the database holds about a job, and what trainers report."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.storage.job_states import ENDED, State
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A row of ``jobs``. Times are seconds since 1970."""
+
+    id: str
+    state: State
+    spec: Json
+    name: str
+    dataset_id: str | None
+    validation_dataset_id: str | None
+    base_sha256: str | None
+    created_at: float
+    started_at: float | None
+    updated_at: float
+    finished_at: float | None
+    step: int
+    total_steps: int | None
+    phase: str
+    eta_seconds: float | None
+    metrics: Json
+    has_checkpoint: bool
+    attempt: int
+    max_attempts: int
+    fence: int
+    lease_until: float | None
+    host: str | None
+    device: str | None
+    cancel_requested_at: float | None
+    error_code: str | None
+    error_detail: str | None
+    log_tail: str | None
+    result_version: int | None
+    result_sha256: str | None
+
+    @property
+    def done(self) -> bool:
+        """Whether the job has ended: succeeded, failed or cancelled."""
+        return self.state in ENDED
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a heartbeat reports."""
+
+    step: int = 0
+    total_steps: int | None = None
+    phase: str = "starting"
+    eta_seconds: float | None = None
+    metrics: Json = field(default_factory=dict)
+    has_checkpoint: bool = False
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job or an attempt failed: a code for programs, a sentence, and the end of the log."""
+
+    code: str
+    detail: str
+    log_tail: str = ""
