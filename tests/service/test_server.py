@@ -17,11 +17,13 @@ import pytest
 
 from n2n_client import Client
 from n2n_core import cli
+from n2n_core.models import weights
 from service.cli.main import COMMANDS
 from service.server import is_loopback, listen
 from tests.pictures import drawn, file, opened
 from tests.service import problems
 from tests.service.access.test_access import bearer
+from tests.service.small import saved
 
 N2N = Path(sys.executable).with_name("n2n")
 
@@ -174,18 +176,16 @@ def test_a_hang_up_in_a_self_ensemble_drops_all_its_turns(client: httpx.Client) 
     assert 'n2n_dropped_total{model="torch",reason="cancelled"}' in client.get("/metrics").text
 
 
-def test_sigterm_ends_it_cleanly() -> None:
-    with serve("--port", "0", N2N_DEVICE="cpu") as process:
-        assert process.stderr is not None
-        while "serving on http://" not in process.stderr.readline():
-            assert process.poll() is None
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
-    assert "Traceback" not in err
-    assert process.returncode == 0
+@pytest.fixture
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services that the test starts have one small model."""
+    weights.publish(saved(tmp_path, 1), "small", "", None, tmp_path / "weights")
+    monkeypatch.setenv("N2N_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("N2N_DEFAULT_MODEL", "small")
 
 
-def test_every_line_of_the_json_log_is_an_object() -> None:
+@pytest.mark.usefixtures("quick")
+def test_sigterm_ends_it_cleanly_and_every_line_of_the_json_log_is_an_object() -> None:
     with serve("--port", "0", N2N_DEVICE="cpu", N2N_LOG_FORMAT="json") as process:
         assert process.stderr is not None
         lines, address = [], None
@@ -196,6 +196,8 @@ def test_every_line_of_the_json_log_is_an_object() -> None:
         httpx.get(f"{address[0]}/models/best", headers={"x-request-id": "mine"})
         process.send_signal(signal.SIGTERM)
         lines += process.communicate(timeout=60)[1].splitlines()
+    assert process.returncode == 0
+    assert "Traceback" not in "".join(lines)
     read = [json.loads(line) for line in lines]
     assert [line["request_id"] for line in read if "request_id" in line] == ["mine"]
     assert [(line["logger"], line["status"]) for line in read if line.get("path") == "/models/best"] == [
@@ -203,6 +205,7 @@ def test_every_line_of_the_json_log_is_an_object() -> None:
     ]
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_half_sent_upload_does_not_keep_it_alive() -> None:
     with serve("--port", "0", N2N_DEVICE="cpu") as process:
         assert process.stderr is not None
@@ -239,6 +242,7 @@ def test_what_keeps_it_from_serving_is_told_in_a_line() -> None:
     assert "'best', expected one of" in refusal("--port", "0", N2N_DEFAULT_MODEL="best")
 
 
+@pytest.mark.usefixtures("quick")
 def test_it_does_not_listen_to_others_without_a_key_unless_told_so(data: Path) -> None:
     everywhere = ("--port", "0", "--host", "0.0.0.0")
     refused = refusal(*everywhere)
@@ -275,6 +279,7 @@ def test_the_option_says_what_the_setting_does(monkeypatch: pytest.MonkeyPatch) 
     assert seen == [("127.0.0.1", 8000, False), ("127.0.0.1", 8000, True)]
 
 
+@pytest.mark.usefixtures("quick")
 def test_with_a_key_it_listens_to_others_and_asks_for_it(data: Path) -> None:
     made = subprocess.run([N2N, "keys", "add", "me", "--scopes", "denoise"], capture_output=True, text=True)
     secret = made.stdout.strip()
@@ -282,7 +287,7 @@ def test_with_a_key_it_listens_to_others_and_asks_for_it(data: Path) -> None:
         url = _address(process)
         problems.check(httpx.get(f"{url}/models"), 401, "key_missing")
         with Client(url, key=secret) as n2n:
-            assert {model.id for model in n2n.models()} >= {"scratch", "torch"}
+            assert [model.id for model in n2n.models()] == ["small"]
         subprocess.run([N2N, "keys", "remove", "me"], capture_output=True, check=True)
         deadline = time.monotonic() + 60
         while httpx.get(f"{url}/models", headers=bearer(secret)).status_code == 200:  # until the next look

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import combinations, product
 from math import prod
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.core.scratch.pairwise import pairwise
 GRIDS = [("ab", "cd"), ("abc", "ab"), ("abc", (1, 2), "abcde", (True, False)), (range(5), *["abc"] * 3)]
 
 
-def pairs(cases: Sequence[tuple[object, ...]]) -> set[object]:
+def pairs(cases: Sequence[tuple[Any, ...]]) -> set[object]:
     return {pair for case in cases for pair in combinations(enumerate(case), 2)}
 
 

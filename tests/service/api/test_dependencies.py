@@ -20,7 +20,7 @@ async def test_an_alias_gives_what_it_names(name: str) -> None:
     kind, depends = get_args(ALIASES[name])
     found: Any = await depends.dependency(Request({"type": "http", "app": app}))
     assert type(found) is kind
-    path = {"StateDep": "", "SchedulerDep": "worker.scheduler", "JobsDep": "jobs"}.get(name)
+    path = {"StateDep": "", "SchedulerDep": "pipeline.scheduler", "JobsDep": "jobs"}.get(name)
     if path:
         assert found is attrgetter(path)(app.state.n2n)
 
