@@ -258,7 +258,8 @@ def test_the_document_has_each_operations_scope_and_refusals(app: FastAPI) -> No
             assert ({"401", "403", "429"} <= set(operation["responses"])) == (scope is not None)
 
 
-def test_the_gate_stands_before_all_that_reads_or_answers() -> None:
+def test_authentication_stands_before_all_that_reads_or_answers() -> None:
     app = create_app(Settings(device="cpu", cors_origins=("https://example.org",)))
     layers = [getattr(layer.cls, "__name__", "") for layer in app.user_middleware]
-    assert layers == ["RequestId", "Observe", "Browser", "cors", "Gate", "Head", "BodyLimit", "SmallPictures"]
+    outer = ["RequestId", "Observe", "CrossSiteGuard", "cors", "Authentication"]
+    assert layers == [*outer, "Head", "BodyLimit", "SmallPictures"]
