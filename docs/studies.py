@@ -1,4 +1,4 @@
-"""Puts results into ``studies.md``: ``python docs/studies.py runs`` for studies in ``runs/NAME``.
+"""Writes results into ``studies.md``: ``python docs/studies.py runs`` for studies in ``runs/NAME``.
 
 Between a study's two markers go its command, its plot and its table; what is written around them stays.
 Pictures of photos are left out, as the photos have licences of their own.

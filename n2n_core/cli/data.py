@@ -22,7 +22,7 @@ from n2n_core.training.config import MAX_SEED
 
 TRAINING, VALIDATION, DESCRIPTION = "train_data.pkl", "val_data.pkl", "data.json"
 CLEAN = "clean_data.pkl"
-"""The training pairs' inputs with clean targets, to compare with."""
+"""Inputs of the training pairs with clean targets, for comparison."""
 
 
 def add(commands: Commands) -> None:
@@ -33,25 +33,29 @@ def add(commands: Commands) -> None:
     command.add_argument("-o", "--output", type=Path, required=True, help="folder to write to")
     command.add_argument("--pairs", type=int, default=50_000, help="training pairs")
     command.add_argument("--validation", type=int, default=1_000, help="validation pairs (noisy, clean)")
-    command.add_argument("--held-out", type=float, default=0.1, help="share of the photos for validation")
-    command.add_argument("--size", type=int, default=rule.size, help="side of the pictures")
-    command.add_argument("--min-block", type=int, default=rule.min_block, help="smallest block side")
-    command.add_argument("--short-side", type=int, help="resize photos to this short side first")
-    command.add_argument("--seed", type=int, default=0, help="of the split, crops and noise")
     command.add_argument(
-        "--clean", action="store_true", help=f"write {CLEAN}, too: the same with clean targets"
+        "--held-out", type=float, default=0.1, help="fraction of the photos held out for validation"
+    )
+    command.add_argument("--size", type=int, default=rule.size, help="side of the pictures in pixels")
+    command.add_argument(
+        "--min-block", type=int, default=rule.min_block, help="side of the smallest block in pixels"
+    )
+    command.add_argument("--short-side", type=int, help="resize photos to this short side first")
+    command.add_argument("--seed", type=int, default=0, help="random seed of the split, crops and noise")
+    command.add_argument(
+        "--clean", action="store_true", help=f"also write {CLEAN}: the same inputs with clean targets"
     )
 
 
 def make_data(options: argparse.Namespace) -> None:
-    """``write_data`` as the options say."""
+    """Call ``write_data`` with the options."""
     rule = CourseRule(options.size, options.min_block, options.short_side)
     names = ("pairs", "validation", "held_out", "seed", "clean")
     write_data(options.photos, options.output, rule, **{name: getattr(options, name) for name in names})
 
 
 def divided(folders: list[Path], held_out: float, seed: int) -> tuple[list[Path], list[Path], Generator]:
-    """The photos to train on, those to validate on, and the generator that goes on from there."""
+    """Return the photos to train on, the photos to validate on, and the generator after the split."""
     if not 0 <= seed <= MAX_SEED:
         raise ConfigError(f"seed is {seed}, expected 0 to {MAX_SEED}")
     generator = Generator().manual_seed(seed)
@@ -71,7 +75,7 @@ def write_data(
 ) -> None:
     """Write train_data.pkl (unless ``pairs`` is None), val_data.pkl and data.json.
 
-    If ``clean``, clean_data.pkl too.
+    Also write clean_data.pkl if ``clean``.
     """
     for name, value in (("pairs", pairs), ("validation", validation)):
         if value is not None and value < 1:
@@ -91,7 +95,9 @@ def write_data(
         first, second, truth = stacks[TRAINING]
         files |= {TRAINING: Pairs(first, second)} | ({CLEAN: Pairs(first, truth)} if clean else {})
     for name, file in files.items():
-        save_pairs(output / name, file)  # all are made first: of two splits they would share photos
+        save_pairs(
+            output / name, file
+        )  # after all are made, so that files of two different splits never lie together
     description = {
         "corruption": "point-sampling", **asdict(rule), "seed": seed,
         "folders": [folder.name for folder in folders],
@@ -104,7 +110,7 @@ def write_data(
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """What ``n2n data`` noted of the data in ``folder``; nothing if it was not made so."""
+    """Return the description that ``n2n data`` wrote into ``folder``, empty if there is none."""
     path = folder / DESCRIPTION
     if not path.exists():
         return {}

@@ -1,4 +1,4 @@
-"""``n2n dataset import | show | check``: pictures that people have, made ready for training."""
+"""``n2n dataset import | show | check``: datasets for training."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from n2n_core.files import atomic_path
 
 
 def add(commands: Commands) -> None:
-    """The command with its three subcommands."""
-    help = "import pictures as a dataset, show one, check one before training"
+    """Add the command and its three subcommands."""
+    help = "import pictures as a dataset, show a dataset, check it before training"
     command = commands.add_parser("dataset", help=help, description=help)
     subcommands = command.add_subparsers(title="subcommands", required=True, metavar="SUBCOMMAND")
     _import(subcommands)
@@ -29,24 +29,30 @@ def add(commands: Commands) -> None:
 
 
 def _import(commands: Commands) -> None:
-    help = "from a ZIP or TAR, a folder, a .pkl, an .npz, or pictures"
+    help = "import a ZIP or TAR, a folder, a .pkl, an .npz, or pictures"
     command = add_command(commands, "import", run_import, help)
-    command.add_argument("sources", nargs="+", type=Path, metavar="SOURCE", help="what is read")
-    command.add_argument("-o", "--output", type=Path, required=True, help="folder to make")
-    command.add_argument("--kind", required=True, choices=KINDS, help="what a scene has")
-    command.add_argument("--name", help="of the dataset; the folder's if not given")
-    command.add_argument("--rule", help="how names tell scene and shot, as {scene}_{shot}")
     command.add_argument(
-        "--pages", default="shots", choices=("shots", "scenes"), help="what a TIFF's pages are"
+        "sources", nargs="+", type=Path, metavar="SOURCE", help="archive, folder, file or pictures to read"
     )
-    command.add_argument("--data-range", type=float, help="the value of white, where it is not the type's")
+    command.add_argument("-o", "--output", type=Path, required=True, help="folder to create")
+    command.add_argument("--kind", required=True, choices=KINDS, help="kind of the pictures")
+    command.add_argument("--name", help="name of the dataset; the folder's name if not given")
     command.add_argument(
-        "--corruption", type=corruption, metavar="NOISE[,KEY=VALUE]", help="noise for clean pictures"
+        "--rule", help="pattern that splits file names into scene and shot, such as {scene}_{shot}"
+    )
+    command.add_argument(
+        "--pages", default="shots", choices=("shots", "scenes"), help="what the pages of a TIFF are"
+    )
+    command.add_argument(
+        "--data-range", type=float, help="value of white, if not the maximum of the data type"
+    )
+    command.add_argument(
+        "--corruption", type=corruption, metavar="NOISE[,KEY=VALUE]", help="noise to add to clean pictures"
     )
 
 
 def run_import(options: argparse.Namespace) -> None:
-    """Write the dataset and say what is in it."""
+    """Write the dataset, and print its statistics."""
     dataset = import_dataset(
         options.sources, options.kind, options.output, name=options.name,
         corruption=options.corruption,
@@ -56,14 +62,16 @@ def run_import(options: argparse.Namespace) -> None:
 
 
 def _show(commands: Commands) -> None:
-    command = add_command(commands, "show", show, "counts, sizes, values and noise of a dataset")
+    command = add_command(commands, "show", show, "print counts, sizes, values and noise of a dataset")
     command.add_argument("folder", type=Path, metavar="DATASET", help="folder of the dataset")
-    command.add_argument("--sheet", type=Path, help="PNG of the first scenes to write")
-    command.add_argument("--verify", action="store_true", help="read all values, see that none has changed")
+    command.add_argument("--sheet", type=Path, help="write a PNG of the first scenes")
+    command.add_argument(
+        "--verify", action="store_true", help="read all values and check that none has changed"
+    )
 
 
 def show(options: argparse.Namespace) -> None:
-    """Print the figures."""
+    """Print the statistics of a dataset."""
     dataset = Dataset.open(options.folder)
     if options.verify:
         dataset.verify()
@@ -73,16 +81,16 @@ def show(options: argparse.Namespace) -> None:
 
 
 def _check(commands: Commands) -> None:
-    command = add_command(commands, "check", check, "what is wrong with the data, and what to do about it")
+    command = add_command(commands, "check", check, "check what is wrong with a dataset, and how to fix it")
     command.add_argument("folder", type=Path, metavar="DATASET", help="folder of the dataset")
-    command.add_argument("--scenes", type=int, default=64, help="scenes to look at")
-    command.add_argument("--seed", type=int, default=0, help="of the choice of scenes")
-    command.add_argument("--sheet", type=Path, help="PNG of both shots and their difference to write")
+    command.add_argument("--scenes", type=int, default=64, help="number of scenes to look at")
+    command.add_argument("--seed", type=int, default=0, help="random seed of the choice of scenes")
+    command.add_argument("--sheet", type=Path, help="write a PNG of both shots and their difference")
     command.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def check(options: argparse.Namespace) -> None:
-    """Print a line for each check, and the advice below those that are not fine."""
+    """Print a line for each check, with advice below those that are not fine."""
     if options.scenes < 1:
         raise ConfigError(f"scenes is {options.scenes}, expected at least 1")
     report = check_dataset(Dataset.open(options.folder), options.scenes, options.seed)
@@ -95,7 +103,7 @@ def check(options: argparse.Namespace) -> None:
         print(f"{found.name:12}{found.verdict:9}{found.message}")
         if found.advice:
             print(f"{'':21}{found.advice}")
-    print(f"{report.verdict}, by {report.scenes} scenes")
+    print(f"{report.verdict}, judged by {report.scenes} scenes")
 
 
 def _print_statistics(dataset: Dataset) -> None:

@@ -1,4 +1,4 @@
-"""``n2n study``: the report's studies, each by one command."""
+"""``n2n study``: reproduces the studies of the report, one command each."""
 
 from __future__ import annotations
 
@@ -20,30 +20,37 @@ from n2n_core.training.config import PRECISIONS
 
 
 def add(commands: Commands) -> None:
-    help = "repeat a study of the report: a table and a plot of its figures beside ours"
+    help = "reproduce a study of the report, with a table and a plot of its results beside ours"
     command = add_command(commands, "study", run_study, help)
     command.add_argument("name", choices=studies.STUDIES, metavar="NAME", help=", ".join(studies.STUDIES))
     command.add_argument(
         "data", type=Path, help=f"folder with {TRAINING} and {VALIDATION}, or of photos to make them from"
     )
     command.add_argument(
-        "-o", "--output", type=Path, required=True, help="folder of the study; goes on there"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        help="folder of the study; complete runs in it are not repeated",
     )
-    command.add_argument("--scale", type=float, default=1.0, help=f"share of the report's {PAIRS:,} pairs")
+    command.add_argument("--scale", type=float, default=1.0, help=f"fraction of the report's {PAIRS:,} pairs")
     command.add_argument(
-        "--precision", choices=PRECISIONS, default="float32", help="bfloat16: half the time on many devices"
+        "--precision",
+        choices=PRECISIONS,
+        default="float32",
+        help="precision; bfloat16 takes half the time on many devices",
     )
-    command.add_argument("--repeats", type=int, help="runs of each kind; the study's own number if not given")
-    command.add_argument("--jobs", type=int, default=1, help="runs at a time: on a GPU, small ones share it")
+    command.add_argument("--repeats", type=int, help="runs of each kind; the study's number if not given")
+    command.add_argument("--jobs", type=int, default=1, help="runs at a time; small ones can share a GPU")
     command.add_argument("--device", default="auto", help="auto, cpu or cuda")
     command.add_argument("--threads", type=int, help="CPU threads; torch's default if not given")
 
 
 def run_study(options: argparse.Namespace) -> int:
-    """Do the runs that are missing, and show the table; the first Ctrl-C stops at a checkpoint."""
+    """Do the missing runs, and print the table. The first Ctrl-C stops at a checkpoint."""
     if options.threads is not None:
         set_threads(options.threads)
-    studies.check_budget(options.scale, options.repeats, options.jobs)  # before photos are made into data
+    studies.check_budget(options.scale, options.repeats, options.jobs)  # before making data from photos
     study = studies.STUDIES[options.name]
     pairs = _data(options.data, options.output, study.pairs(options.scale))
     with StopOnInterrupt() as stop, tqdm(total=1.0, bar_format=BAR, disable=not sys.stderr.isatty()) as bar:
@@ -56,7 +63,7 @@ def run_study(options: argparse.Namespace) -> int:
         )  # fmt: skip
     print(studies.write(study, pairs, options.output, options.device))
     if not complete:
-        print("stopped; the same command goes on", file=sys.stderr)
+        print("stopped; run the same command again to continue", file=sys.stderr)
     return 0 if complete else 130
 
 
@@ -64,7 +71,7 @@ BAR = "{percentage:3.0f}%|{bar}| {desc}"
 
 
 def _data(folder: Path, output: Path, pairs: int) -> StudyData:
-    """The course's files in ``folder``; if it holds photos, ``pairs`` that are made of them in ``output``."""
+    """Load the course's files in ``folder``. If it has photos, make ``pairs`` from them in ``output``."""
     if not (folder / TRAINING).exists():
         photos, folder = folder, output / "data"
         if not (folder / TRAINING).exists():
@@ -75,7 +82,7 @@ def _data(folder: Path, output: Path, pairs: int) -> StudyData:
 
 
 def _show(progress: StudyProgress, bar: tqdm[NoReturn]) -> None:
-    """Move the bar; a complete run is a line on standard error."""
+    """Update the progress bar. Each complete run prints a line to standard error."""
     left = f", about {_minutes(progress.left)} left" if progress.left and round(progress.left) else ""
     text = f"run {progress.run} of {progress.runs}, {progress.label}"
     bar.n = progress.share
@@ -86,7 +93,7 @@ def _show(progress: StudyProgress, bar: tqdm[NoReturn]) -> None:
 
 
 def _minutes(seconds: float) -> str:
-    """``75.0`` as ``1:15 min``.
+    """Format seconds as minutes or hours.
 
     >>> _minutes(75.0), _minutes(4000.0)
     ('1:15 min', '1:07 h')

@@ -1,4 +1,4 @@
-"""How far a study is, and what is left of it."""
+"""Progress of a study, and the time that is left."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from n2n_core.training.run_folder.event_log import Event
 
 @dataclass(frozen=True)
 class StudyProgress:
-    """A report.
+    """Progress of a study.
 
     Args:
-        label: of the run.
-        run, runs: its number, from 1 on, and how many there are.
-        share: of the whole study's work, 0 to 1.
-        left: estimated seconds, None while nobody knows.
-        psnr: of the run, in dB, when it is complete.
+        label: label of the run.
+        run, runs: number of the run, from 1, and number of runs.
+        share: fraction of the study's work that is done, 0 to 1.
+        left: estimated seconds left, None if not known yet.
+        psnr: PSNR of the run in dB, when it is complete.
     """
 
     label: str
@@ -33,11 +33,11 @@ class StudyProgress:
 
 
 class ProgressReporter:
-    """Calls ``tell`` whenever a run under way gets further, or is complete.
+    """Calls ``tell`` whenever a run makes progress or is complete.
 
     Args:
         planned: all runs.
-        done: those that need not be done.
+        done: runs that were complete before.
     """
 
     def __init__(
@@ -49,18 +49,18 @@ class ProgressReporter:
         self.began = monotonic()
 
     def begin(self, run: StudyRun) -> None:
-        """It is under way; its events follow."""
+        """Note that a run starts. Its events follow."""
         self.number += 1
         self.run, self.before = run, self.reached
 
     def __call__(self, event: Event) -> None:
         if event["event"] == "start":
             self.steps = event["total_steps"]
-            self.known += event["step"] / self.steps * work(self.run)  # was done before this call
+            self.known += event["step"] / self.steps * work(self.run)  # done by an earlier call
         self._reach(event["step"] / self.steps)
 
     def end(self, psnr: float) -> None:
-        """The run is complete."""
+        """Report that the run is complete."""
         self._reach(1.0, psnr)
 
     def _reach(self, share: float, psnr: float | None = None) -> None:
@@ -73,7 +73,7 @@ class ProgressReporter:
 
 
 def work(run: StudyRun) -> float:
-    """About what a run costs: a parameter is a product for each pixel, with strides for each fifth."""
+    """Estimate the work of a run: one product per parameter and pixel, a fifth of that with strides."""
     strided = isinstance(run.architecture, StridedAutoEncoder)
     products = weights.count_parameters(run.architecture.build()) / (5 if strided else 1)
     return run.config.epochs * run.share * products

@@ -1,4 +1,4 @@
-"""What a study is: runs of the training loop, what the report says of them, and how they are drawn."""
+"""A study: runs of the training loop, the report's results for them, and how they are plotted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from n2n_core.models.architectures import Architecture, pick_engine
 from n2n_core.training.config import TrainConfig
 
 PAIRS = 50_000
-"""The report's training pairs; a run's ``share`` and a study's scale are of them."""
+"""Number of training pairs in the report, of which ``share`` and ``scale`` are fractions."""
 
 NOISY = 20.72
 """PSNR of the noisy pictures that the report validates on, per image, in dB."""
@@ -17,20 +17,20 @@ NOISY = 20.72
 
 @dataclass(frozen=True)
 class StudyRun:
-    """One training, or several that differ in their seed.
+    """One training run, or several that differ only in their seed.
 
     Args:
-        label: another one for each run of a study.
-        config: the recipe, but for its seed.
+        label: unique name of the run in its study.
+        config: the recipe without its seed.
         architecture: the network.
-        share: of the report's training pairs.
-        repeats: seeds, from 0 on.
-        report: the report's PSNR in dB, if it gives one.
-        seconds: the report's time, if it gives one.
-        x: where the run stands on the plot's axis.
+        share: fraction of the report's training pairs.
+        repeats: number of seeds, from 0.
+        report: PSNR in the report in dB, if given.
+        seconds: training time in the report, if given.
+        x: position on the plot's axis.
         series: runs of the same series are joined by a line.
-        clean: learn from clean targets, instead of noisy ones.
-        ensemble: measure the 8-fold self-ensemble, too.
+        clean: train on clean targets instead of noisy ones.
+        ensemble: also measure the 8-fold self-ensemble.
     """
 
     label: str
@@ -46,19 +46,19 @@ class StudyRun:
     ensemble: bool = False
 
     def with_precision(self, precision: str) -> StudyRun:
-        """The same run in another precision; scratch networks know float32 alone."""
+        """Return the run in another precision. Scratch networks always use float32."""
         by_hand = pick_engine(self.config.engine, self.architecture.engine) == "scratch"
         return (
             self if by_hand else replace(self, config=self.config.model_copy(update={"precision": precision}))
         )
 
     def pairs(self, scale: float) -> int:
-        """How many pairs it trains on; at least a batch."""
+        """Return the number of training pairs, at least one batch."""
         return max(self.config.batch_size, round(PAIRS * self.share * scale))
 
 
 class PlotKind(Enum):
-    """How a study is drawn."""
+    """How a study is plotted."""
 
     POINTS = "a point for each run, over its x"
     CURVES = "a curve over the epochs for each run"
@@ -68,7 +68,7 @@ class PlotKind(Enum):
 
 @dataclass(frozen=True)
 class Study:
-    """Runs that answer a question.
+    """Training runs that answer a question.
 
     Args:
         title: of the plot and the table.
@@ -93,9 +93,9 @@ class Study:
     loss: bool = False
 
     def with_precision(self, precision: str) -> Study:
-        """The same study, its networks on torch.nn in another precision."""
+        """Return the study with its torch.nn networks in another precision."""
         return replace(self, runs=tuple(run.with_precision(precision) for run in self.runs))
 
     def pairs(self, scale: float) -> int:
-        """How many pairs the largest of its runs trains on."""
+        """Return the number of training pairs of the largest run."""
         return max(run.pairs(scale) for run in self.runs)

@@ -44,7 +44,7 @@ def test_pictures_become_a_dataset_that_is_checked(
     assert n2n("check", data, "--sheet", sheet) == 0
     lines = capsys.readouterr().out.splitlines()
     assert all(line.split()[1] == "fine" for line in lines[:-1])
-    assert lines[-1] == "fine, by 12 scenes"
+    assert lines[-1] == "fine, judged by 12 scenes"
     assert opened(sheet.read_bytes()).size[0] == 3 * 132 - 4
     assert n2n("check", data, "--json", "--scenes", 5) == 0
     assert json.loads(capsys.readouterr().out)["scenes"] == 5
@@ -60,7 +60,7 @@ def test_a_defect_is_told_with_advice(
     output = capsys.readouterr().out
     assert "identical   refuse   12 of 12 pairs" in output
     assert "take two different shots of each scene" in output
-    assert output.endswith("refuse, by 12 scenes\n")
+    assert output.endswith("refuse, judged by 12 scenes\n")
 
 
 def test_options_reach_the_import(shots: Path, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(course_data: Path) ->
     process.send_signal(signal.SIGINT)
     printed, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
-    assert "stopped; the same command goes on" in said
+    assert "stopped; run the same command again to continue" in said
     assert "| the right gradient |" in printed
     assert "Not run: the report's bug planted." in printed
     again = subprocess.run(command, capture_output=True, text=True, check=True)
