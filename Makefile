@@ -12,7 +12,7 @@ help:
 	@echo "make test       lint, then all tests but the slow ones"
 	@echo "make test-slow  the slow tests"
 	@echo "make coverage   the tests of make test, and which lines and branches they reach"
-	@echo "make lint       ruff and strict mypy"
+	@echo "make lint       ruff, strict mypy, and ESLint where npm is"
 	@echo "make format     rewrite the sources in ruff's format"
 	@echo "make audit      are any of the installed packages known to be vulnerable?"
 	@echo "make openapi    write docs/openapi.json anew"
@@ -53,6 +53,13 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@if ! command -v npm > /dev/null; then echo "ESLint is skipped: npm is not installed"; \
+	elif ! $(MAKE) --no-print-directory node_modules/.package-lock.json; then echo "ESLint is skipped: npm could not install it"; \
+	else npm run --silent lint; fi
+
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --silent --no-audit --no-fund --ignore-scripts --engine-strict --fetch-retries 1
+	touch $@
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
@@ -91,5 +98,5 @@ soak: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.faults
 
 clean:
-	rm -rf $(VENV) .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov
+	rm -rf $(VENV) .venv-* node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

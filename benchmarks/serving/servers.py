@@ -36,7 +36,7 @@ class Running:
     @property
     def path(self) -> str:
         """What to POST to; a peer has one model."""
-        return f"{PATH}?model={self.model}" if self.name == OURS else PATH
+        return PATH if self.name in PEERS else f"{PATH}?model={self.model}"
 
     def usage(self) -> Usage:
         """What all its processes use."""
@@ -54,11 +54,17 @@ def _peer(name: str) -> Callable[[int, str, int], list[str]]:
     return command
 
 
+def _without(part: str) -> Callable[[int, str, int], list[str]]:
+    def command(port: int, model: str, threads: int) -> list[str]:
+        return ["-m", "benchmarks.serving.without", part, str(port)]
+
+    return command
+
+
+PEERS = ("fastapi", "litserve", "mosec")
 SERVERS: dict[str, Callable[[int, str, int], list[str]]] = {
     OURS: _ours,
-    "fastapi": _peer("fastapi"),
-    "litserve": _peer("litserve"),
-    "mosec": _peer("mosec"),
+    **{name: _peer(name) for name in PEERS},
 }
 """Python's arguments for each, from a port, a model and a number of threads."""
 
@@ -78,7 +84,8 @@ def running(name: str, model: str, threads: int, picture: bytes) -> Iterator[Run
         RuntimeError: it ended, or did not answer in time; with the end of its log.
     """
     port = _free_port()
-    command = [sys.executable, *SERVERS[name](port, model, threads)]
+    arguments = SERVERS.get(name) or _without(name)
+    command = [sys.executable, *arguments(port, model, threads)]
     variables = {"N2N_DEVICE": "cpu", "N2N_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
     with tempfile.TemporaryFile("w+") as log, tempfile.TemporaryDirectory() as data:
         process = subprocess.Popen(

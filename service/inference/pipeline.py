@@ -56,7 +56,7 @@ class Pipeline:
 
         Raises:
             ImageError: a file cannot be read.
-            RefusedError: see ``Scheduler.submit``.
+            RefusedError: see ``Scheduler.submit_all``.
             DeadlineError: the request's time was over first.
         """
         timing = Timing()
