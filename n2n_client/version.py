@@ -1,3 +1,3 @@
 """The client's version, which is that of the service it was released with."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

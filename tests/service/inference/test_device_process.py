@@ -233,8 +233,8 @@ async def test_lack_of_memory_over_there_is_told_as_such(device: DeviceProcess) 
     assert np.array_equal(await run(denoiser, small), own(small))
 
 
-async def test_other_errors_are_told_with_their_kind(shared: DeviceProcess) -> None:
-    denoiser = remote(shared)
+async def test_other_errors_are_told_with_their_kind(device: DeviceProcess) -> None:
+    denoiser = remote(device)
     with pytest.raises(RuntimeError, match=r"channels"):
         await run(denoiser, batch_of(1, 2, 32, 32))
     assert (await run(denoiser, batch_of(1, 3, 32, 32))).shape == (1, 3, 32, 32)
