@@ -112,6 +112,7 @@ DENOISE_REPORT: JSON = {
     "self_ensemble": {"spread_mean": 0.61, "spread_p95": 1.42},
     "stretch": None,
     "reference": {"psnr_before": 24.81, "psnr_after": 31.02, "ssim_before": 0.52, "ssim_after": 0.89},
+    "pages": 1,
     "width": 512,
     "height": 384,
     "bits": 8,
