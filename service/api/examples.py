@@ -43,6 +43,7 @@ REPORT: JSON = {
             "advice": "",
         }
     ],
+    "cells": [{"scene": 7, "shown": "first", "x": 0, "y": 0, "width": 128, "height": 128}],
 }
 DATASET: JSON = {
     "id": DATASET_ID,
@@ -100,7 +101,16 @@ SAMPLE_LIST: JSON = {
             "epoch": 1,
             "href": f"/train-jobs/{JOB_ID}/samples/epoch-0001.png",
         }
-    ]
+    ],
+    "grid": {
+        "columns": ["noisy", "denoised", "reference"],
+        "rows": 4,
+        "x": 4,
+        "y": 20,
+        "width": 128,
+        "height": 96,
+        "pitch": 132,
+    },
 }
 
 DENOISE_REPORT: JSON = {

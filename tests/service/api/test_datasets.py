@@ -105,6 +105,11 @@ async def test_pictures_are_looked_at(client: httpx.AsyncClient) -> None:
     made = (await send(client, ("shots.zip", pairs()))).json()
     own = f"/datasets/{made['id']}"
     assert (await client.get(f"{own}/report")).json() == made["report"]
+    sheet = opened((await client.get(f"{own}/report.png")).content)
+    cells = made["report"]["cells"]
+    assert {cell["scene"] for cell in cells} == {0, 1, 2, 3}
+    assert max(cell["x"] + cell["width"] for cell in cells) == sheet.width
+    assert max(cell["y"] + cell["height"] for cell in cells) == sheet.height
     plain = await client.get(f"{own}/thumbnails/0.png", headers={"accept": "application/octet-stream"})
     assert plain.headers["content-type"] == "application/octet-stream"
     assert plain.content == (await client.get(f"{own}/thumbnails/0.png")).content
