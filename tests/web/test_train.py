@@ -139,7 +139,7 @@ def test_copies_are_refused_with_the_reason(page: Page, tmp_path: Path) -> None:
     expect(page.get_by_text("These pictures cannot be used for training.")).to_be_visible()
     check = page.get_by_role("listitem").filter(has_text="Two different shots")
     expect(check).to_contain_text("Cannot be used")
-    expect(check).to_contain_text("What to do: Give two different shots of each scene")
+    expect(check).to_contain_text("What to do: Take two different shots of each scene")
     expect(page.get_by_role("img", name="Difference, scene 1", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Start training")).to_be_hidden()
     picture(page, "refused")
@@ -149,7 +149,7 @@ def test_copies_are_refused_with_the_reason(page: Page, tmp_path: Path) -> None:
 def test_files_that_are_no_pairs_are_refused_in_plain_words(page: Page, shots: Path) -> None:
     page.goto("/#/train/new")
     page.set_input_files("#files", sorted((shots / "first").iterdir())[:3])
-    expect(page.get_by_role("alert")).to_contain_text("expected two folders of equal file names")
+    expect(page.get_by_role("alert")).to_contain_text("expected two folders with equal file names")
     page.get_by_label("Bursts").check()
     expect(page.get_by_text("A folder for each scene, or names such as")).to_be_visible()
 
