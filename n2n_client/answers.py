@@ -79,7 +79,8 @@ class DenoiseReport(Answer):
 
     Noise levels and spreads are in grey levels of 0 to 255, PSNR is in dB. ``self_ensemble`` and
     ``reference`` are None unless requested. A value in them is None if it is infinite, or if the picture
-    is too small to compute it.
+    is too small to compute it. The figures of a file of several pages are those of its first page, but
+    ``tiles``, ``device`` and ``milliseconds`` are of all ``pages``.
     """
 
     model: str
@@ -90,6 +91,7 @@ class DenoiseReport(Answer):
     self_ensemble: dict[str, float] | None = None
     stretch: float | None = None
     reference: dict[str, float | None] | None = None
+    pages: int = 1
     width: int = 0
     height: int = 0
     bits: int = 8

@@ -43,7 +43,7 @@ class ConfigError(N2NError, ValueError):
 
     Args:
         detail: the bad value, and what was expected.
-        field: name of the recipe's field with the bad value, if it is one.
+        field: name of the recipe's field, or the import's option, with the bad value, if it is one.
     """
 
     def __init__(self, detail: str, field: str | None = None) -> None:
@@ -52,7 +52,16 @@ class ConfigError(N2NError, ValueError):
 
 
 class DataError(N2NError, ValueError):
-    """A training file, a dataset or a folder of photos cannot be used."""
+    """A training file, a dataset or a folder of photos cannot be used.
+
+    Args:
+        detail: what is wrong, and what was expected.
+        field: name of the import's option that does not fit the data, if it is one.
+    """
+
+    def __init__(self, detail: str, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.field = field
 
 
 class ArchiveError(DataError):

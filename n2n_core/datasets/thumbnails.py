@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from n2n_core.datasets.checks.crops import SampledCrops
+from n2n_core.datasets.checks.report import Cell, Shown
 from n2n_core.datasets.dataset import Dataset
 from n2n_core.datasets.importing.pictures import Array
 from n2n_core.errors import ConfigError
@@ -20,7 +22,7 @@ LARGEST = 1024
 SIDE = 128
 """Side of a picture on a sheet, in pixels."""
 GAP = 4
-SHEET_ROWS = 6
+SHEET_ROWS, SHEET_COLUMNS = 6, 3
 DARK = 0.25
 """Part of [0, 1]. A sheet whose values fill less than this is stretched to its own black and white."""
 DEVIATIONS = 3
@@ -42,8 +44,8 @@ def contact_sheet(dataset: Dataset, scenes: Sequence[int], columns: int = 6, sid
     return _png(_grid(tiles, min(columns, len(tiles))))
 
 
-def crop_sheet(crops: SampledCrops) -> bytes:
-    """Return crops at full resolution as PNG, because reducing them would hide the noise.
+def crop_sheet(crops: SampledCrops) -> tuple[bytes, tuple[Cell, ...]]:
+    """Return crops at full resolution, because reducing them would hide the noise: a PNG, and its cells.
 
     With two shots, each scene is a row of the first shot, the second, and their difference. The difference
     is grey where it is 0, and white or black at three standard deviations of all differences. If the
@@ -51,12 +53,22 @@ def crop_sheet(crops: SampledCrops) -> bytes:
     """
     count = min(len(crops.pictures), SHEET_ROWS)
     pictures, seconds = _visible(crops.pictures[:count], crops.seconds[:count])
-    if not seconds:
-        return _png(_grid([_detail(picture) for picture in pictures], min(count, 3)))
+    rows = zip(pictures, seconds, _differences(crops, count), strict=True) if seconds else zip(pictures)
+    tiles = [_detail(picture) for row in rows for picture in row]
+    columns, shown = min(len(tiles), SHEET_COLUMNS), get_args(Shown)[: len(tiles) // count]
+    places = [(scene, picture) for scene in crops.scenes[:count] for picture in shown]
+    cells = [
+        Cell(scene, picture, *_box(index, tile, columns))
+        for index, ((scene, picture), tile) in enumerate(zip(places, tiles, strict=True))
+    ]
+    return _png(_grid([_square(tile, SIDE) for tile in tiles], columns)), tuple(cells)
+
+
+def _differences(crops: SampledCrops, count: int) -> list[Array]:
+    """Return the shots' differences, scaled so that 0 is grey."""
     differences = [a - b for a, b in crops.pairs[:count]]
     scale = max(float(np.mean([d.std() for d in differences])) * DEVIATIONS * 2, 1e-6)
-    rows = zip(pictures, seconds, [d / scale + 0.5 for d in differences], strict=True)
-    return _png(_grid([_detail(picture) for row in rows for picture in row], 3))
+    return [d / scale + 0.5 for d in differences]
 
 
 def _visible(pictures: Sequence[Array], seconds: Sequence[Array]) -> tuple[list[Array], list[Array]]:
@@ -70,13 +82,13 @@ def _visible(pictures: Sequence[Array], seconds: Sequence[Array]) -> tuple[list[
 
 
 def _detail(picture: Array) -> Tensor:
-    """Return the middle of a picture, ``(3, SIDE, SIDE)``. Pixels of small pictures are repeated."""
+    """Return the middle of a picture, at most ``(3, SIDE, SIDE)``. Pixels of small pictures are repeated."""
     tensor = torch.from_numpy(picture)
     height, width = tensor.shape[1:]
     top, left = max(height - SIDE, 0) // 2, max(width - SIDE, 0) // 2
     part = tensor[:, top : top + SIDE, left : left + SIDE].expand(3, -1, -1)
     times = max(SIDE // max(part.shape[1:]), 1)
-    return _square(part.repeat_interleave(times, 1).repeat_interleave(times, 2), SIDE)
+    return part.repeat_interleave(times, 1).repeat_interleave(times, 2)
 
 
 def _fitted(picture: Tensor, side: int) -> Tensor:
@@ -91,9 +103,21 @@ def _fitted(picture: Tensor, side: int) -> Tensor:
 
 def _square(picture: Tensor, side: int) -> Tensor:
     """Centre a picture on a white square."""
-    height, width = picture.shape[1:]
-    top, left = (side - height) // 2, (side - width) // 2
+    left, top, width, height = _centred(picture, side)
     return pad(picture, (left, side - width - left, top, side - height - top), value=1.0)
+
+
+def _centred(picture: Tensor, side: int) -> tuple[int, int, int, int]:
+    """Return where a picture is on its square: left, top, width and height."""
+    height, width = picture.shape[1:]
+    return (side - width) // 2, (side - height) // 2, width, height
+
+
+def _box(index: int, picture: Tensor, columns: int) -> tuple[int, int, int, int]:
+    """Return where a picture is on a grid of squares: left, top, width and height."""
+    left, top, width, height = _centred(picture, SIDE)
+    row, column = divmod(index, columns)
+    return column * (SIDE + GAP) + left, row * (SIDE + GAP) + top, width, height
 
 
 def _grid(tiles: Sequence[Tensor], columns: int) -> Tensor:

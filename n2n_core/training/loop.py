@@ -2,7 +2,8 @@
 
 A run is a folder: ``log.jsonl`` (one event per line), ``checkpoint.pt`` (all that the next step
 depends on), ``model.safetensors`` (the current weights, ready for use), ``best.safetensors``
-(those of the epoch with the best validation) and ``samples/epoch-0001.png`` (denoised pictures).
+(those of the epoch with the best validation), ``samples/epoch-0001.png`` (denoised pictures) and
+``samples/grid.json`` (where these are on each sheet).
 
 The training loss compares an output with a *noisy* target, so it cannot fall below the
 variance of the noise. The validation PSNR tells how good the model is.
@@ -10,8 +11,10 @@ variance of the noise. The validation PSNR tells how good the model is.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
 from time import monotonic
@@ -37,7 +40,7 @@ from n2n_core.training.run_folder import checkpoints, sample_sheet
 from n2n_core.training.run_folder.event_log import LOG as LOG
 from n2n_core.training.run_folder.event_log import Event, EventLog
 
-CHECKPOINT, SAMPLES = checkpoints.FILE, "samples"
+CHECKPOINT, SAMPLES, GRID = checkpoints.FILE, "samples", "grid.json"
 CHECKPOINT_SECONDS = 60.0
 LOG_STEPS = 50
 LOG_SECONDS = 5.0
@@ -208,14 +211,21 @@ class _Loop:
         run.checkpoint()
 
     def save_samples(self, epoch: int, outputs: Tensor) -> None:
-        """Write the epoch's sheet of noisy, denoised and target pictures."""
-        path, seen = self.run.folder / SAMPLES / f"epoch-{epoch:04}.png", self.run.validation
-        with storing(path), atomic_path(path) as temporary:
-            temporary.write_bytes(sample_sheet.sheet([seen.noisy, outputs, seen.target]))
+        """Write the epoch's sheet of noisy, denoised and target pictures, and its grid."""
+        folder, seen = self.run.folder / SAMPLES, self.run.validation
+        grid = asdict(sample_sheet.Grid.of(seen.noisy))
+        sheet = sample_sheet.sheet([seen.noisy, outputs, seen.target])
+        _store(folder / GRID, json.dumps(grid).encode())
+        _store(folder / f"epoch-{epoch:04}.png", sheet)
 
     def emit(self, event: str, **values: Any) -> None:
         """Log an event with the current step."""
         self.log.emit(event, step=self.run.step, **values)
+
+
+def _store(path: Path, content: bytes) -> None:
+    with storing(path), atomic_path(path) as temporary:
+        temporary.write_bytes(content)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from service.http import problem_types
 from service.http.body_limit import time_left
 from service.http.errors import ProblemError
 from service.http.negotiation import PNG, Accept, sent_as
+from service.http.problem import FieldError
 from service.http.problem_types import DATASET_ID
 from service.http.upload import Upload
 from service.settings.server import Settings
@@ -201,7 +202,8 @@ def _refusal(error: DataError | ConfigError, folder: FilePath) -> ProblemError:
     if isinstance(error, LimitError):
         type, setting = DATASET_LIMITS[error.limit]
         return ProblemError(type, f"{detail} ({setting})")
-    return ProblemError(problem_types.BAD_DATASET, detail)
+    faults = [FieldError(pointer=f"body/{error.field}", detail=detail)] if error.field else []
+    return ProblemError(problem_types.BAD_DATASET, detail, faults)
 
 
 async def _receive(

@@ -43,6 +43,7 @@ REPORT: JSON = {
             "advice": "",
         }
     ],
+    "cells": [{"scene": 7, "shown": "first", "x": 0, "y": 0, "width": 128, "height": 128}],
 }
 DATASET: JSON = {
     "id": DATASET_ID,
@@ -100,7 +101,16 @@ SAMPLE_LIST: JSON = {
             "epoch": 1,
             "href": f"/train-jobs/{JOB_ID}/samples/epoch-0001.png",
         }
-    ]
+    ],
+    "grid": {
+        "columns": ["noisy", "denoised", "reference"],
+        "rows": 4,
+        "x": 4,
+        "y": 20,
+        "width": 128,
+        "height": 96,
+        "pitch": 132,
+    },
 }
 
 DENOISE_REPORT: JSON = {
@@ -112,6 +122,7 @@ DENOISE_REPORT: JSON = {
     "self_ensemble": {"spread_mean": 0.61, "spread_p95": 1.42},
     "stretch": None,
     "reference": {"psnr_before": 24.81, "psnr_after": 31.02, "ssim_before": 0.52, "ssim_after": 0.89},
+    "pages": 1,
     "width": 512,
     "height": 384,
     "bits": 8,

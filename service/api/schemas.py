@@ -92,6 +92,19 @@ class DatasetCheck(BaseModel):
     advice: str = Field(description="what to do; empty if the verdict is fine")
 
 
+class DatasetCell(BaseModel):
+    """Where a crop is on `report.png`, in pixels."""
+
+    scene: int = Field(description="number of the scene, from 0")
+    shown: Literal["first", "second", "difference"] = Field(
+        description="the scene's first shot, its second, or their amplified difference, where grey means none"
+    )
+    x: int = Field(description="left edge")
+    y: int = Field(description="upper edge")
+    width: int
+    height: int
+
+
 class DatasetReport(BaseModel):
     """Results of the checks before training."""
 
@@ -99,6 +112,10 @@ class DatasetReport(BaseModel):
     scenes: int = Field(description="number of checked scenes")
     verdict: Verdict = Field(description="the worst of all checks")
     checks: list[DatasetCheck]
+    cells: list[DatasetCell] = Field(
+        default=[],
+        description="where the crops are on `report.png`, row by row; empty if an older version drew it",
+    )
 
 
 class DatasetCounts(BaseModel):

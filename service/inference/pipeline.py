@@ -182,13 +182,15 @@ class Pipeline:
 
 
 def single_page(pages: Sequence[Picture]) -> Picture:
-    """Return the only page.
+    """Return the only page, to compare it with a reference.
 
     Raises:
         ImageError: there are several.
     """
     if len(pages) > 1:
-        raise ImageError(f"the image has {len(pages)} pages, expected a single one where a report is wanted")
+        raise ImageError(
+            f"the image has {len(pages)} pages, expected a single one to compare with a reference"
+        )
     return pages[0]
 
 

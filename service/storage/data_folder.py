@@ -28,9 +28,10 @@ OLD_SECONDS = 60
 
 TAIL_BYTES = 4096
 LOG, LOCK = "log.txt", "lock"
-CHECKPOINT, SAMPLES = (
+CHECKPOINT, SAMPLES, GRID = (
     "checkpoint.pt",
     "samples",
+    "grid.json",
 )  # as in n2n_core.training.loop, which takes seconds to import
 
 

@@ -56,9 +56,13 @@ def test_a_tiff_of_several_pages_is_denoised_and_not_shown(page: Page, service_u
         photometric="minisblack",
     )
     open_view(page)
+    sent = list[str]()
+    page.on("request", lambda request: sent.append(request.url) if "report=" in request.url else None)
     choose(page, payload("stack.tif", buffer.getvalue(), "image/tiff"))
     wait_until(page, "stack.tif")
     expect(page.get_by_text("The download has all of them.")).to_be_visible()
+    expect(page.locator(".facts")).to_contain_text(re.compile("Noise of page 1.*40 . 32, 8 bit, 3 pages"))
+    assert len(sent) == 1
     assert download(page)[1] == answer(service_url, buffer.getvalue())
 
 

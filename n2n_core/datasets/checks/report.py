@@ -8,6 +8,8 @@ from typing import Any, Literal, get_args
 Verdict = Literal["fine", "warning", "refuse"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 """From best to worst."""
+Shown = Literal["first", "second", "difference"]
+"""Pictures of a scene: the first shot, the second, and their difference."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,27 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """Where a crop is on the report's picture, in pixels.
+
+    Args:
+        scene: number of the scene in the dataset, from 0.
+        shown: which of the scene's pictures it is.
+        x: left edge.
+        y: upper edge.
+        width: of the crop.
+        height: of the crop.
+    """
+
+    scene: int
+    shown: Shown
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class CheckReport:
     """Results of all checks of one dataset.
 
@@ -41,12 +64,14 @@ class CheckReport:
         checks: the results.
         picture: a PNG of some crops. With two shots, each row is a scene: the first shot, the second, and
             their amplified difference.
+        cells: where the crops are on ``picture``, row by row.
     """
 
     fingerprint: str
     scenes: int
     checks: tuple[Check, ...]
     picture: bytes
+    cells: tuple[Cell, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -62,10 +87,12 @@ class CheckReport:
         return {
             "fingerprint": self.fingerprint, "scenes": self.scenes, "verdict": self.verdict,
             "checks": [asdict(check) for check in self.checks],
+            "cells": [asdict(cell) for cell in self.cells],
         }  # fmt: skip
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], picture: bytes = b"") -> CheckReport:
-        """Restore a report from the result of ``to_dict``."""
+        """Restore a report from the result of ``to_dict``. Those of older versions have no cells."""
         checks = tuple(Check(**check) for check in values["checks"])
-        return cls(values["fingerprint"], values["scenes"], checks, picture)
+        cells = tuple(Cell(**cell) for cell in values.get("cells", ()))
+        return cls(values["fingerprint"], values["scenes"], checks, picture, cells)

@@ -51,7 +51,7 @@ def check_dataset(dataset: Dataset, scenes: int = SCENES, seed: int = 0) -> Chec
     else:
         own = [_single_noise, _single_correlation]
     checks = common + [make(crops) for make in own]
-    return CheckReport(dataset.fingerprint, len(crops.scenes), tuple(checks), crop_sheet(crops))
+    return CheckReport(dataset.fingerprint, len(crops.scenes), tuple(checks), *crop_sheet(crops))
 
 
 def _above(figure: float, warn: float, refuse: float = float("inf")) -> Verdict:

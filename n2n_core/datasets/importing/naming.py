@@ -79,10 +79,12 @@ def natural(name: str) -> list[tuple[int, str]]:
 
 def _enter(found: dict[str, dict[str, str]], name: str, place: tuple[str, str] | None, expected: str) -> None:
     if place is None:
-        raise DataError(f"{name}: cannot tell the scene and shot from the name, expected {expected}")
+        detail = f"{name}: cannot tell the scene and shot from the name, expected {expected}"
+        raise DataError(detail, "rule")
     scene, shot = place
     if shot in found[scene]:
-        raise DataError(f"{found[scene][shot]} and {name}: both are shot {shot!r} of scene {scene!r}")
+        detail = f"{found[scene][shot]} and {name}: both are shot {shot!r} of scene {scene!r}"
+        raise DataError(detail, "rule")
     found[scene][shot] = name
 
 
@@ -90,12 +92,13 @@ def _shots(scene: str, shots: dict[str, str], kind: str) -> list[str]:
     names = [shots[shot] for shot in sorted(shots, key=lambda s: (s.lower() in LAST, natural(s.lower())))]
     if len(names) < 2:
         expected = f"expected another picture of scene {scene!r} in the same import"
-        raise DataError(f"{names[0]}: the only picture of its scene, {expected}")
+        raise DataError(f"{names[0]}: the only picture of its scene, {expected}", "rule")
     if kind == "pairs" and len(names) > 2:
         shown = ", ".join(names[:3])
-        raise DataError(
+        detail = (
             f"scene {scene!r} has {len(names)} pictures ({shown}...), expected 2; kind bursts allows more"
         )
+        raise DataError(detail, "kind")
     return names
 
 
@@ -116,9 +119,11 @@ def _rule(rule: str) -> Split:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise ConfigError(f"the naming rule {rule!r} is not a regular expression ({error})") from error
+        detail = f"the naming rule {rule!r} is not a regular expression ({error})"
+        raise ConfigError(detail, "rule") from error
     if not {"scene", "shot"} <= set(compiled.groupindex):
-        raise ConfigError(f"the naming rule is {rule!r}, expected the groups 'scene' and 'shot' in it")
+        detail = f"the naming rule is {rule!r}, expected the groups 'scene' and 'shot' in it"
+        raise ConfigError(detail, "rule")
     return lambda name: _matched(compiled, name)
 
 

@@ -80,12 +80,13 @@ def to_stored(values: Array, name: str, data_range: float | None = None) -> Arra
             floats /= np.float32(data_range)
         if not (np.abs(floats) <= LARGEST).all():
             got = f"divided by the data range {data_range:g}, values are"
-            raise DataError(f"{name}: {got} larger than {LARGEST:g}, expected about 0 to 1")
+            raise DataError(f"{name}: {got} larger than {LARGEST:g}, expected about 0 to 1", "data_range")
         return floats
     low, high = np.percentile(floats, [1, 99]) if floats.size else (0, 0)
     if low < PLAUSIBLE[0] or high > PLAUSIBLE[1]:
         got = f"values go from {floats.min():g} to {floats.max():g}"
         raise DataError(
-            f"{name}: {got}, expected about 0 to 1; give the value of white as the data range (1 keeps them)"
+            f"{name}: {got}, expected about 0 to 1; give the value of white as the data range (1 keeps them)",
+            "data_range",
         )
     return floats

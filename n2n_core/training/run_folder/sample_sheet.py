@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -14,23 +16,52 @@ CELL = 128
 """Side of a cell in pixels. Larger pictures show their middle, smaller ones are enlarged."""
 
 GAP = 4
+PITCH = CELL + GAP
 ROWS = 4
+COLUMNS = ("noisy", "denoised", "reference")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the pictures of a sheet are, in pixels. All of them have the same size.
+
+    Args:
+        columns: what each column shows.
+        rows: number of rows, each of one scene.
+        x: left edge of the first column's pictures.
+        y: upper edge of the first row's pictures.
+        width: of each picture.
+        height: of each picture.
+        pitch: distance from one picture to the next, in both directions.
+    """
+
+    columns: tuple[str, ...]
+    rows: int
+    x: int
+    y: int
+    width: int
+    height: int
+    pitch: int
+
+    @classmethod
+    def of(cls, pictures: Tensor) -> Self:
+        """Return the grid of a sheet whose columns are like ``pictures``, ``(N, 3, H, W)``."""
+        height, width = fitted(pictures[0]).shape[1:]
+        x, y = (GAP + (CELL - side) // 2 for side in (width, height))
+        return cls(COLUMNS, min(ROWS, len(pictures)), x, y, width, height, PITCH)
 
 
 def sheet(columns: Sequence[Tensor]) -> bytes:
-    """Return a PNG file with the first ``ROWS`` pictures of each column, ``(N, 3, H, W)`` floats.
+    """Return a PNG file with the first ``ROWS`` pictures of each of ``COLUMNS``, ``(N, 3, H, W)`` floats.
 
     The layout is fixed: cells of ``CELL`` pixels with ``GAP`` white pixels around each.
     """
-    count, pitch = min(ROWS, len(columns[0])), CELL + GAP
-    paper = torch.full((3, GAP + count * pitch, GAP + len(columns) * pitch), 255, dtype=torch.uint8)
+    grid = Grid.of(columns[0])
+    paper = torch.full((3, GAP + grid.rows * PITCH, GAP + len(columns) * PITCH), 255, dtype=torch.uint8)
     for column, pictures in enumerate(columns):
-        for row, picture in enumerate(pictures[:count]):
-            cell = fitted(to_bytes(picture))
-            _, height, width = cell.shape
-            top = GAP + row * pitch + (CELL - height) // 2
-            left = GAP + column * pitch + (CELL - width) // 2
-            paper[:, top : top + height, left : left + width] = cell
+        for row, picture in enumerate(pictures[: grid.rows]):
+            top, left = grid.y + row * PITCH, grid.x + column * PITCH
+            paper[:, top : top + grid.height, left : left + grid.width] = fitted(to_bytes(picture))
     return png.write(paper.permute(1, 2, 0).numpy(), {})
 
 

@@ -80,9 +80,7 @@ class DenoiseRequest(FileRequest):
     def check(self, pages: Sequence[Picture], reference: Picture | None) -> None:
         """Check that the answer can hold the pages, and that the reference fits."""
         check_pages(self.answer_format(pages[0].format).format, len(pages))
-        if self.report:
-            single_page(pages)
-        if reference is not None and reference.colour.shape != pages[0].colour.shape:
+        if reference is not None and reference.colour.shape != single_page(pages).colour.shape:
             detail = f"the reference is {_size(reference)}, expected {_size(pages[0])}, as the image"
             raise bad_field("body/reference", detail)
 

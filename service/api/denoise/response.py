@@ -62,7 +62,7 @@ def _json(report: DenoiseReport) -> bytes:
 
 
 async def _uncertainty(outcome: Denoised, pipeline: Pipeline) -> list[Part]:
-    """Draw the map of the self-ensemble's spread, if it was asked for."""
+    """Draw the map of the self-ensemble's spread on the first page, if it was asked for."""
     spread = outcome.pages[0].enhanced.spread
     if not outcome.request.uncertainty or spread is None:
         return []
@@ -72,8 +72,8 @@ async def _uncertainty(outcome: Denoised, pipeline: Pipeline) -> list[Part]:
 
 
 async def _report(outcome: Denoised, pipeline: Pipeline, catalogue: ModelCatalogue) -> DenoiseReport:
-    """Measure the picture before and after, and describe what was done."""
-    request, timing, (page,) = outcome.request, outcome.timing, outcome.pages
+    """Measure the first page before and after, and describe what was done to the file."""
+    request, timing, page = outcome.request, outcome.timing, outcome.pages[0]
     original, enhanced = page.original, page.enhanced
     clean = None if outcome.reference is None else outcome.reference.colour
     before, after = [
@@ -86,6 +86,7 @@ async def _report(outcome: Denoised, pipeline: Pipeline, catalogue: ModelCatalog
         spread = Spread(spread_mean=mean, spread_p95=p95)
     geometry = request.served.denoisers[0].geometry
     height, width = original.colour.shape[1:]
+    devices = dict.fromkeys(name for each in outcome.pages for name in each.tiling.devices)
     return DenoiseReport(
         model=request.served.entry.id,
         version=await asyncio.to_thread(_version, catalogue, request.served),
@@ -95,6 +96,7 @@ async def _report(outcome: Denoised, pipeline: Pipeline, catalogue: ModelCatalog
         self_ensemble=spread,
         stretch=enhanced.stretch,
         reference=None if clean is None else _against(before, after),
+        pages=len(outcome.pages),
         width=width,
         height=height,
         bits=original.bits,
@@ -102,8 +104,8 @@ async def _report(outcome: Denoised, pipeline: Pipeline, catalogue: ModelCatalog
         window=page.tiling.window,
         halo=geometry.halo,
         period=geometry.period,
-        tiles=page.tiling.tiles,
-        device=",".join(page.tiling.devices),
+        tiles=sum(each.tiling.tiles for each in outcome.pages),
+        device=",".join(devices),
         milliseconds=Milliseconds(**{name: value or 0.0 for name, value in vars(timing).items()}),
     )
 

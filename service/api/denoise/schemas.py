@@ -32,7 +32,7 @@ class AgainstReference(BaseModel):
 
 
 class Milliseconds(BaseModel):
-    """Time that each stage took."""
+    """Time that each stage took, for all pages."""
 
     decode: float
     queue: float = Field(description="waiting for a device")
@@ -45,7 +45,11 @@ class Milliseconds(BaseModel):
 
 
 class DenoiseReport(BaseModel):
-    """How a picture was denoised, and how well."""
+    """How a picture was denoised, and how well.
+
+    For a file of several pages, the figures are those of the first page, but `tiles`, `device` and
+    `milliseconds` are of all pages.
+    """
 
     model: str = Field(description="id of the model that was used; with `auto`, the one that was chosen")
     version: int | None = Field(description="its version; null if the model was replaced in the meantime")
@@ -58,6 +62,7 @@ class DenoiseReport(BaseModel):
         " finer than the levels of 8 bits; null if not used"
     )
     reference: AgainstReference | None = Field(description="null if none was sent")
+    pages: int = Field(description="pages of the file", examples=[1])
     width: int
     height: int
     bits: Literal[8, 16, 32] = Field(description="bits per channel of the picture as sent; 32 are floats")
@@ -66,7 +71,8 @@ class DenoiseReport(BaseModel):
     halo: int = Field(description="pixels of context around the part of a tile that is used")
     period: int = Field(description="tiles start at multiples of this many pixels")
     tiles: int = Field(
-        description="number of tiles that the network ran on; in a self-ensemble, of all eight images"
+        description="number of tiles that the network ran on, of all pages; in a self-ensemble, of all eight"
+        " images"
     )
     device: str = Field(description="device; several are separated by commas", examples=["cpu"])
     milliseconds: Milliseconds

@@ -57,7 +57,8 @@ _FORM = form(
         "file": {**FILE, "description": "the noisy image"},
         "reference": {
             **FILE,
-            "description": "the clean image, of the same size; needs `report`, which gets PSNR and SSIM",
+            "description": "the clean image, of the same size; both have a single page. Needs `report`,"
+            " which gets PSNR and SSIM",
         },
     },
     required=["file"],
@@ -76,8 +77,9 @@ _FORM_ANSWER = form(
         "report": {"$ref": "#/components/schemas/DenoiseReport"},
         "uncertainty": {
             **FILE,
-            "description": "8-bit grey PNG: standard deviation of the self-ensemble's results, mean over"
-            " channels, before `strength` is applied; 0 is none, 255 is 8 grey levels or more",
+            "description": "8-bit grey PNG, for the first page: standard deviation of the self-ensemble's"
+            " results, mean over channels, before `strength` is applied; 0 is none, 255 is 8 grey levels or"
+            " more",
         },
     },
     required=["image", "report"],

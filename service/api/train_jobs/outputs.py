@@ -17,7 +17,7 @@ from service.api.examples import EVENTS as SOME_EVENTS
 from service.api.examples import LOG, METRICS_TABLE
 from service.api.openapi import links, picture, responses, text
 from service.api.train_jobs.events import EventLines, stream
-from service.api.train_jobs.schemas import JobMetrics, Sample, SampleList
+from service.api.train_jobs.schemas import JobMetrics, Sample, SampleGrid, SampleList
 from service.http.errors import ProblemError
 from service.http.negotiation import PNG, Accept, prefers, sent_as
 from service.http.problem_types import BAD_REQUEST, JOB_ID, NOT_ACCEPTABLE, UNKNOWN_JOB, UNKNOWN_SAMPLE
@@ -96,7 +96,8 @@ async def get_train_job_events(
 async def list_train_job_samples(jobs: JobsDep, folder: FolderDep, job: JobId) -> SampleList:
     """List the sheets of sample pictures before and after denoising, one per epoch."""
     await run_sync(jobs.get, job)
-    return SampleList(samples=await run_sync(_samples, folder.job(job)))
+    path = folder.job(job)
+    return SampleList(samples=await run_sync(_samples, path), grid=await run_sync(_grid, path))
 
 
 @router.get(
@@ -175,6 +176,13 @@ def _samples(folder: FilePath) -> list[Sample]:
     found = {int(path.stem.removeprefix("epoch-")): path.name for path in paths}
     href = f"/train-jobs/{folder.name}/{data_folder.SAMPLES}"
     return [Sample(name=found[epoch], epoch=epoch, href=f"{href}/{found[epoch]}") for epoch in sorted(found)]
+
+
+def _grid(folder: FilePath) -> SampleGrid | None:
+    try:
+        return SampleGrid.model_validate_json((folder / data_folder.SAMPLES / data_folder.GRID).read_bytes())
+    except FileNotFoundError:
+        return None
 
 
 def _draw(folder: FilePath, name: str, format: str) -> bytes:

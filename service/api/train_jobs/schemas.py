@@ -150,10 +150,28 @@ class Sample(BaseModel):
     href: str
 
 
+class SampleGrid(BaseModel):
+    """Where the pictures are on each sheet, in pixels. All have the same size."""
+
+    columns: list[str] = Field(
+        description="what each column shows, from left to right",
+        examples=[["noisy", "denoised", "reference"]],
+    )
+    rows: int = Field(description="number of rows, each of one scene")
+    x: int = Field(description="left edge of the first column's pictures")
+    y: int = Field(description="upper edge of the first row's pictures")
+    width: int = Field(description="of each picture")
+    height: int = Field(description="of each picture")
+    pitch: int = Field(description="distance from one picture to the next, in both directions")
+
+
 class SampleList(BaseModel):
     """A job's samples by epoch."""
 
     samples: list[Sample]
+    grid: SampleGrid | None = Field(
+        description="the layout of all sheets; null before the first one, and if an older version drew them"
+    )
 
 
 def describe(job: Job) -> TrainJob:

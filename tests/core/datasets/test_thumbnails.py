@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from n2n_core.datasets.checks.crops import sample_crops
 from n2n_core.datasets.checks.statistics import statistics
 from n2n_core.datasets.dataset import Dataset
 from n2n_core.datasets.importing.writer import DatasetWriter
-from n2n_core.datasets.thumbnails import contact_sheet, thumbnail
+from n2n_core.datasets.thumbnails import contact_sheet, crop_sheet, thumbnail
 from n2n_core.errors import ConfigError
 from tests.pictures import opened
 
@@ -52,6 +53,25 @@ def test_a_contact_sheet_has_a_place_for_each(dataset: Dataset) -> None:
     assert np.asarray(opened(contact_sheet(dataset, [5], side=40)))[20, 20].tolist() == [10, 10, 10]
     with pytest.raises(ConfigError, match="0 scenes in 6 columns"):
         contact_sheet(dataset, [])
+
+
+def test_the_cells_tell_where_the_crops_are(dataset: Dataset) -> None:
+    crops = sample_crops(dataset, scenes=6, seed=1)
+    assert crops.scenes != list(range(6))
+    content, cells = crop_sheet(crops)
+    shown = ("first", "second", "difference")
+    assert [(cell.scene, cell.shown) for cell in cells] == [(s, each) for s in crops.scenes for each in shown]
+    sheet = np.asarray(opened(content)).transpose(2, 0, 1)
+    rest = sheet.copy()
+    for index, cell in enumerate(cells):
+        place = np.s_[:, cell.y : cell.y + cell.height, cell.x : cell.x + cell.width]
+        rest[place] = 255
+        if cell.shown == "first":
+            picture = crops.pictures[index // 3]
+            small = picture.shape[1:] == (64, 64)
+            expected = picture.repeat(2, 1).repeat(2, 2) if small else picture[:, :, 36:164]
+            assert np.array_equal(sheet[place], np.broadcast_to(np.rint(expected * 255), sheet[place].shape))
+    assert rest.min() == 255, "there is nothing else on the sheet"
 
 
 def test_statistics_are_those_of_the_values(dataset: Dataset) -> None:

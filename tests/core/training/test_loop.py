@@ -385,8 +385,10 @@ def test_steps_tell_the_rate_and_the_time_left(tmp_path: Path) -> None:
 
 def test_every_epoch_has_a_sheet_of_samples(tmp_path: Path) -> None:
     fit(SMALL, tmp_path)
-    sheets = sorted((tmp_path / loop.SAMPLES).iterdir())
+    *sheets, grid = sorted((tmp_path / loop.SAMPLES).iterdir())
     assert [path.name for path in sheets] == [f"epoch-000{epoch}.png" for epoch in (1, 2, 3)]
+    assert grid.name == loop.GRID
+    assert json.loads(grid.read_text())["columns"] == ["noisy", "denoised", "reference"]
     assert opened(sheets[0].read_bytes()).width == GAP + 3 * (CELL + GAP)
     assert sheets[0].read_bytes() != sheets[2].read_bytes()
 

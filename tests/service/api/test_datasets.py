@@ -10,7 +10,9 @@ from resource import RUSAGE_SELF, getrusage
 from typing import get_args
 
 import httpx
+import numpy as np
 import pytest
+import tifffile
 import torch
 from fastapi import FastAPI
 from PIL import Image
@@ -105,6 +107,11 @@ async def test_pictures_are_looked_at(client: httpx.AsyncClient) -> None:
     made = (await send(client, ("shots.zip", pairs()))).json()
     own = f"/datasets/{made['id']}"
     assert (await client.get(f"{own}/report")).json() == made["report"]
+    sheet = opened((await client.get(f"{own}/report.png")).content)
+    cells = made["report"]["cells"]
+    assert {cell["scene"] for cell in cells} == {0, 1, 2, 3}
+    assert max(cell["x"] + cell["width"] for cell in cells) == sheet.width
+    assert max(cell["y"] + cell["height"] for cell in cells) == sheet.height
     plain = await client.get(f"{own}/thumbnails/0.png", headers={"accept": "application/octet-stream"})
     assert plain.headers["content-type"] == "application/octet-stream"
     assert plain.content == (await client.get(f"{own}/thumbnails/0.png")).content
@@ -177,6 +184,31 @@ async def test_wrong_fields_are_named(
 ) -> None:
     problem = problems.check(await send(client, ("a.zip", pairs()), **fields), 422, "bad_request")
     assert [fault.pointer for fault in problem.errors] == [pointer]
+
+
+def floats(scale: float) -> bytes:
+    """A TIFF of float values from 0 to ``scale``."""
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, np.linspace(0, scale, 64 * 64, dtype=np.float32).reshape(64, 64))
+    return buffer.getvalue()
+
+
+@pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize(("files", "fields", "pointer"), [
+    ({"a_1.tif": floats(4095), "a_2.tif": floats(4095)}, {}, "body/data_range"),
+    ({"a_1.tif": floats(1), "a_2.tif": floats(1)}, {"data_range": "1e-20"}, "body/data_range"),
+    ({"a_1.png": noisy(1), "holiday.png": noisy(2)}, {}, "body/rule"),
+    ({"a_1.png": noisy(1), "b_1.png": noisy(2)}, {}, "body/rule"),
+    ({f"a_{shot}.png": noisy(shot) for shot in (1, 2, 3)}, {}, "body/kind"),
+    ({"a_1.png": b"x", "a_2.png": b"x"}, {}, None),
+])  # fmt: skip
+async def test_the_field_that_does_not_fit_the_files_is_named(
+    client: httpx.AsyncClient, files: dict[str, bytes], fields: dict[str, str], pointer: str | None
+) -> None:
+    problem = problems.check(await send(client, *files.items(), **fields), 422, "bad_dataset")
+    assert [(fault.pointer, fault.detail) for fault in problem.errors] == (
+        [(pointer, problem.detail)] if pointer else []
+    )
 
 
 FORM = "multipart/form-data; boundary=x"

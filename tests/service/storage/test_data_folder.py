@@ -107,7 +107,8 @@ def test_the_logs_tail_is_short_and_readable_whatever_is_in_it(tmp_path: Path) -
 
 
 def test_the_checkpoint_is_the_cores() -> None:
-    assert (data_folder.CHECKPOINT, data_folder.SAMPLES) == (loop.CHECKPOINT, loop.SAMPLES)
+    names = ("CHECKPOINT", "SAMPLES", "GRID")
+    assert [getattr(data_folder, name) for name in names] == [getattr(loop, name) for name in names]
 
 
 def test_what_was_on_its_way_is_removed_once_nobody_writes_to_it(tmp_path: Path) -> None:

@@ -168,6 +168,8 @@ test("the time of a picture is estimated from those before", async () => {
   await settled();
   b.height = 2000;
   assert.equal(queue.expected(b), 600);
+  b.pages = 3;
+  assert.equal(queue.expected(b), 1800);
   queue.settings.model = "another";
   assert.equal(queue.expected(b), null);
   b.finish();

@@ -1,6 +1,6 @@
 // `POST /denoise`: builds the request, and reads the answer.
 
-import { Problem, request } from "../api.js";
+import { request } from "../api.js";
 
 /**
  * Ask the service for a denoised picture and its report.
@@ -8,20 +8,13 @@ import { Problem, request } from "../api.js";
  * @param file the picture, sent as it is
  * @param settings {model, ensemble, strength, format}; `format` "" is the picture's own
  * @param options {signal, onUpload}, see `request`
- * @returns {blob, report, uncertainty, model}: `blob` has the bytes that the service sent; `report` is null for a file of
- *   several pages; `uncertainty` is a grey PNG, or null without the self-ensemble
+ * @returns {blob, report, uncertainty}: `blob` has the bytes that the service sent; `report` is the API's `DenoiseReport`;
+ *   `uncertainty` is a grey PNG, or null without the self-ensemble
  */
 export async function denoised(file, settings, options) {
-  try {
-    const response = await send(file, { ...settings, report: true }, options);
-    const parts = await response.formData();
-    const report = JSON.parse(parts.get("report"));
-    return { blob: parts.get("image"), report, uncertainty: parts.get("uncertainty"), model: report.model };
-  } catch (error) {
-    if (!hasSeveralPages(error)) throw error;
-    const response = await send(file, settings, options);
-    return { blob: await response.blob(), report: null, uncertainty: null, model: response.headers.get("N2N-Model") };
-  }
+  const response = await send(file, { ...settings, report: true }, options);
+  const parts = await response.formData();
+  return { blob: parts.get("image"), report: JSON.parse(parts.get("report")), uncertainty: parts.get("uncertainty") };
 }
 
 /**
@@ -50,9 +43,4 @@ function send(file, settings, { signal, onUpload } = {}) {
   const form = new FormData();
   form.append("file", file, file.name || "picture");
   return request("/denoise", { method: "POST", query: queryOf(settings), body: form, signal, onUpload });
-}
-
-/** Reports are for files of one page; a TIFF of several is denoised page by page, without a report. */
-function hasSeveralPages(error) {
-  return error instanceof Problem && error.code === "bad_image" && /has \d+ pages/.test(error.message);
 }

@@ -1,7 +1,7 @@
 // The line below the comparison: noise, model, time, size and file size of the selected picture.
 
 import { element } from "../dom.js";
-import { bytes, grouped, rounded, seconds } from "../format.js";
+import { bytes, counted, grouped, rounded, seconds } from "../format.js";
 
 const NOISE = "Standard deviation of the noise, estimated from the picture alone, in the file's own values (0 is black)";
 const WHITE = { 8: 255, 16: 65535, 32: 1 }; // by bits per channel
@@ -18,13 +18,14 @@ export function pictureInfo() {
   const root = element("dl", { class: "facts" }, Object.values(places));
   const show = (item, answer) => {
     root.classList.toggle("is-old", Boolean(item?.result) && !answer);
-    const report = answer?.report ?? item?.result?.report ?? null;
-    places.noise.firstChild.textContent = `Noise (0–${grouped(WHITE[report?.bits ?? 8])})`;
+    const report = (answer ?? item?.result)?.report;
+    const pages = report?.pages > 1 ? `, ${counted(report.pages, "page")}` : "";
+    places.noise.firstChild.textContent = `Noise ${pages && "of page 1 "}(0–${grouped(WHITE[report?.bits ?? 8])})`;
     const known = {
       noise: report && noiseOf(report),
-      model: item?.result && modelOf(item.result),
+      model: report && modelOf(report),
       time: report && seconds(millisecondsOf(report)),
-      size: item?.width && `${item.width} × ${item.height}${report ? `, ${report.bits} bit` : ""}`,
+      size: item?.width && `${item.width} × ${item.height}${report ? `, ${report.bits} bit${pages}` : ""}`,
       file: item && (answer ? `${bytes(item.file.size)} → ${bytes(answer.blob.size)}` : bytes(item.file.size)),
     };
     for (const [name, node] of Object.entries(places)) node.lastChild.textContent = known[name] || "–";
@@ -47,6 +48,6 @@ function place(label, title = null) {
   return element("div", { title }, element("dt", {}, label), element("dd"));
 }
 
-function modelOf({ model, report }) {
-  return report?.version ? `${model} v${report.version}` : model;
+function modelOf({ model, version }) {
+  return version ? `${model} v${version}` : model;
 }

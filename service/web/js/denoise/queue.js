@@ -86,7 +86,7 @@ export class Queue extends EventTarget {
   /** Estimate the milliseconds that an item takes, from earlier ones with the same settings; null if there are none. */
   expected(item) {
     const rate = this.rates.get(resultKey(item.own(this.settings)));
-    return rate && item.width ? rate * item.width * item.height / 1e6 : null;
+    return rate && item.pixels ? rate * item.pixels / 1e6 : null;
   }
 
   /** Tell the listeners that an item has changed. */
@@ -164,8 +164,7 @@ export class Queue extends EventTarget {
 
   /** Remember how long a picture took. */
   #learn(item, settings) {
-    const { report } = item.result;
-    if (report) this.rates.set(resultKey(item.own(settings)), millisecondsOf(report) / (item.width * item.height / 1e6));
+    this.rates.set(resultKey(item.own(settings)), millisecondsOf(item.result.report) / (item.pixels / 1e6));
   }
 }
 

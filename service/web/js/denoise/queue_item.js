@@ -20,9 +20,15 @@ export class Item {
   /** @param suited the model to use while the setting is `auto`; null lets the service choose */
   constructor(file, suited = null) {
     Object.assign(this, { id: ++count, file, suited, name: file.name || "pasted picture", state: "waiting", share: 0, note: "",
-      error: null, began: 0, shown: null, readable: true, range: null, stretch: false, thumbnail: null, width: 0, height: 0, result: null });
+      error: null, began: 0, shown: null, readable: true, range: null, stretch: false, thumbnail: null, width: 0, height: 0, pages: 1,
+      result: null });
     this.answers = new Map();
     this.controller = null;
+  }
+
+  /** Pixels of the first page, times the pages: 0 if they are not known yet. */
+  get pixels() {
+    return this.width * this.height * this.pages;
   }
 
   get isRunning() {
@@ -85,7 +91,7 @@ export class Item {
     const answer = await denoised(this.file, { ...settings, format, strength: 1 }, options);
     this.result = { ...answer, key: resultKey(settings) };
     if (format === settings.format) this.answers.set(answerKey({ ...settings, strength: 1 }), answer);
-    if (answer.report) [this.width, this.height] = [answer.report.width, answer.report.height];
+    ({ width: this.width, height: this.height, pages: this.pages } = answer.report);
   }
 
   /** Return the service's answer for these settings; fetch it if needed. */

@@ -2,7 +2,7 @@
 
 import { element, icon } from "../dom.js";
 import { pickFiles } from "../files.js";
-import { bytes, counted, seconds } from "../format.js";
+import { counted, seconds } from "../format.js";
 import { explained } from "./error_messages.js";
 import { KINDS } from "./file_drop.js";
 import { millisecondsOf, noiseOf } from "./picture_info.js";
@@ -87,7 +87,6 @@ function statusOf(item) {
 }
 
 function doneOf(item) {
-  const report = (item.answer(queue.settings) ?? item.result).report;
-  if (!report) return `Denoised, ${bytes(item.result.blob.size)}`;
+  const { report } = item.answer(queue.settings) ?? item.result;
   return `Noise ${noiseOf(report)}, ${seconds(millisecondsOf(report))}`;
 }

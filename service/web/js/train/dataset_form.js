@@ -47,7 +47,7 @@ export function datasetForm(onDataset, signal) {
 
   async function send(files) {
     if (!files.length) {
-      showError("The drop contained no files.");
+      showError({ message: "The drop contained no files." });
       return;
     }
     upload?.abort();
@@ -74,14 +74,14 @@ export function datasetForm(onDataset, signal) {
       if (signal.aborted) return;
       if (mine.signal.aborted) {
         if (upload === mine) status.replaceChildren(element("p", { class: "muted" }, "The upload was stopped."));
-      } else showError(error.message);
+      } else showError(error);
     }
   }
 
-  function showError(message) {
+  function showError({ message, errors = [] }) {
     status.replaceChildren(element("p", { class: "notice bad", role: "alert" },
       element("strong", {}, "These files cannot be used. "), message));
-    if (/data range/.test(message)) scale.open = true; // has the field that the message asks for
+    if (errors.some(({ pointer }) => pointer === "body/data_range")) scale.open = true; // has this field
   }
 
   async function forget() {
@@ -93,7 +93,7 @@ export function datasetForm(onDataset, signal) {
       await choose("");
       await loadEarlier();
     } catch (error) {
-      if (!signal.aborted) showError(error.message);
+      if (!signal.aborted) showError(error);
     }
   }
 
@@ -109,7 +109,7 @@ export function datasetForm(onDataset, signal) {
     try {
       onDataset(await json(`/datasets/${encodeURIComponent(id)}`, { signal }));
     } catch (error) {
-      if (!signal.aborted) showError(error.message);
+      if (!signal.aborted) showError(error);
     }
   }
 
@@ -124,7 +124,7 @@ export function datasetForm(onDataset, signal) {
       remove.hidden = !chosen;
       earlierField.hidden = !usable.length;
     } catch (error) {
-      if (!signal.aborted) showError(error.message);
+      if (!signal.aborted) showError(error);
     }
   }
 

@@ -25,7 +25,9 @@ export const VERDICTS = {
   warning: { word: "Check this", tone: "warn", symbol: "warning" },
   refuse: { word: "Cannot be used", tone: "bad", symbol: "close" },
 };
-const ROWS = 4; // of evidence: more would not add anything
+/** By the API's `shown` of a cell. */
+const SHOWN = { first: "First shot", second: "Second shot", difference: "Difference" };
+const MOST_CELLS = 12; // of evidence, four rows: more would not add anything
 const WORST_FIRST = ["refuse", "warning", "fine"];
 
 /** Create the report of a dataset. */
@@ -62,14 +64,16 @@ function row({ name, verdict, message, advice }) {
 }
 
 /** Show crops at full resolution: both shots and their difference, where there are two. */
-function evidence({ id, kind }, signal) {
-  const columns = KINDS[kind].shots ? ["First shot", "Second shot", "Difference"] : [];
+function evidence({ id, kind, report }, signal) {
+  const { shots } = KINDS[kind];
   const grid = element("div", { class: "evidence" });
-  const node = element("figure", {}, grid, columns.length > 0 && element("figcaption", { class: "muted small" },
+  const node = element("figure", {}, grid, shots && element("figcaption", { class: "muted small" },
     "The difference should show only noise. If it shows outlines, something moved or changed between the shots. Dark pictures are shown brighter."));
-  cells(`/datasets/${id}/report.png`, { signal }).then((rows) => {
+  const label = ({ scene, shown }) => (shown ? `${shots ? SHOWN[shown] : "Picture"}, scene ${scene + 1}` : "Crops of some scenes");
+  cells(`/datasets/${id}/report.png`, report.cells.slice(0, MOST_CELLS), signal).then((found) => {
+    const columns = shots && found[0].shown ? Object.values(SHOWN) : [];
     grid.append(...columns.map((name) => element("span", { class: "muted small" }, name)),
-      ...rows.slice(0, ROWS).flatMap((each, scene) => each.map((cell, i) => canvas(cell, `${columns[i] ?? "Picture"}, scene ${scene + 1}`))));
+      ...found.map((cell) => canvas(cell, label(cell))));
   }).catch(() => node.remove()); // the checks are useful without pictures, too
   return node;
 }

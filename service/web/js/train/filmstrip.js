@@ -4,14 +4,12 @@ import { element } from "../dom.js";
 import { json } from "../api.js";
 import { decibels } from "../format.js";
 import { psnr } from "../psnr.js";
-import { canvas, cells } from "./sheet.js";
-
-const COLUMNS = ["Noisy", "Denoised"]; // of a sheet; the third is the reference
+import { boxesOf, canvas, cells } from "./sheet.js";
 
 /**
  * Create the strip of a job's samples.
  *
- * @param reference name of the third column
+ * @param reference what the references are: "Clean" or "Other shot"
  * @returns {node, refresh, showPsnr}; `refresh()` loads new samples, `showPsnr(epoch)` shows what the history has of an epoch
  */
 export function filmstrip(job, history, reference, signal) {
@@ -26,16 +24,16 @@ export function filmstrip(job, history, reference, signal) {
   }, { root: list, rootMargin: "0px 400px" });
   signal.addEventListener("abort", () => seen.disconnect());
 
-  function add(sample) {
-    const load = once(() => cells(sample.href, { margin: true, signal }));
+  function add(sample, grid) {
+    const load = once(() => cells(sample.href, boxesOf(grid), signal));
     const figure = element("span", { class: "muted" });
     const button = element("button", { type: "button", class: "film-frame", on: { click: () => open(sample.epoch) } },
       element("span", { class: "cell" }), element("span", { class: "film-caption" }, `Epoch ${sample.epoch}`, figure));
     const frame = { figure, load, item: element("li", {}, button) };
     frame.item.load = async () => {
       seen.unobserve(frame.item);
-      const [[, denoised]] = await load().catch(() => [[]]);
-      if (denoised) button.firstChild.replaceWith(canvas(denoised, "Denoised picture"));
+      const cell = (await load().catch(() => [])).find(({ shown }) => shown === "denoised" || !shown);
+      if (cell) button.firstChild.replaceWith(canvas(cell, cell.shown ? "Denoised picture" : "Samples"));
     };
     frames.set(sample.epoch, frame);
     showPsnr(sample.epoch);
@@ -57,9 +55,9 @@ export function filmstrip(job, history, reference, signal) {
     node,
     showPsnr,
     async refresh() {
-      const { samples } = await json(`/train-jobs/${job}/samples`, { signal });
+      const { samples, grid } = await json(`/train-jobs/${job}/samples`, { signal });
       const atEnd = list.scrollLeft + list.clientWidth >= list.scrollWidth - 8;
-      for (const sample of samples) if (!frames.has(sample.epoch)) add(sample);
+      for (const sample of samples) if (!frames.has(sample.epoch)) add(sample, grid);
       empty.hidden = frames.size > 0;
       list.hidden = !frames.size;
       if (atEnd) list.scrollLeft = list.scrollWidth;
@@ -85,11 +83,12 @@ function enlarged(epochs, first, load, figures, reference) {
     later.disabled = epoch === epochs.at(-1);
     const figure = figures(epoch);
     title.textContent = `Epoch ${epoch}${figure && psnr(figure) !== null ? `, ${decibels(psnr(figure))}` : ""}`;
-    const rows = await load(epoch);
+    const found = await load(epoch);
     if (epoch !== current) return;
-    const names = [...COLUMNS, reference];
-    place.replaceChildren(...names.map((name) => element("span", { class: "muted small" }, name)),
-      ...rows.flatMap((row, scene) => row.map((cell, column) => canvas(cell, `${names[column]}, picture ${scene + 1}`))));
+    const names = { noisy: "Noisy", denoised: "Denoised", reference };
+    const columns = new Set(found.flatMap(({ shown }) => shown ?? []));
+    place.replaceChildren(...[...columns].map((shown) => element("span", { class: "muted small" }, names[shown])),
+      ...found.map((cell) => canvas(cell, cell.shown ? `${names[cell.shown]}, picture ${cell.scene + 1}` : `Samples of epoch ${epoch}`)));
   }
 
   dialog.addEventListener("keydown", (event) => {

@@ -313,7 +313,21 @@ def test_a_report_is_json_with_a_picture(make: Make) -> None:
     assert (read["verdict"], read["scenes"], read["fingerprint"]) == ("fine", 4, dataset.fingerprint)
     assert {"name", "verdict", "figure", "unit", "message", "advice"} == set(read["checks"][0])
     assert opened(report.picture).size == (3 * 132 - 4, 4 * 132 - 4)
-    assert opened(check_dataset(make("single", noisy())).picture).size == (3 * 132 - 4, 2 * 132 - 4)
+    assert read["cells"][5] == {
+        "scene": 1, "shown": "difference", "x": 264, "y": 132, "width": 128, "height": 128,
+    }  # fmt: skip
+    assert CheckReport.from_dict(read, report.picture) == report
+    single = check_dataset(make("single", noisy()))
+    assert opened(single.picture).size == (3 * 132 - 4, 2 * 132 - 4)
+    assert [(cell.scene, cell.shown, cell.x, cell.y) for cell in single.cells] == [
+        (0, "first", 0, 0), (1, "first", 132, 0), (2, "first", 264, 0), (3, "first", 0, 132),
+    ]  # fmt: skip
+
+
+def test_a_report_of_an_older_version_has_no_cells(make: Make) -> None:
+    values = check_dataset(make("single", noisy())).to_dict()
+    del values["cells"]
+    assert CheckReport.from_dict(values).cells == ()
 
 
 def test_the_picture_s_third_column_is_the_difference(make: Make) -> None:

@@ -70,6 +70,7 @@ def test_a_rule_that_cannot_work_is_refused(rule: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(rule)) as caught:
         find_scenes(["a.png"], "pairs", rule)
     assert reason in str(caught.value)
+    assert caught.value.field == "rule"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from n2n_core.training.run_folder.sample_sheet import CELL, GAP, ROWS, fitted, sheet
+from n2n_core.image.rounding import to_bytes
+from n2n_core.training.run_folder.sample_sheet import CELL, COLUMNS, GAP, ROWS, Grid, fitted, sheet
 from tests.pictures import opened
 
 
@@ -18,6 +19,24 @@ def test_columns_stand_side_by_side_and_rows_below_each_other() -> None:
     assert page[np.ix_(centres[:2], centres, [0])][..., 0].tolist() == [[0, 51, 102], [0, 51, 204]]
     assert (page[:GAP] == 255).all()
     assert (page[:, pitch : pitch + GAP] == 255).all()
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (1, 200), (300, 40), (129, 4), (20, 50)])
+@pytest.mark.parametrize("count", [2, 50])
+def test_the_grid_tells_where_the_pictures_are(height: int, width: int, count: int) -> None:
+    columns = list(torch.rand(3, count, 3, height, width, generator=torch.Generator().manual_seed(0)))
+    columns[1][:] = 1  # white, as the paper
+    page = np.asarray(opened(sheet(columns))).transpose(2, 0, 1)
+    grid = Grid.of(columns[0])
+    assert (grid.columns, grid.rows) == (COLUMNS, min(count, ROWS))
+    left = page.copy()
+    for column, pictures in enumerate(columns):
+        for row in range(grid.rows):
+            x, y = grid.x + column * grid.pitch, grid.y + row * grid.pitch
+            place = np.s_[:, y : y + grid.height, x : x + grid.width]
+            assert np.array_equal(page[place], fitted(to_bytes(pictures[row])).numpy())
+            left[place] = 255
+    assert left.min() == 255, "there is nothing else on the sheet"
 
 
 def test_a_sheet_has_at_most_so_many_rows() -> None:

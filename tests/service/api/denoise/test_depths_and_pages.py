@@ -1,6 +1,7 @@
 """16 bits, floats and stacks through the whole service: to the device's process and back."""
 
 import asyncio
+import json
 import zipfile
 from io import BytesIO
 from types import SimpleNamespace
@@ -26,6 +27,7 @@ from service.telemetry import Telemetry
 from tests.core.image.corpus import by_libvips, pixels, vips
 from tests.pictures import drawn, file
 from tests.service import problems
+from tests.service.api.denoise.test_options import parts
 from tests.service.conftest import MAX_PIXELS
 from tests.service.inference.test_scheduler import SECONDS, Gated
 
@@ -110,6 +112,23 @@ async def test_a_stack_is_denoised_page_by_page(client: httpx.AsyncClient) -> No
             assert np.array_equal(page.asarray(), samples(alone, alone.bits)[..., 0])
 
 
+async def test_a_report_of_a_stack_describes_the_first_page(client: httpx.AsyncClient) -> None:
+    pages = [smooth("uint16", 1)[..., 0], smooth("float32", 1, 300, 200)[..., 0]]
+    content, options = stack(*pages), {"self_ensemble": "true", "report": "multipart", "uncertainty": "true"}
+    whole, alone = [parts(await post(client, sent, **options)) for sent in (content, stack(pages[0]))]
+    assert whole["image"] == (await post(client, content, self_ensemble="true")).content
+    assert whole["uncertainty"] == alone["uncertainty"]
+    told, first = [json.loads(found["report"]) for found in (whole, alone)]
+    assert (told["pages"], first["pages"]) == (2, 1)
+    other = (await post(client, stack(pages[1]), self_ensemble="true", report="json")).json()
+    assert told["tiles"] == first["tiles"] + other["tiles"]
+    for report in (told, first):
+        for name in ("pages", "tiles", "milliseconds"):
+            del report[name]
+    assert told == first
+    assert (await post(client, content, report="json")).json()["pages"] == 2
+
+
 async def test_a_batch_holds_stacks_and_deep_pictures(client: httpx.AsyncClient) -> None:
     sent = {"stack.tif": stack(*[smooth("uint16", 1)[..., 0]] * 2), "deep.png": png(smooth("uint16", 3))}
     files = [("file", item) for item in sent.items()]
@@ -126,12 +145,13 @@ async def test_what_a_stack_cannot_be_is_refused(client: httpx.AsyncClient) -> N
         await client.post("/denoise", files={"file": content}, headers={"accept": "image/png"}),
     ):
         problems.check(answer, 422, "bad_image", "png cannot hold the image's 3 pages, expected tiff")
-    for report in ("json", "multipart"):
-        answer = await post(client, content, report=report)
-        problems.check(answer, 422, "bad_image", "3 pages, expected a single one")
-    reference = {"file": stack(pixels("uint8", 1)[..., 0]), "reference": content}
-    answer = await client.post("/denoise?report=json", files=reference)
-    problems.check(answer, 422, "bad_image", "the reference: the image has 3 pages")
+    single = stack(pixels("uint8", 1)[..., 0])
+    for files, detail in (
+        ({"file": content, "reference": single}, "the image has 3 pages, expected a single one"),
+        ({"file": single, "reference": content}, "the reference: the image has 3 pages"),
+    ):
+        answer = await client.post("/denoise?report=json", files=files)
+        problems.check(answer, 422, "bad_image", detail)
     side = int((MAX_PIXELS / 2) ** 0.5) + 1
     answer = await post(client, stack(*[np.zeros((side, side), np.uint8)] * 2))
     problems.check(answer, 413, "image_too_large", f"together more than {MAX_PIXELS} pixels")

@@ -335,7 +335,7 @@ async def test_a_job_that_has_not_begun_has_nothing_to_show(idle: httpx.AsyncCli
     path = (await idle.post("/train-jobs", json={"dataset": dataset})).headers["location"]
     assert (await idle.get(f"{path}/metrics")).json() == {"history": []}
     assert (await idle.get(f"{path}/metrics?format=csv")).text.strip() == "event,time,step"
-    assert (await idle.get(f"{path}/samples")).json() == {"samples": []}
+    assert (await idle.get(f"{path}/samples")).json() == {"samples": [], "grid": None}
     assert (await idle.get(f"{path}/log")).text == ""
     assert (await idle.get(f"{path}/plots/psnr.png")).status_code == 200
     assert (await idle.get(f"{path}/plots/loss.svg")).status_code == 200
@@ -374,11 +374,15 @@ async def test_the_history_is_json_or_csv(live: httpx.AsyncClient, trained: dict
 
 
 async def test_pictures_and_the_log_are_there(live: httpx.AsyncClient, trained: dict[str, Any]) -> None:
-    samples = (await live.get(trained["links"]["samples"])).json()["samples"]
+    found = (await live.get(trained["links"]["samples"])).json()
+    samples, grid = found["samples"], found["grid"]
     assert [sample["epoch"] for sample in samples] == [1, 2, 3]
     sheet = await live.get(samples[-1]["href"])
     assert sheet.headers["content-type"] == "image/png"
-    assert opened(sheet.content).width > 2 * 128
+    width, height = opened(sheet.content).size
+    assert grid["columns"] == ["noisy", "denoised", "reference"]
+    assert grid["x"] + 2 * grid["pitch"] + grid["width"] == width - grid["x"]
+    assert grid["y"] + (grid["rows"] - 1) * grid["pitch"] + grid["height"] == height - grid["y"]
     plot = await live.get(trained["links"]["psnr_plot"])
     assert opened(plot.content).format == "PNG"
     assert b"<svg" in (await live.get(f"{trained['links']['self']}/plots/loss.svg")).content
