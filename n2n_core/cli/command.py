@@ -45,7 +45,7 @@ def add_engine(command: argparse.ArgumentParser) -> None:
     """Add the option ``--engine``."""
     command.add_argument(
         "--engine", choices=("auto", *ENGINES), default="auto",
-        help="torch.nn or the scratch framework; auto takes the one that the model was trained with",
+        help="torch.nn or the scratch framework; auto selects the one that the model was trained with",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""``n2n data``: training data from folders of photos."""
+"""``n2n data``: make training data from folders of photos."""
 
 from __future__ import annotations
 
@@ -26,13 +26,15 @@ CLEAN = "clean_data.pkl"
 
 
 def add(commands: Commands) -> None:
-    help = "make training data of the course's format from folders of photos, split by photo"
+    help = "make training data in the course's format from folders of photos, split by photo"
     command = add_command(commands, "data", make_data, help)
     rule = CourseRule()
     command.add_argument("photos", nargs="+", type=Path, metavar="PHOTOS", help="folder of photos")
     command.add_argument("-o", "--output", type=Path, required=True, help="folder to write to")
-    command.add_argument("--pairs", type=int, default=50_000, help="training pairs")
-    command.add_argument("--validation", type=int, default=1_000, help="validation pairs (noisy, clean)")
+    command.add_argument("--pairs", type=int, default=50_000, help="number of training pairs")
+    command.add_argument(
+        "--validation", type=int, default=1_000, help="number of validation pairs (noisy, clean)"
+    )
     command.add_argument(
         "--held-out", type=float, default=0.1, help="fraction of the photos held out for validation"
     )
@@ -95,9 +97,8 @@ def write_data(
         first, second, truth = stacks[TRAINING]
         files |= {TRAINING: Pairs(first, second)} | ({CLEAN: Pairs(first, truth)} if clean else {})
     for name, file in files.items():
-        save_pairs(
-            output / name, file
-        )  # after all are made, so that files of two different splits never lie together
+        # Save only after all are made, so that a folder never contains files of two different splits.
+        save_pairs(output / name, file)
     description = {
         "corruption": "point-sampling", **asdict(rule), "seed": seed,
         "folders": [folder.name for folder in folders],

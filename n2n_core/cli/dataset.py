@@ -1,4 +1,4 @@
-"""``n2n dataset import | show | check``: datasets for training."""
+"""``n2n dataset import | show | check``: manage datasets for training."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from n2n_core.files import atomic_path
 
 def add(commands: Commands) -> None:
     """Add the command and its three subcommands."""
-    help = "import pictures as a dataset, show a dataset, check it before training"
+    help = "import pictures as a dataset, show a dataset, or check it before training"
     command = commands.add_parser("dataset", help=help, description=help)
     subcommands = command.add_subparsers(title="subcommands", required=True, metavar="SUBCOMMAND")
     _import(subcommands)
@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
 
 
 def _import(commands: Commands) -> None:
-    help = "import a ZIP or TAR, a folder, a .pkl, an .npz, or pictures"
+    help = "import a ZIP or TAR, a folder, a .pkl or .npz file, or pictures"
     command = add_command(commands, "import", run_import, help)
     command.add_argument(
         "sources", nargs="+", type=Path, metavar="SOURCE", help="archive, folder, file or pictures to read"
@@ -41,7 +41,10 @@ def _import(commands: Commands) -> None:
         "--rule", help="pattern that splits file names into scene and shot, such as {scene}_{shot}"
     )
     command.add_argument(
-        "--pages", default="shots", choices=("shots", "scenes"), help="what the pages of a TIFF are"
+        "--pages",
+        default="shots",
+        choices=("shots", "scenes"),
+        help="whether the pages of a TIFF are shots or scenes",
     )
     command.add_argument(
         "--data-range", type=float, help="value of white, if not the maximum of the data type"
@@ -81,10 +84,10 @@ def show(options: argparse.Namespace) -> None:
 
 
 def _check(commands: Commands) -> None:
-    command = add_command(commands, "check", check, "check what is wrong with a dataset, and how to fix it")
+    command = add_command(commands, "check", check, "check a dataset, and tell how to fix what is wrong")
     command.add_argument("folder", type=Path, metavar="DATASET", help="folder of the dataset")
-    command.add_argument("--scenes", type=int, default=64, help="number of scenes to look at")
-    command.add_argument("--seed", type=int, default=0, help="random seed of the choice of scenes")
+    command.add_argument("--scenes", type=int, default=64, help="number of scenes to check")
+    command.add_argument("--seed", type=int, default=0, help="random seed for the choice of scenes")
     command.add_argument("--sheet", type=Path, help="write a PNG of both shots and their difference")
     command.add_argument("--json", action="store_true", help="print the report as JSON")
 

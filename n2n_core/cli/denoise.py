@@ -26,12 +26,12 @@ def add(commands: Commands) -> None:
     command.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="image file or folder")
     command.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT",
-        help="for one input file a file, if it has an image suffix; else a folder",
+        help="output file, if there is one input file and OUT has an image suffix; otherwise a folder",
     )  # fmt: skip
     command.add_argument(
         "--model",
         default="torch",
-        help="model id, a .safetensors file, or auto for the best of those shipped",
+        help="model id, a .safetensors file, or auto for the best shipped model",
     )
     command.add_argument(
         "--strength", type=float, default=1.0, help="0 gives the noisy picture, 1 the model's result"
@@ -39,7 +39,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--self-ensemble",
         action="store_true",
-        help="average over eight flips and rotations: better, 8 times slower",
+        help="average over eight flips and rotations: better, but 8 times slower",
     )
     command.add_argument(
         "--uncertainty", type=Path, metavar="FILE",

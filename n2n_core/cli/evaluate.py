@@ -27,26 +27,33 @@ from n2n_core.noise.corruptions import noise
 
 
 def add(commands: Commands) -> None:
-    command = add_command(commands, "evaluate", evaluate, "measure models and baselines on noisy pictures")
-    command.add_argument("data", type=Path, help="a val_data.pkl, or a folder of pictures")
-    command.add_argument("--model", nargs="+", default=["scratch", "torch"], help="ids or .safetensors files")
+    command = add_command(
+        commands, "evaluate", evaluate, "measure models and classical baselines on noisy pictures"
+    )
+    command.add_argument("data", type=Path, help="a file such as val_data.pkl, or a folder of pictures")
+    command.add_argument(
+        "--model", nargs="+", default=["scratch", "torch"], help="model ids or .safetensors files"
+    )
     command.add_argument(
         "--against", nargs="+", default=[], metavar="BASELINE",
-        help=f"{', '.join(BASELINES)}, or {ALL} for those that are installed",
+        help=f"baselines: {', '.join(BASELINES)}, or {ALL} for all that are installed",
     )  # fmt: skip
     command.add_argument(
-        "--noise", type=corruption, metavar="NOISE[,KEY=VALUE]", help="added to a folder of clean pictures"
+        "--noise",
+        type=corruption,
+        metavar="NOISE[,KEY=VALUE]",
+        help="noise to add to a folder of clean pictures",
     )
-    command.add_argument("--seed", type=int, default=0, help="seed of that noise")
+    command.add_argument("--seed", type=int, default=0, help="random seed of the added noise")
     command.add_argument(
         "--rounded", action=argparse.BooleanOptionalAction, default=True,
         help="round noisy pictures to 8 bits, as in files",
     )  # fmt: skip
     command.add_argument(
-        "--noisy-suffix", metavar="END", help="for a folder of pairs: ending of the noisy names"
+        "--noisy-suffix", metavar="END", help="for a folder of pairs: ending of the noisy files' names"
     )
     command.add_argument(
-        "--clean-suffix", metavar="END", help="for a folder of pairs: ending of the clean names"
+        "--clean-suffix", metavar="END", help="for a folder of pairs: ending of the clean files' names"
     )
     command.add_argument("--limit", type=int, help="use only the first LIMIT pictures")
     command.add_argument(

@@ -1,4 +1,4 @@
-"""Ctrl-C as a request to stop."""
+"""Treat Ctrl-C as a request to stop."""
 
 from __future__ import annotations
 

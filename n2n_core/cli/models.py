@@ -1,4 +1,4 @@
-"""``n2n models`` and ``n2n publish``: list and add the models of a folder."""
+"""``n2n models`` and ``n2n publish``: list the models of a folder, and add to it."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def _publish(commands: Commands) -> None:
     command = add_command(commands, "publish", publish, "add a trained model to a folder of models")
     command.add_argument("file", type=Path, help="model.safetensors of a run")
     command.add_argument("name", help="model id")
-    command.add_argument("--task", default="", help="what the model is for, in a sentence")
+    command.add_argument("--task", default="", help="purpose of the model, in a sentence")
     command.add_argument("--replace", action="store_true", help="replace a model of this name")
-    command.add_argument("--licence", help="licence note of the weights; by default the file's own")
+    command.add_argument("--licence", help="licence note of the weights; the file's own if not given")
     add_weights(command)
 
 

@@ -1,4 +1,4 @@
-"""Training events on a terminal."""
+"""Show training events on a terminal."""
 
 from __future__ import annotations
 

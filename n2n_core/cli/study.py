@@ -1,4 +1,4 @@
-"""``n2n study``: reproduces the studies of the report, one command each."""
+"""``n2n study``: reproduce a study of the report."""
 
 from __future__ import annotations
 
@@ -20,28 +20,34 @@ from n2n_core.training.config import PRECISIONS
 
 
 def add(commands: Commands) -> None:
-    help = "reproduce a study of the report, with a table and a plot of its results beside ours"
+    help = "reproduce a study of the report; write a table and a plot of its results and ours"
     command = add_command(commands, "study", run_study, help)
     command.add_argument("name", choices=studies.STUDIES, metavar="NAME", help=", ".join(studies.STUDIES))
     command.add_argument(
-        "data", type=Path, help=f"folder with {TRAINING} and {VALIDATION}, or of photos to make them from"
+        "data",
+        type=Path,
+        help=f"folder with {TRAINING} and {VALIDATION}, or folder of photos to make them from",
     )
     command.add_argument(
         "-o",
         "--output",
         type=Path,
         required=True,
-        help="folder of the study; complete runs in it are not repeated",
+        help="folder of the study; runs that are complete in it are not repeated",
     )
     command.add_argument("--scale", type=float, default=1.0, help=f"fraction of the report's {PAIRS:,} pairs")
     command.add_argument(
         "--precision",
         choices=PRECISIONS,
         default="float32",
-        help="precision; bfloat16 takes half the time on many devices",
+        help="precision of the networks on torch.nn; bfloat16 takes half the time on many devices",
     )
-    command.add_argument("--repeats", type=int, help="runs of each kind; the study's number if not given")
-    command.add_argument("--jobs", type=int, default=1, help="runs at a time; small ones can share a GPU")
+    command.add_argument(
+        "--repeats", type=int, help="number of seeds of each run; the study's own number if not given"
+    )
+    command.add_argument(
+        "--jobs", type=int, default=1, help="number of runs at a time; small runs can share a GPU"
+    )
     command.add_argument("--device", default="auto", help="auto, cpu or cuda")
     command.add_argument("--threads", type=int, help="CPU threads; torch's default if not given")
 

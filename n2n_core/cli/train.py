@@ -1,4 +1,4 @@
-"""``n2n train``: a model from noisy pairs."""
+"""``n2n train``: train a model from noisy pairs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def add(commands: Commands) -> None:
     command = add_command(commands, "train", run_training, "train a model from noisy pairs")
     command.add_argument(
         "data", type=Path, nargs="+",
-        help="a dataset, or a folder with train_data.pkl and val_data.pkl; "
+        help="dataset, or folder with train_data.pkl and val_data.pkl; "
         "folders of photos if the recipe has a table [data]",
     )  # fmt: skip
     command.add_argument(
@@ -44,9 +44,7 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("-o", "--output", type=Path, required=True, help="folder of the run")
     command.add_argument("--resume", action="store_true", help="continue from the run's checkpoint")
-    command.add_argument(
-        "--validation-data", type=Path, metavar="DATASET", help="validate on another dataset"
-    )
+    command.add_argument("--validation-data", type=Path, metavar="DATASET", help="dataset to validate on")
     names = add_recipe(command)
     command.add_argument(
         "--initial", metavar="FILE", default=argparse.SUPPRESS,

@@ -1,8 +1,8 @@
 """The interface of the course's two mini-projects (EE-559, spring 2022).
 
-Both classes take and give ``(N, C, H, W)`` tensors with values from 0 to 255, uint8 or
-float, of any height and width, on the CPU or a GPU, whether gradients are globally enabled or
-not (``torch.set_grad_enabled``).
+Both classes accept and return ``(N, C, H, W)`` tensors with values from 0 to 255, uint8 or float, of any
+height and width, on the CPU or a GPU. They work whether or not gradients are enabled globally
+(``torch.set_grad_enabled``).
 
 >>> import torch
 >>> model = Miniproject2Model()
@@ -26,7 +26,7 @@ from n2n_core.training.run import learning_rate
 
 
 class CourseModel:
-    """A network by the name ``model``, behind the course's three methods."""
+    """Wraps the network called ``model`` in the course's three methods."""
 
     model: str
 
@@ -34,16 +34,16 @@ class CourseModel:
         self.network: Network = architectures.model(self.model).build(Generator().manual_seed(0))
 
     def load_pretrained_model(self) -> None:
-        """Take the weights that the project ships."""
+        """Load the weights that ship with the project."""
         self.network, _, _ = weights.load(weights.find(self.model).path)
 
     def train(self, train_input: Tensor, train_target: Tensor, num_epochs: int) -> None:
-        """Train on pairs of noisy images from the weights as they are now.
+        """Train on pairs of noisy images, starting from the current weights.
 
         Args:
             train_input: ``(N, 3, H, W)``, values 0 to 255.
-            train_target: another noisy image of each, of the same shape.
-            num_epochs: passes over the pairs.
+            train_target: a second noisy image of each scene, same shape.
+            num_epochs: number of passes over the pairs.
         """
         check("train", "train_input", train_input)
         if train_target.shape != train_input.shape:
@@ -65,25 +65,25 @@ class CourseModel:
         self.network = engine.network
 
     def predict(self, test_input: Tensor) -> Tensor:
-        """Denoise: floats from 0 to 255 in ``test_input``'s shape, on its device."""
+        """Return the denoised images: floats from 0 to 255, with the shape and device of ``test_input``."""
         check("predict", "test_input", test_input)
         denoiser = Denoiser(self.network, test_input.device)
         return denoiser(test_input.detach().float() / 255) * 255
 
 
 class Miniproject1Model(CourseModel):
-    """Report 1: the auto-encoder with a skip connection, on torch.nn."""
+    """Report 1's auto-encoder with a skip connection, on torch.nn."""
 
     model = "torch"
 
 
 class Miniproject2Model(CourseModel):
-    """Report 2: the strided auto-encoder, on the scratch framework."""
+    """Report 2's strided auto-encoder, on the scratch framework."""
 
     model = "scratch"
 
 
 def check(where: str, argument: str, images: Tensor) -> None:
-    """Raise ``ShapeError`` unless ``images`` is ``(N, 3, H, W)``, none of them 0."""
+    """Raise ``ShapeError`` unless the shape is ``(N, 3, H, W)`` without a zero."""
     if images.dim() != 4 or images.shape[1] != 3 or 0 in images.shape:
         raise ShapeError(where, f"{argument}'s shape", tuple(images.shape), "(N, 3, H, W)")

@@ -1,6 +1,6 @@
-"""TIFF files: find their pages, and extract a page as a file of its own.
+"""Find the pages of TIFF files, and extract a page into a separate file.
 
-Decoders only get a page that was checked and extracted, so they never see other parts of a hostile file.
+Decoders only receive a page that was checked and extracted, never other parts of a hostile file.
 
 Source: TIFF revision 6.0.
 """
@@ -24,16 +24,16 @@ UNKNOWN_EXTRA, PREMULTIPLIED, ALPHA = 0, 1, 2
 UINT, FLOAT = 1, 3
 DIFFERENCES, FLOAT_DIFFERENCES = 2, 3
 SMALL_TILE = 2**18
-"""Pixels that a tile may always have: tiles are larger than small pictures."""
+"""Pixels that a tile may have even in a smaller picture."""
 
 MOST_CHANNELS = 8
 MOST_PARTS = 2**18
-"""Most strips or tiles of a page: the 16 x 16 tiles of the largest picture."""
+"""Largest number of strips or tiles of a page: that of the largest picture in tiles of 16 x 16."""
 
 SLACK = 2**22
-"""Bytes that strips or tiles may have beyond those of the pixels: tiles are larger than small pictures."""
+"""Bytes that strips or tiles may need beyond their pixels, as tiles can be larger than the picture."""
 
-# Tags that decoding a page needs.
+# Tags that a decoder needs.
 _NUMBERS = (
     *(WIDTH, HEIGHT, COMPRESSION, PHOTOMETRIC, FILL_ORDER, CHANNELS, ROWS, PLANAR, PREDICTOR),
     *(TILE_WIDTH, TILE_HEIGHT),
@@ -51,18 +51,18 @@ def pages(reader: Reader) -> Iterator[int]:
     place, seen = reader.first, set[int]()
     while place:
         if place in seen:
-            raise ImageError("the image is damaged: its pages follow each other in a circle")
+            raise ImageError("the image is damaged: its list of pages is circular")
         seen.add(place)
         yield place
         place = reader.following(place)
 
 
 def check_size(page: Directory, max_pixels: int) -> int:
-    """Return the number of the page's pixels.
+    """Return the number of pixels of the page.
 
     Raises:
-        ImageTooLargeError: it announces more than ``max_pixels``, or tiles that are larger.
-        ImageError: it has none.
+        ImageTooLargeError: the page, or one of its tiles, has more than ``max_pixels``.
+        ImageError: the page has no pixels, or too many channels.
     """
     width, height = page.number(WIDTH, 0), page.number(HEIGHT, 0)
     if not width * height:
@@ -84,7 +84,8 @@ def alone(reader: Reader, page: Directory, changes: Directory, plane: int = 0, p
     """Return a file of one page, or of one of its planes, with some fields changed.
 
     Raises:
-        ImageError: its strips or tiles are not those that its size asks for, or lie outside the file.
+        ImageError: strips or tiles do not fit the size of the page, or lie outside the file.
+        ImageTooLargeError: there are more than ``MOST_PARTS`` strips or tiles.
     """
     tiled = TILES in page or TILE_WIDTH in page
     places_tag, sizes_tag = (TILES, TILE_SIZES) if tiled else (STRIPS, STRIP_SIZES)
@@ -111,7 +112,7 @@ def alone(reader: Reader, page: Directory, changes: Directory, plane: int = 0, p
 
 
 def _parts(page: Directory, tiled: bool) -> int:
-    """Return the strips or tiles of a plane."""
+    """Return the number of strips or tiles of a plane."""
     width, height = page.number(WIDTH, 0), page.number(HEIGHT, 0)
     if not tiled:
         return ceil(height / min(max(page.number(ROWS, height), 1), height))
@@ -122,7 +123,7 @@ def _parts(page: Directory, tiled: bool) -> int:
 
 
 def _strip_sizes(page: Directory, parts: int, separate: bool) -> tuple[int, ...]:
-    """Return the sizes of uncompressed strips in a file that does not state them."""
+    """Compute the sizes of uncompressed strips, for files that do not state them."""
     channels, height = page.number(CHANNELS, 1), page.number(HEIGHT, 0)
     rows = min(max(page.number(ROWS, height), 1), height)
     row = ceil(page.number(WIDTH, 0) * max(page.numbers(BITS, (1,))) * (1 if separate else channels) / 8)
@@ -131,7 +132,7 @@ def _strip_sizes(page: Directory, parts: int, separate: bool) -> tuple[int, ...]
 
 
 def _joined(data: bytes, places: Sequence[int], sizes: Sequence[int]) -> tuple[bytes, list[int]]:
-    """Return a TIFF header whose directory follows these parts, the parts, and each part's offset."""
+    """Return a TIFF header and the parts, after which the directory belongs, and the offset of each part."""
     pieces, starts, at = [], [], 8
     for place, size in zip(places, sizes, strict=True):
         piece = data[place : place + size]

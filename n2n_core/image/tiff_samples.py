@@ -1,10 +1,10 @@
 """Read the pixels of a TIFF page: 8 and 16 bits per channel, and 32-bit floats.
 
-libtiff, which comes with Pillow, decompresses. Pillow has no modes for 16-bit colours and floats in colour,
-so libtiff is told that rows are bytes, and numpy turns them into samples. Pillow reads everything that is
-not plain grey or RGB, such as palettes and JPEG.
+libtiff, which comes with Pillow, decompresses. Pillow has no modes for RGB of 16 bits or
+floats, so we declare the rows as bytes, and convert these to samples with numpy. Pillow reads everything
+that is not plain grey or RGB, such as palettes and JPEG.
 
-Source: TIFF revision 6.0; Adobe's technical note 3 on floats' predictor.
+Source: TIFF revision 6.0; Adobe's technical note 3 on the predictor for floats.
 """
 
 from __future__ import annotations
@@ -50,16 +50,16 @@ from n2n_core.image.tiff import (
 )
 
 AS_BYTES = (1, 5, 8, 32773, 32946, 34925, 50000)
-"""Compressions of plain bytes: none, LZW, deflate, PackBits, LZMA, Zstandard."""
+"""Compressions that store plain bytes: none, LZW, deflate (two codes), PackBits, LZMA, Zstandard."""
 
 ROW_BYTES = 2**29 - 2
-"""Most bytes of a row that Pillow can handle."""
+"""Largest number of bytes in a row that Pillow can handle."""
 
 _DTYPES = {(8, UINT): "u1", (16, UINT): "u2", (32, FLOAT): "f4"}
 
 
 def read(reader: Reader, page: Directory) -> Image.Image | Samples:
-    """Read a page: as Pillow's image of at most 8 bits a channel, or as ``(H, W, C)`` samples.
+    """Read a page as a Pillow image of at most 8 bits per channel, or as ``(H, W, C)`` samples.
 
     Raises:
         ImageError: pixels of this kind are not supported.
@@ -68,9 +68,9 @@ def read(reader: Reader, page: Directory) -> Image.Image | Samples:
     bits, formats = set(page.numbers(BITS, (1,))), set(page.numbers(FORMAT, (UINT,)))
     extra = _extra(page)
     if len(extra) > 1 or UNKNOWN_EXTRA in extra:
-        raise ImageError("the image has channels beside its colours that are no transparency, expected none")
+        raise ImageError("the image has channels that are neither colour nor transparency, expected none")
     if compression == OLD_JPEG:
-        raise ImageError("the image is compressed by TIFF's old kind of JPEG, expected the new one")
+        raise ImageError("the image has TIFF's old JPEG compression (6), expected the new one (7)")
     dtype = _DTYPES.get((max(bits), max(formats))) if len(bits) == len(formats) == 1 else None
     in_order = compression in AS_BYTES and page.number(FILL_ORDER, 1) == 1
     if dtype and in_order and photometric in (GREY, RGB, WHITE_IS_ZERO):
@@ -78,8 +78,8 @@ def read(reader: Reader, page: Directory) -> Image.Image | Samples:
     if max(bits) <= 8 and formats == {UINT}:
         return TiffImageFile(BytesIO(alone(reader, page, Directory())))
     raise ImageError(
-        f"pixels are of {max(bits)} bits, sample format {max(formats)}, photometric {photometric},"
-        f" compression {compression}, expected grey or RGB of 8 or 16 unsigned bits, or of 32-bit floats"
+        f"the pixels have {max(bits)} bits, sample format {max(formats)}, photometric {photometric},"
+        f" compression {compression}, expected grey or RGB of 8 or 16 unsigned bits, or 32-bit floats"
     )
 
 
@@ -94,12 +94,12 @@ def _extra(page: Directory) -> tuple[int, ...]:
 
 
 def _meant(samples: Samples, page: Directory, extra: tuple[int, ...]) -> Samples:
-    """Convert to samples where black is 0 and colours are not multiplied by alpha."""
+    """Convert samples so that black is 0 and colours are not premultiplied by alpha."""
     inverse, premultiplied = page.number(PHOTOMETRIC, GREY) == WHITE_IS_ZERO, extra == (PREMULTIPLIED,)
     if samples.dtype.kind == "f":
         if inverse or premultiplied:
             what = "0 is white" if inverse else "colours are multiplied by alpha"
-            raise ImageError(f"{what} in an image of floats, expected values as they are")
+            raise ImageError(f"{what} in an image of floats, expected 0 for black and unmultiplied colours")
         return samples
     most = np.iinfo(samples.dtype).max
     if inverse:
@@ -112,7 +112,7 @@ def _meant(samples: Samples, page: Directory, extra: tuple[int, ...]) -> Samples
 
 
 def _samples(reader: Reader, page: Directory, dtype: np.dtype[Any]) -> Samples:
-    """``(H, W, C)``."""
+    """Read the samples of a page, ``(H, W, C)``."""
     channels, size = page.number(CHANNELS, 1), dtype.itemsize
     planes = channels if page.number(PLANAR, 1) == 2 else 1
     parts = [
@@ -125,12 +125,12 @@ def _samples(reader: Reader, page: Directory, dtype: np.dtype[Any]) -> Samples:
 def _plane(
     reader: Reader, page: Directory, plane: int, planes: int, channels: int, size: int
 ) -> NDArray[np.uint8]:
-    """Return ``(H, tiles, columns, bytes per pixel)``; a strip is one tile wide."""
+    """Decompress a plane to ``(H, tiles, columns, bytes per pixel)``. A strip counts as one tile."""
     width, height, tile_width = page.number(WIDTH, 0), page.number(HEIGHT, 0), page.number(TILE_WIDTH, 0)
     padded = ceil(width / tile_width) * tile_width if tile_width else width
     row = padded * channels * size
     if row > ROW_BYTES:
-        raise ImageTooLargeError(f"the image is {width} pixels wide, expected at most {ROW_BYTES} bytes")
+        raise ImageTooLargeError(f"a row of the image has {row} bytes, expected at most {ROW_BYTES}")
     as_bytes = {WIDTH: row, BITS: 8, CHANNELS: 1, PHOTOMETRIC: GREY, FORMAT: UINT, PLANAR: 1, PREDICTOR: 1}
     if tile_width:
         as_bytes[TILE_WIDTH] = tile_width * channels * size
@@ -140,14 +140,14 @@ def _plane(
 
 
 def _typed(rows: NDArray[np.uint8], page: Directory, dtype: np.dtype[Any], order: str) -> Samples:
-    """Return ``(H, W, C)`` of one plane."""
+    """Convert the bytes of one plane to samples, ``(H, W, C)``, and undo the predictor."""
     height, tiles, columns, pixel = rows.shape
     predictor, size = page.number(PREDICTOR, 1), dtype.itemsize
     if predictor == FLOAT_DIFFERENCES:
         channels = pixel // size
         steps = rows.reshape(height, tiles, -1, channels)
         summed = np.add.accumulate(steps, 2, dtype=np.uint8)
-        by_byte = summed.reshape(height, tiles, size, columns * channels)  # most significant ones first
+        by_byte = summed.reshape(height, tiles, size, columns * channels)  # most significant bytes first
         rows, order = np.ascontiguousarray(by_byte.swapaxes(2, 3)), ">"
     unsigned = rows.reshape(height, tiles, -1).view(f"{order}u{size}")
     values = unsigned.astype(f"u{size}", copy=False).reshape(height, tiles, columns, -1)

@@ -1,4 +1,4 @@
-"""Write TIFF files of any depth and number of pages, deflated by Intel's ISA-L.
+"""Write TIFF files of any depth and number of pages, compressed with deflate by Intel's ISA-L.
 
 Source: TIFF revision 6.0, and Adobe's technical notes on deflate and on the predictor.
 """
@@ -19,7 +19,7 @@ from n2n_core.image.picture import Samples
 
 STRIP_BYTES = 2**18
 LEVEL = 1
-"""ISA-L's level."""
+"""Compression level of ISA-L."""
 
 
 def write(pages: Sequence[tuple[Samples, Directory]]) -> bytes:
@@ -29,11 +29,12 @@ def write(pages: Sequence[tuple[Samples, Directory]]) -> bytes:
         ValueError: a page has no pixels.
         struct.error: the file would be larger than 4 GiB.
     """
-    pieces, at = [b""], 8  # behind the header
+    pieces, at = [b""], 8  # after the header
     ends = []
     for pixels, described in pages:
         if not pixels.size:
-            raise ValueError(f"the image is {pixels.shape[1]} x {pixels.shape[0]}, expected a pixel at least")
+            size = f"{pixels.shape[1]} x {pixels.shape[0]}"
+            raise ValueError(f"the image is {size}, expected at least one pixel")
         strips = [isal_zlib.compress(strip, LEVEL) for strip in _strips(pixels)]
         starts = np.cumsum([at, *map(len, strips)]).tolist()
         padding = bytes(starts[-1] % 2)
@@ -49,7 +50,7 @@ def write(pages: Sequence[tuple[Samples, Directory]]) -> bytes:
 
 
 def _structure(pixels: Samples, starts: Sequence[int]) -> Directory:
-    """Return the fields on how pixels are stored. ``starts`` are the offsets of the strips, and their end."""
+    """Return the fields on the storage of pixels. ``starts`` are the offsets of the strips, and their end."""
     height, width, channels = pixels.shape
     colours = 1 if channels < 3 else 3
     floats = pixels.dtype.kind == "f"
@@ -72,7 +73,7 @@ def _structure(pixels: Samples, starts: Sequence[int]) -> Directory:
 
 
 def _strips(pixels: Samples) -> Iterator[Samples]:
-    """Yield rows to compress together, little-endian; integers minus their left neighbours."""
+    """Yield the rows of each strip, little-endian. Integers are differences to their left neighbours."""
     step = _rows(pixels)
     for top in range(0, len(pixels), step):
         rows = pixels[top : top + step].astype(pixels.dtype.newbyteorder("<"))

@@ -48,15 +48,15 @@ class AutoEncoder:
                 f"AutoEncoder: channels is {self.channels}, expected an even number of sizes above 0"
             )
         if self.skip and len(self.channels) < 4:
-            raise ConfigError(f"AutoEncoder: skip needs at least 4 layers, channels is {self.channels}")
+            raise ConfigError(f"AutoEncoder: channels is {self.channels}, expected 4 or more for skip")
         if self.residual and self.channels[:-1] != self.channels[-2::-1]:
             raise ConfigError(
-                f"AutoEncoder: channels is {self.channels}, expected a mirrored row for residual"
+                f"AutoEncoder: channels is {self.channels}, expected mirrored channels for residual"
             )
 
     @property
     def layers(self) -> int:
-        """Number of layers with weights, at least."""
+        """Lower bound of the number of layers with weights."""
         return len(self.channels)
 
     def build(self, generator: Generator | None = None, engine: str = "auto") -> Network:
@@ -90,7 +90,7 @@ class StridedAutoEncoder:
 
     @property
     def layers(self) -> int:
-        """Number of layers with weights, at least."""
+        """Lower bound of the number of layers with weights."""
         return 4
 
     def build(self, generator: Generator | None = None, engine: str = "auto") -> Network:
@@ -131,12 +131,12 @@ class UNet:
                 raise ConfigError(f"UNet: {name} is {getattr(self, name)}, expected sizes above 0")
         if len(self.channels) != len(self.blocks):
             raise ConfigError(
-                f"UNet: blocks is {self.blocks}, expected {len(self.channels)} sizes, as channels has"
+                f"UNet: blocks is {self.blocks}, expected {len(self.channels)} sizes, as in channels"
             )
 
     @property
     def layers(self) -> int:
-        """Number of layers with weights, at least."""
+        """Lower bound of the number of layers with weights."""
         return len(self.channels) + sum(self.blocks)
 
     def build(self, generator: Generator | None = None, engine: str = "auto") -> Network:
@@ -149,7 +149,7 @@ class UNet:
 
 
 def pick_engine(engine: str, own: str) -> str:
-    """Return the engine's name; ``auto`` is the architecture's ``own``."""
+    """Return the engine's name. ``auto`` selects ``own``, the architecture's default."""
     if engine not in ("auto", *ENGINES):
         raise ConfigError(f"engine is {engine!r}, expected one of: auto, {', '.join(ENGINES)}")
     return own if engine == "auto" else engine
@@ -184,10 +184,10 @@ FINAL_WITHOUT_SKIP = AutoEncoder(skip=False)
 """Report 1, table 3, without skip connection: 185,703 parameters."""
 
 COURSE_UNET = UNet((64, 80), (1, 2))
-"""For the course's pictures: 429,596 parameters, 56 kMAC per pixel."""
+"""U-Net for the course's pictures: 429,596 parameters, 56 kMAC per pixel."""
 
 PHOTO_UNET = UNet((48, 80, 96), (1, 2, 2))
-"""For photos: 976,748 parameters, 59 kMAC per pixel. One more level, as strong noise needs a wide context."""
+"""U-Net for photos: 976,748 parameters, 59 kMAC per pixel. Strong noise needs the context of three levels."""
 
 Architecture = AutoEncoder | StridedAutoEncoder | UNet
 
@@ -211,7 +211,7 @@ def model(name: str) -> Architecture:
     """Return the architecture called ``name``.
 
     Raises:
-        UnknownModelError: there is none; the message lists the known ones.
+        UnknownModelError: no architecture has this name. The message lists the known names.
     """
     if name not in MODELS:
         raise UnknownModelError(name, MODELS)
@@ -219,7 +219,7 @@ def model(name: str) -> Architecture:
 
 
 def describe(architecture: Architecture) -> dict[str, Any]:
-    """Convert an architecture to JSON types, from which ``restore`` makes it again.
+    """Convert an architecture to JSON types. ``restore`` is the inverse.
 
     >>> restore(describe(FINAL)) == FINAL
     True

@@ -74,7 +74,7 @@ class UNet(nn.Module):
 
 
 class Down(nn.Module):
-    """From a level, ``(N, high, H, W)``, to the one below; also returns the map for the way up."""
+    """Step down from ``(N, high, H, W)`` to the next level. Also returns the map for the way up."""
 
     def __init__(self, high: int, low: int, count: int) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """From a level, ``(N, low, H, W)``, to the one above, where the map from the way down is added."""
+    """Step up from ``(N, low, H, W)`` to the next level, where the map from the way down is added."""
 
     def __init__(self, low: int, high: int, count: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Sensor noise as it remains in a developed photo, with different parameters for each image."""
+"""Noise of a camera's sensor after development of the photo, with its own parameters for each image."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import torch
 from torch import Generator, Tensor
 
 COARSE = 2.5
-"""Blur of the coarse noise that denoising and compression leave: standard deviation in pixels."""
+"""Standard deviation in pixels of the blur of coarse noise, which denoising and compression leave behind."""
 
 
 class Sensor(NamedTuple):
-    """``corruptions.Camera`` with parameters for each image, ``(..., 1, 1, 1)``; ``gain`` is 1 / lam."""
+    """``corruptions.Camera`` with parameters per image, of shape ``(..., 1, 1, 1)``; ``gain`` is 1 / lam."""
 
     gain: Tensor
     sigma: Tensor

@@ -93,7 +93,7 @@ class Bernoulli:
         p: fraction of lost pixels, in [0, 1).
 
     Mean ``x``, variance ``x^2 p / (1 - p)``.
-    Source: Lehtinen et al., Noise2Noise (arXiv:1803.04189), section 3.2, there masked in the loss.
+    Source: Lehtinen et al., Noise2Noise (arXiv:1803.04189), section 3.2. They mask the loss instead.
     """
 
     p: float = 0.5
@@ -150,7 +150,7 @@ class PointSampling:
         return blocks.gather(-1, index.expand(*blocks.shape[:-1], 1)).squeeze(-1)
 
     def clean(self, image: Tensor) -> Tensor:
-        """The mean of each block, ``(..., C, H / block, W / block)``."""
+        """Return the mean of each block, ``(..., C, H / block, W / block)``."""
         return self._blocks(image).mean(-1)
 
     def _blocks(self, image: Tensor) -> Tensor:
@@ -164,7 +164,7 @@ class PointSampling:
 
 @dataclass(frozen=True)
 class PoissonGaussian:
-    r"""Photon noise and the sensor's own: ``y = P(lam x) / lam + sigma n``, ``n ~ N(0, 1)``.
+    r"""Photon and read noise: ``y = P(lam x) / lam + sigma n``, ``n ~ N(0, 1)``.
 
     Args:
         lam: mean number of photons for a pixel of value 1, above 0.
@@ -192,20 +192,21 @@ class PoissonGaussian:
 
 @dataclass(frozen=True)
 class Camera:
-    r"""What is left of a sensor's noise in a developed photo.
+    r"""Noise of a camera's sensor as it remains in a developed photo: coloured, and correlated over channels.
 
-    ``y = x + sqrt(x / lam + (sigma (1 - shadow x))^2) n``: photon and read noise, blurred and mixed over
-    the channels as demosaicing, denoising, colour correction and compression do. ``n`` has unit
-    variance, and is the sum of a fine part, white noise behind a Gaussian blur, and of a coarse one,
-    the same with a blur of 2.5 pixels; photon noise is taken as Gaussian, and ``n`` as periodic.
+    ``y = x + sqrt(x / lam + (sigma (1 - shadow x))^2) n``: photon and read noise, blurred and mixed over the
+    channels, as demosaicing, denoising, colour correction and compression do. ``n`` has unit variance. It is
+    white Gaussian noise after a filter that mixes a fine part, a Gaussian blur of ``blur`` pixels, with a
+    coarse part, a blur of 2.5 pixels. Photon noise is approximated as Gaussian, and ``n`` is periodic.
 
     Args:
         lam: mean number of photons for a pixel of value 1, above 0.
-        sigma: standard deviation of the read noise of black in the image's units, at least 0.
-        blur: of the fine part, a standard deviation in pixels; 0 for noise that is white in space.
-        coarse: the coarse part's share of the variance, in [0, 1].
-        shadow: by how much white has less read noise than black, in [0, 1], as tone curves do.
-        correlation: of the noise of any two channels, in [0, 1].
+        sigma: standard deviation of the read noise in black areas, in the image's units, at least 0.
+        blur: standard deviation of the fine part's blur in pixels, in [0, 2]; 0 gives white noise.
+        coarse: fraction of the variance in the coarse part, in [0, 1].
+        shadow: reduction of the read noise from black to white, in [0, 1], an effect of tone curves; 1 means
+            that white has no read noise.
+        correlation: correlation of the noise of any two channels, in [0, 1].
 
     Mean ``x``, variance ``max(x, 0) / lam + (sigma (1 - shadow x))^2``.
     """
@@ -243,10 +244,10 @@ class Camera:
 class Blind:
     r"""Noise of a random kind and level for each image, to train blind denoisers.
 
-    ``white`` of the images get ``Gaussian`` noise of a sigma that is uniform in [0, ``sigma``]. The others
-    get ``Camera`` noise: ``lam`` log-uniform from 100 to 20,000, its sigma ``sigma / 4`` times the square
-    of a number that is uniform in [0, 1], ``blur`` uniform in [0, 1.2], ``coarse`` in [0, 0.7], ``shadow``
-    in [0, 1] and ``correlation`` in [0, 0.9].
+    A fraction ``white`` of the images gets ``Gaussian`` noise, with sigma uniform in [0, ``sigma``]. The rest
+    get ``Camera`` noise with these random parameters: ``lam`` log-uniform in [100, 20000]; sigma
+    ``u^2 sigma / 4`` with ``u`` uniform in [0, 1]; ``blur`` uniform in [0, 1.2]; ``coarse`` in [0, 0.7];
+    ``shadow`` in [0, 1]; ``correlation`` in [0, 0.9].
 
     Args:
         sigma: largest standard deviation of the Gaussian noise, in the image's units.
@@ -291,7 +292,7 @@ class Blind:
 
 
 LARGEST = 1e6
-"""Largest value of any parameter: beyond it float32 is too coarse, and torch's Poisson fails."""
+"""Largest absolute value of any parameter. Above it, float32 is too coarse and ``torch.poisson`` fails."""
 
 Corruption = Gaussian | Poisson | PoissonGaussian | Camera | Blind | Bernoulli | PointSampling
 

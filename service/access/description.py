@@ -9,13 +9,13 @@ Document = dict[str, Any]
 SCHEME = "apiKey"
 
 _QUOTA = {
-    POLICY: "what a key may ask for, if that is limited",
-    STATE: "what is left of it",
-    "Retry-After": "seconds",
+    POLICY: "quotas of the key, if it has any",
+    STATE: "what is left of the quotas",
+    "Retry-After": "seconds until the next attempt can succeed",
 }
 _HEADERS: dict[str, dict[str, str]] = {
-    "401": {"WWW-Authenticate": "RFC 6750's challenge"},
-    "403": {"WWW-Authenticate": "RFC 6750's challenge, with the scope that is missing"},
+    "401": {"WWW-Authenticate": "challenge of RFC 6750"},
+    "403": {"WWW-Authenticate": "challenge of RFC 6750, with the missing scope"},
     "429": _QUOTA,
 }
 
@@ -30,7 +30,7 @@ def describe(document: Document, refusals: Document) -> None:
     document["components"].setdefault("securitySchemes", {})[SCHEME] = {
         "type": "http",
         "scheme": "bearer",
-        "description": f"A key that `n2n keys add` made; needed if the service has any. Scopes: {described}.",
+        "description": f"Key made by `n2n keys add`. Required if the service has keys. Scopes: {described}.",
     }
     for path, operations in document["paths"].items():
         for method, operation in operations.items():

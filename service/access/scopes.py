@@ -12,9 +12,9 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 MEANINGS: MappingProxyType[Scope, str] = MappingProxyType(
     {
-        "denoise": "denoise pictures, see and download models",
-        "train": "datasets and training jobs",
-        "admin": "upload, promote and delete models, metrics",
+        "denoise": "denoise images, list and download models",
+        "train": "use datasets and training jobs",
+        "admin": "upload, promote and delete models, read metrics",
     }
 )
 
@@ -22,7 +22,7 @@ ASSETS, PAGE = "/docs/assets", "/web"
 """Paths of the static files for /docs and for the page at /."""
 
 OPEN = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz"})
-"""Paths that need no key: they tell what the service is, and whether it runs."""
+"""Paths that need no key: the page, the documentation and the health checks."""
 
 READING = frozenset({"GET", "HEAD"})
 AREAS: MappingProxyType[str, tuple[Scope, Scope]] = MappingProxyType(
@@ -33,7 +33,7 @@ AREAS: MappingProxyType[str, tuple[Scope, Scope]] = MappingProxyType(
         "train-jobs": ("train", "train"),
     }
 )
-"""By the first part of the path: the scope for reading, and for everything else."""
+"""Scopes for reading and for everything else, by the first part of the path."""
 
 UNDECIDED: tuple[Scope, Scope] = ("admin", "admin")
 

@@ -1,4 +1,4 @@
-"""``n2n jobs``: training jobs on a service."""
+"""``n2n jobs``: manage training jobs on a service."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Subcommand = Callable[[Client, argparse.Namespace], int | None]
 
 def add(commands: Commands) -> None:
     """Add the command and its subcommands."""
-    help = "train a model on a service: upload pictures, submit jobs, list, watch and cancel them"
+    help = "train models on a service: upload pictures; submit, list, watch and cancel jobs"
     command = commands.add_parser("jobs", help=help, description=help)
     subcommands = command.add_subparsers(title="subcommands", required=True, metavar="SUBCOMMAND")
     _submit(subcommands)
     listing = _add(subcommands, "list", list_jobs, "list the training jobs, newest first")
     listing.add_argument("--state", help="list only jobs in this state, such as running")
     for name, run, what in (
-        ("show", show_job, "show one job: its state, metrics, and why it failed"),
+        ("show", show_job, "show state, metrics and outcome of a job"),
         ("watch", watch, "follow a job until it is done; Ctrl-C leaves it running"),
         ("cancel", cancel, "stop a job at its next checkpoint"),
         ("resume", resume, "continue a failed or cancelled job from its checkpoint"),
@@ -54,7 +54,7 @@ def _add(commands: Commands, name: str, run: Subcommand, help: str) -> argparse.
     # The variable is not the default value here, because --help would print it.
     command.add_argument(
         "--key",
-        help=f"API key; {KEY_VARIABLE} is safer, because other users of this machine can see arguments",
+        help=f"API key; {KEY_VARIABLE} is safer, as other users of this machine can see arguments",
     )
     return command
 
@@ -70,13 +70,17 @@ def _submit(commands: Commands) -> None:
     )
     command.add_argument("--dataset", metavar="ID", help="train on this dataset, uploaded before")
     command.add_argument(
-        "--validation-dataset", metavar="ID", help="validate on this dataset, not on a part of the first"
+        "--validation-dataset",
+        metavar="ID",
+        help="validate on this dataset instead of a part of the training dataset",
     )
     command.add_argument("--kind", choices=KINDS, help="kind of the uploaded pictures; required with PATH")
     command.add_argument(
         "--rule", help="pattern that splits file names into scene and shot, such as {scene}_{shot}"
     )
-    command.add_argument("--pages", choices=("shots", "scenes"), help="what the pages of a TIFF are")
+    command.add_argument(
+        "--pages", choices=("shots", "scenes"), help="whether the pages of a TIFF are shots or scenes"
+    )
     command.add_argument(
         "--data-range", type=float, help="value of white, if not the maximum of the data type"
     )

@@ -1,4 +1,4 @@
-"""``n2n keys add | list | remove``: API keys of the service."""
+"""``n2n keys add | list | remove``: manage the API keys of the service."""
 
 import argparse
 import sys
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Add ``n2n keys`` and its subcommands."""
-    help = "API keys of the service: make, list, remove"
+    help = "make, list and remove API keys of the service"
     command = commands.add_parser("keys", help=help, description=help)
     subcommands = command.add_subparsers(title="subcommands", required=True, metavar="SUBCOMMAND")
     meanings = "; ".join(f"{scope}: {meaning}" for scope, meaning in MEANINGS.items())
     making = add_command(subcommands, "add", add_key, "make a key and print it")
-    making.add_argument("name", metavar="NAME", help="name of the key, in the list and in the log")
+    making.add_argument("name", metavar="NAME", help="name of the key, as shown in lists and in the log")
     making.add_argument(
         "--scopes", required=True, type=lambda text: text.split(","), metavar=",".join(SCOPES), help=meanings
     )

@@ -13,7 +13,7 @@ from service.cli import keys
 
 
 def main() -> int:
-    """The console script's entry point."""
+    """Run the ``n2n`` command. Entry point of the console script."""
     return cli.main(more=COMMANDS)
 
 
@@ -42,13 +42,13 @@ def add_openapi(commands: Commands) -> None:
 
 
 COMMANDS: cli.More = {"serve": add, "jobs": add_jobs, "keys": keys.add, "openapi": add_openapi}
-"""The commands that the service adds."""
+"""Commands that the service adds, by name."""
 
 
 def port(text: str) -> int:
-    """Parse a TCP port."""
+    """Parse a TCP port number."""
     if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port, expected a number from 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port, expected a number from 0 to 65535")
     return int(text)
 
 
@@ -64,7 +64,7 @@ def openapi(options: argparse.Namespace) -> None:
     from service.app import create_app
     from service.settings.server import read_settings
 
-    settings = read_settings().model_copy(update={"device": "cpu"})  # so that no GPU is looked for
+    settings = read_settings().model_copy(update={"device": "cpu"})  # so that it does not look for a GPU
     text = written(create_app(settings).openapi())
     if options.output is None:
         sys.stdout.write(text)

@@ -25,20 +25,23 @@ class JobSettings(BaseSettings):
         Field(description="URL of the database: sqlite:///FILE or postgresql://USER@HOST/NAME", repr=False),
     ] = None
     train_concurrency: Annotated[
-        int, Field(ge=0, description="jobs that train at once on this host; 0 leaves them to others")
+        int,
+        Field(
+            ge=0, description="jobs that train at the same time on this host; 0 leaves them to other hosts"
+        ),
     ] = 1
     train_threads: Annotated[int, Field(ge=1, le=MAX_THREADS, description="CPU threads of a trainer")] = (
         default_threads()
     )
     train_memory: Annotated[
-        int, Field(ge=2**28, description="bytes of memory that a trainer may have, or an import")
+        int, Field(ge=2**28, description="bytes of memory for a trainer, and for an import of a dataset")
     ] = default_memory()
-    train_heartbeat: Annotated[
-        float, Field(gt=0, description="seconds between a trainer's signs of life")
-    ] = 5
+    train_heartbeat: Annotated[float, Field(gt=0, description="seconds between a trainer's heartbeats")] = 5
     train_lease: Annotated[
         float,
-        Field(description="seconds without one until it is taken for dead, at least 3 heartbeats"),
+        Field(
+            description="seconds without a heartbeat until a trainer counts as dead; at least 3 heartbeats"
+        ),
     ] = 30
 
     @field_validator("train_lease")
@@ -46,7 +49,7 @@ class JobSettings(BaseSettings):
     def _outlasts_heartbeats(cls, lease: float, info: ValidationInfo) -> float:
         least = BEATS * info.data.get("train_heartbeat", 0)
         if not least <= lease < float("inf"):
-            raise ValueError(f"expected at least {BEATS} heartbeats, {least} seconds")
+            raise ValueError(f"expected at least {BEATS} heartbeats ({least} seconds)")
         return lease
 
     @property

@@ -235,7 +235,7 @@ def test_what_keeps_it_from_serving_is_told_in_a_line() -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         assert f"cannot listen on 127.0.0.1:{port}" in refusal("--port", port)
-    assert "'70000' is no port" in refusal("--port", "70000")
+    assert "'70000' is not a port" in refusal("--port", "70000")
     assert "N2N_THREADS is 'two'" in refusal("--port", "0", N2N_THREADS="two")
     assert "cannot listen on" in refusal("--host", "a" * 70 + ".com")
     assert "/proc/no/n2n.db: cannot be written" in refusal("--port", "0", N2N_DATA="/proc/no")

@@ -1,4 +1,4 @@
-"""The report's studies, each reproduced by one command: ``n2n study NAME``.
+"""The report's studies. ``n2n study NAME`` reproduces each with one command.
 
 Reading order: ``study``, ``planted``, ``experiments``, ``results``, ``trainer``, ``engine``, ``progress``,
 ``parallel``, ``table``, ``charts``, ``pictures``.
@@ -32,7 +32,7 @@ TABLE, PLOT = "table.md", "plot"
 
 
 def write(study: Study, data: StudyData, folder: Path, device: str = "auto") -> str:
-    """Write the table and the plot of what ``folder`` has of the study; the table."""
+    """Write the table and the plot of the results in ``folder``, and return the table."""
     records = results.read(folder)
     text = table.markdown(study, records)
     files = {TABLE: text.encode()}

@@ -1,4 +1,4 @@
-"""A study as a picture, in the report's axes, with the report's points drawn in."""
+"""Plot a study's results on the axes of the report's figure, together with the report's points."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REPORT: dict[str, Any] = {
 
 
 def draw(study: Study, records: Sequence[Record]) -> Figure:
-    """The study's plot; pictures have their own (``pictures.py``)."""
+    """Draw the study's plot. ``pictures.draw`` draws studies that compare pictures."""
     figure = CHARTS[study.kind](study, records)
     figure.suptitle(study.title, fontsize=10)
     if records:
@@ -35,7 +35,7 @@ def draw(study: Study, records: Sequence[Record]) -> Figure:
 
 
 def points(study: Study, records: Sequence[Record]) -> Figure:
-    """A point for each run, with the standard deviation of its repeats."""
+    """Draw a point for each run, with the standard deviation of its repeats."""
     figure, axes = plots.paper(study.axis, "PSNR per image (dB)")
     found = rows(study, records)
     for series in dict.fromkeys(row.series for row in found):
@@ -49,7 +49,7 @@ def points(study: Study, records: Sequence[Record]) -> Figure:
 
 
 def curves(study: Study, records: Sequence[Record]) -> Figure:
-    """A curve for each run over its epochs, and above it the training loss if the study has it."""
+    """Draw each run's PSNR over its epochs, and its training loss if the study asks for it."""
     figure, axes = plots.paper(study.axis, "PSNR per image (dB)")
     for index, run in enumerate(study.runs):
         own = (record["history"] for record in records if record["run"] == run.label)
@@ -70,7 +70,7 @@ def curves(study: Study, records: Sequence[Record]) -> Figure:
 
 
 def bars(study: Study, records: Sequence[Record]) -> Figure:
-    """The gain of each run over the first one."""
+    """Draw a bar for each run: its gain over the first run."""
     figure, axes = plots.paper("gain (dB)", "")
     found = rows(study, records)
     gains = [row.mean - found[0].mean for row in found]
@@ -89,7 +89,7 @@ CHARTS: dict[PlotKind, Callable[[Study, Sequence[Record]], Figure]] = {
 
 
 def _report(axes: Axes, study: Study) -> None:
-    """The report's points, and its band."""
+    """Draw the report's points and its plateau, if it has them."""
     if study.points:
         x, y = zip(*study.points, strict=True)
         axes.plot(x, y, **REPORT)
@@ -101,7 +101,7 @@ def _report(axes: Axes, study: Study) -> None:
 
 
 def _beside(axes: Axes) -> Axes:
-    """The axes with the same epochs for the loss, which are made once."""
+    """Return the second axes, for the loss. They share the epochs; make them if they do not exist."""
     for other in axes.figure.axes:
         if other is not axes:
             return other

@@ -1,6 +1,6 @@
-"""Conducts any study, each of its runs from where it was stopped.
+"""Conducts a study, and resumes runs that were stopped.
 
-A study's folder holds ``results.jsonl`` and, for each run, a folder of its own below ``runs``.
+A study's folder contains ``results.jsonl``, and a folder for each run in ``runs``.
 """
 
 from __future__ import annotations
@@ -33,21 +33,22 @@ def conduct(
     on_progress: Callable[[StudyProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> bool:
-    """Do the runs whose results ``folder`` lacks.
+    """Train the runs that have no result in ``folder`` yet.
 
     Args:
-        scale: multiplies the number of training pairs.
-        precision: of the networks on torch.nn, one of ``config.PRECISIONS``.
-        repeats: runs of each kind, instead of the study's own number.
-        jobs: runs at a time.
-        should_stop: asked between steps; once true, what is under way is saved and the study ends.
+        scale: factor for the number of training pairs, above 0 and at most 1.
+        precision: precision of the networks on torch.nn, one of ``config.PRECISIONS``.
+        repeats: number of seeds of each run; by default the study's own number.
+        jobs: number of runs at a time, each in its own process if there are several.
+        should_stop: called between steps. Once it returns True, running work is saved and the study stops.
 
     Returns:
         True if the study is complete, False if it was stopped.
 
     Raises:
-        ConfigError: ``scale``, ``repeats`` or ``jobs`` cannot be, or ``folder`` holds other results.
-        DataError: there are fewer pairs than the study needs at this scale.
+        ConfigError: ``scale``, ``repeats`` or ``jobs`` is out of range, or ``folder`` contains results of
+            another scale, precision or data.
+        DataError: the data has fewer pairs than the study needs at this scale.
     """
     check_budget(scale, repeats, jobs)
     study = study.with_precision(precision)
@@ -55,7 +56,7 @@ def conduct(
     if found < needed:
         raise DataError(
             f"the data has {found} training pairs, expected {needed} at scale {scale}: "
-            f"take a scale of {found / needed * scale:.2g} or less, or more data"
+            f"use a scale of {found / needed * scale:.2g} or less, or more data"
         )
     made = {
         "study": study.title,
@@ -90,7 +91,7 @@ def _performed(
     reporter: ProgressReporter,
     should_stop: Callable[[], bool],
 ) -> Iterator[tuple[Item, Record]]:
-    """The runs as they are complete; fewer than ``items`` if stopped."""
+    """Yield each run when it is complete. Stops early once ``should_stop`` returns True."""
     if jobs > 1:
         for (run, seed), record in parallel.spread(items, perform, jobs, should_stop):
             reporter.begin(run)
@@ -105,7 +106,7 @@ def _performed(
 
 
 def check_budget(scale: float, repeats: int | None = None, jobs: int = 1) -> None:
-    """Raise ``ConfigError`` unless a study can be conducted so."""
+    """Raise ``ConfigError`` if a value is out of range."""
     if not 0 < scale <= 1:
         raise ConfigError(f"scale is {scale}, expected a number above 0 and at most 1")
     for name, value in (("repeats", repeats), ("jobs", jobs)):
@@ -114,11 +115,11 @@ def check_budget(scale: float, repeats: int | None = None, jobs: int = 1) -> Non
 
 
 def _own(folder: Path, made: dict[str, Any]) -> list[Record]:
-    """The results in ``folder``, which must have been ``made`` the same way."""
+    """Return the results in ``folder``. Raise ``ConfigError`` if they were not made with these values."""
     found = results.read(folder)
     for record in found:
         for name, value in made.items():
             if record[name] != value:
-                got = f"{folder} holds results with {name} {record[name]!r}"
-                raise ConfigError(f"{got}, expected {value!r}, or another folder")
+                got = f"{folder} contains results with {name} {record[name]!r}"
+                raise ConfigError(f"{got}, expected {value!r}; choose another folder")
     return found

@@ -1,8 +1,8 @@
-"""The studies: the report's experiments and figures, and one of what it left open.
+"""Definitions of the studies: the report's experiments and figures, and changes that it did not try.
 
-What we have of the report does not say for how many epochs its small networks (tables 1 and 2)
-were trained: 25 are assumed, as in the study of the skip connection; nor the batch size of that
-study: 50 is assumed, as for the small networks.
+Two values are missing in the parts of the report that we have. The small networks of tables 1 and 2 are
+assumed to be trained for 25 epochs, as in the study of the skip connection. That study is assumed to use
+batches of 50, as the small networks do.
 """
 
 from dataclasses import replace
@@ -20,7 +20,7 @@ from n2n_core.models.architectures import (
 from n2n_core.training.config import TrainConfig
 
 RECIPE = TrainConfig(epochs=1, lr=1e-3, schedule="constant", augment=False, swap=False)
-"""The report's loop: Adam at a constant rate, on the pairs as they are."""
+"""Recipe of the report's training loop: Adam with a constant learning rate, no augmentation."""
 
 SMALL = RECIPE.model_copy(update={"epochs": 25, "batch_size": 50})
 TABLE_3 = RECIPE.model_copy(update={"epochs": 10, "batch_size": 8})
@@ -76,8 +76,8 @@ STUDIES = {
     ),
     "depth": Study(
         "depth against width at equal parameters (table 2)",
-        "Deeper is worse. If that is a failure of the optimisation, and not of deep networks, then residual "
-        "connections, which add no parameters, undo it.",
+        "Deeper is worse. If the optimisation causes this, and not the depth itself, then residual "
+        "connections, which add no parameters, should remove the loss.",
         _depth("plain", residual=False) + _depth("residual", residual=True),
         PlotKind.POINTS,
         axis="layers",
@@ -127,7 +127,7 @@ STUDIES = {
     "scratch": Study(
         "the framework by hand (report 2)",
         "SGD at a rate of 0.1, batches of 8, 50 epochs: 23.42 dB, in 2,760.95 s. The report's convolution "
-        "hands down a wrong gradient; with this bug planted, is its figure ours, too?",
+        "passes a wrong gradient to the layer before it. Does this bug explain the report's figure?",
         (
             StudyRun("the right gradient", BY_HAND, StridedAutoEncoder()),
             StudyRun("the report's bug planted", BY_HAND, Unswapped(), report=23.42, seconds=2760.95),
@@ -136,7 +136,7 @@ STUDIES = {
     ),
     "samples": Study(
         "pictures (figure 5; report 2's figure 1)",
-        "Noisy, denoised by the framework by hand and by torch.nn, and clean.",
+        "Noisy pictures, denoised with the scratch framework and with torch.nn, and the clean ones.",
         (
             StudyRun("scratch", BY_HAND, StridedAutoEncoder(), report=23.42),
             StudyRun("torch", TABLE_3, FINAL, report=25.32),
@@ -166,4 +166,4 @@ STUDIES = {
         PlotKind.BARS,
     ),
 }  # fmt: skip
-"""All studies, by the name that ``n2n study`` takes."""
+"""Studies by the name that ``n2n study`` accepts."""

@@ -1,4 +1,4 @@
-"""Runs side by side, each in a process of its own: small ones leave most of a GPU, or of many cores, idle."""
+"""Run several trainings at once, each in its own process. A small one leaves most of a GPU or CPU idle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from n2n_core.course.studies.trainer import RunTrainer
 from n2n_core.errors import N2NError
 
 POLL_SECONDS = 0.2
-"""How often it is asked whether to stop."""
+"""Seconds between two checks of ``should_stop``."""
 
 Item = tuple[StudyRun, int]
 
@@ -25,12 +25,14 @@ Item = tuple[StudyRun, int]
 def spread(
     items: Sequence[Item], perform: RunTrainer, jobs: int, should_stop: Callable[[], bool]
 ) -> Iterator[tuple[Item, Record]]:
-    """Yield runs, each with its seed, as they are complete, and their results; once to be stopped, no more.
+    """Train runs in ``jobs`` processes, and yield each run, its seed and its result when it is complete.
+
+    Once ``should_stop`` returns True, running work is saved and no further runs start.
 
     Raises:
-        N2NError: what a run raised, or that its process died; the others are saved and end, too.
+        N2NError: a run failed or its process died. The other runs are saved and stopped.
     """
-    context = get_context("spawn")  # CUDA does not live through a fork
+    context = get_context("spawn")  # CUDA does not work after a fork
     stop, threads = context.Event(), torch.get_num_threads()
     with ProcessPoolExecutor(jobs, context, _begin, (perform, stop, threads)) as pool:
         pending = {pool.submit(_perform, run, seed): (run, seed) for run, seed in items}
@@ -46,26 +48,24 @@ def spread(
                     if result is not None:
                         yield item, result
         except BrokenProcessPool as error:
-            raise N2NError("a run's process died, as where memory runs out: try with fewer jobs") from error
+            raise N2NError("a run's process died, perhaps because memory ran out; try fewer jobs") from error
         finally:
             stop.set()
 
 
 _own: tuple[RunTrainer, Flag]
-"""Of a worker's process."""
+"""Trainer and stop flag of this worker process."""
 
 
 def _begin(perform: RunTrainer, stop: Flag, threads: int) -> None:
     global _own
     _own = perform, stop
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches all processes; the first one tells the others
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent sets ``stop``
     torch.set_num_threads(threads)
 
 
 def _perform(run: StudyRun, seed: int) -> Record | str | None:
-    """The result, None if stopped, or an error's message: not every error can be sent."""
+    """Return a run's result, None if stopped, or an error message, as not every error can be pickled."""
     perform, stop = _own
     if stop.is_set():
         return None

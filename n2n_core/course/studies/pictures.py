@@ -1,4 +1,4 @@
-"""The report's pictures: noisy, denoised by each run's model, and clean."""
+"""Draw the report's pictures: noisy, denoised by each run's model, and clean."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROWS = 6
 
 
 def draw(study: Study, validation: Pairs, folder: Path, device: str = "auto") -> Figure:
-    """``ROWS`` held-out pictures, a row each, by the models of the study's runs in ``folder``."""
+    """Draw ``ROWS`` validation pictures, each in a row, denoised by the models of the runs in ``folder``."""
     from matplotlib.figure import Figure
 
     noisy, clean = (images[:ROWS] for images in validation)

@@ -1,9 +1,9 @@
-"""The report's bug, planted: the convolution's backward pass without the exchange of its channels.
+"""Report 2's network with the report's bug: its convolution does not swap channels in the backward pass.
 
-The gradient by the input multiplies by the weights and sums over the *output* channels. The
-report's code reads the weights ``(C_out, C_in, K, K)`` as if they were ``(C_in, C_out, K, K)``, so the sum is
-over other numbers: what a layer hands down has little to do with the gradient. The framework
-itself stays right; only networks of this module have the bug.
+The gradient with respect to the input multiplies by the weights and sums over the *output* channels. The
+report's code reads the weights ``(C_out, C_in, K, K)`` as if they were ``(C_in, C_out, K, K)``, so it sums
+over the wrong numbers, and the result has little to do with the gradient. The framework itself is correct:
+only networks of this module have the bug.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from n2n_core.scratch import Conv2d, Upsampling
 
 @dataclass(frozen=True)
 class Unswapped(StridedAutoEncoder):
-    """Report 2's network, whose forward pass is right; its weights files are no different."""
+    """Report 2's network with the bug. Forward pass and weights files are the same as without it."""
 
     def build(self, generator: Generator | None = None, engine: str = "auto") -> Network:
-        """The network on the scratch framework, with the bug."""
+        """Build the network on the scratch framework, with the bug."""
         network = super().build(generator, "scratch")
         assert isinstance(network, scratch.Sequential)
         for layer in network.layers:
@@ -34,19 +34,19 @@ class Unswapped(StridedAutoEncoder):
 
 
 class UnswappedConv2d(Conv2d):
-    """Hands down a wrong gradient; its weights' own gradients are right."""
+    """Convolution with a wrong gradient for its input. The gradients of its weights and bias are right."""
 
     def backward(self, grad: Tensor) -> Tensor:  # type: ignore[override]
-        """As it should be, but for the weights that it multiplies by."""
+        """Return the gradient for the input, computed with misread weights."""
         with _misread(self):
             return super().backward(grad)
 
 
 class UnswappedUpsampling(Upsampling):
-    """The same for the convolution of an upsampling."""
+    """Upsampling whose convolution has the same bug."""
 
     def backward(self, grad: Tensor) -> Tensor:  # type: ignore[override]
-        """As it should be, but for the weights that it multiplies by."""
+        """Return the gradient for the input, computed with misread weights."""
         with _misread(self.conv):
             return super().backward(grad)
 

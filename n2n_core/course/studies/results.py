@@ -1,4 +1,4 @@
-"""The results of a study: a JSON object a line for every run that is complete."""
+"""Results of a study: one JSON object per line for each complete run."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ Record = dict[str, Any]
 
 
 def read(folder: Path) -> list[Record]:
-    """The results in ``folder``, so far."""
+    """Return the results in ``folder`` so far."""
     return event_log.read(folder, FILE)
 
 
 def append(folder: Path, record: Record) -> None:
-    """Add one, with the time."""
+    """Append a result and the current time."""
     EventLog(folder, lambda event: None, FILE).emit("run", **record)
 
 
 def record(run: StudyRun, seed: int, log: Sequence[Event], device: torch.device) -> Record:
-    """What is kept of a complete run, by its ``log``."""
+    """Return the result of a complete run, from the events in its ``log``."""
     end = log[-1]
     figures = ("psnr", "psnr_pooled", "noisy_psnr", "noisy_psnr_pooled")
     return {
@@ -56,8 +56,8 @@ def record(run: StudyRun, seed: int, log: Sequence[Event], device: torch.device)
 
 
 def history(log: Sequence[Event]) -> list[Record]:
-    """By epoch: mean training loss, and the validation's figures."""
-    steps = sorted({e["step"]: e for e in log if e["event"] == "step"}.items())  # the last of its step
+    """Return the mean training loss and the validation PSNR of each epoch."""
+    steps = sorted({e["step"]: e for e in log if e["event"] == "step"}.items())  # the last event of each step
     losses: dict[int, list[tuple[int, float]]] = {}
     before = 0
     for step, event in steps:
@@ -75,7 +75,7 @@ def history(log: Sequence[Event]) -> list[Record]:
 
 
 def machine(device: torch.device) -> dict[str, Any]:
-    """What a run was computed by."""
+    """Describe the device that computed a run: its type, name and number of CPU threads."""
     cuda = device.type == "cuda"
     name = torch.cuda.get_device_name(device) if cuda else _processor()
     return {"device": device.type, "name": name, "threads": torch.get_num_threads()}
@@ -83,7 +83,7 @@ def machine(device: torch.device) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table, a point or a bar of the plot; the figures are a tuple over the repeats, in dB."""
+    """Results of a run, or of an epoch, in dB. ``psnr`` and ``pooled`` have one value per repeat."""
 
     label: str
     psnr: tuple[float, ...]
@@ -98,12 +98,12 @@ class Row:
 
     @property
     def mean(self) -> float:
-        """Of the PSNR per image."""
+        """Mean PSNR per image over the repeats, in dB."""
         return mean(self.psnr)
 
 
 def rows(study: Study, records: Sequence[Record]) -> list[Row]:
-    """One for each run that has results, or for each epoch; self-ensembles after their runs."""
+    """Return a row for each run that has results, or for each epoch. A run's self-ensemble follows it."""
     found = []
     for run in study.runs:
         own = [record for record in records if record["run"] == run.label]
@@ -147,7 +147,7 @@ def _by_epoch(study: Study, own: Sequence[Record]) -> list[Row]:
 
 
 def _number(value: float | None) -> float:
-    """JSON has no infinity."""
+    """Convert None to infinity, as JSON has no infinity."""
     return inf if value is None else value
 
 
@@ -156,7 +156,7 @@ def _mean(weighted: Sequence[tuple[int, float]]) -> float:
 
 
 def _processor() -> str:
-    """The CPU's name, where the system tells it."""
+    """Return the name of the CPU, as precisely as the system knows it."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

@@ -9,7 +9,7 @@ from n2n_core.models.architectures import Architecture, pick_engine
 from n2n_core.training.config import TrainConfig
 
 PAIRS = 50_000
-"""Number of training pairs in the report, of which ``share`` and ``scale`` are fractions."""
+"""Number of training pairs in the report, which ``share`` and ``scale`` multiply."""
 
 NOISY = 20.72
 """PSNR of the noisy pictures that the report validates on, per image, in dB."""
@@ -58,7 +58,7 @@ class StudyRun:
 
 
 class PlotKind(Enum):
-    """How a study is plotted."""
+    """Kind of plot that shows a study."""
 
     POINTS = "a point for each run, over its x"
     CURVES = "a curve over the epochs for each run"
@@ -71,15 +71,15 @@ class Study:
     """Training runs that answer a question.
 
     Args:
-        title: of the plot and the table.
-        says: what the report says, or what is asked.
-        runs: in the order in which they are trained and shown.
-        kind: of the plot.
-        axis: what ``x`` is.
-        points: what the report's plot shows: ``x``, and dB.
-        band: a part of the report's plot of which bounds are known: the first and last ``x``, and dB.
+        title: title of the plot and the table.
+        says: the report's result, or the question.
+        runs: the runs, in the order in which they are trained and shown.
+        kind: kind of plot.
+        axis: label of the x axis.
+        points: points of the report's plot: ``x`` and PSNR in dB.
+        band: the report's plateau, if only bounds are known: first and last ``x``, lowest and highest dB.
         epochs: whether the rows of the table are the epochs of the only run.
-        loss: whether the training loss is drawn, too.
+        loss: whether the plot also shows the training loss.
     """
 
     title: str

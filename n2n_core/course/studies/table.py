@@ -1,4 +1,4 @@
-"""A study as a table in Markdown: the report's figures beside ours."""
+"""Write a study as a Markdown table, with the report's results beside ours."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from n2n_core.course.studies.study import NOISY, PlotKind, Study
 
 
 def markdown(study: Study, records: Sequence[Record]) -> str:
-    """The whole page: what the report says, and ``figures``."""
+    """Return the whole page: title, the report's result, and the table."""
     return f"# Study: {study.title}\n\n{study.says}\n\n{figures(study, records)}"
 
 
 def figures(study: Study, records: Sequence[Record]) -> str:
-    """The table, the scale, and what the figures were computed by."""
+    """Return the table, followed by the scale, the machine and the time."""
     found = rows(study, records)
     lines = [*_grid(_columns(study, found)), ""]
     if found:
@@ -24,7 +24,7 @@ def figures(study: Study, records: Sequence[Record]) -> str:
 
 
 def budget(records: Sequence[Record]) -> str:
-    """The scale, the data's noise, the machine and the time."""
+    """Return a paragraph on the scale, the noisy pictures, the machine and the time."""
     first, seconds = records[0], sum(record["seconds"] for record in records)
     precisions = " and ".join(dict.fromkeys(record["config"]["precision"] for record in records))
     noisy = f"{first['noisy_psnr']:.2f} dB per image, {first['noisy_psnr_pooled']:.2f} pooled"
@@ -36,7 +36,7 @@ def budget(records: Sequence[Record]) -> str:
 
 
 def _machines(records: Sequence[Record]) -> str:
-    """By what the runs were computed, each once."""
+    """List the machines and versions that computed the runs, each once."""
     found = dict.fromkeys(
         f"{record['machine']['name']} (CPU threads: {record['machine']['threads']}), "
         f"n2n {record['versions']['n2n']}, torch {record['versions']['torch']}, "
@@ -47,7 +47,7 @@ def _machines(records: Sequence[Record]) -> str:
 
 
 def _columns(study: Study, found: Sequence[Row]) -> list[list[str]]:
-    """The table by its columns, each with its heading; those without any value are left out."""
+    """Return the table's columns, each with its heading first. Columns without any value are left out."""
     base = found[0].mean if found else 0.0
     columns = [
         ["", *(row.label for row in found)],
@@ -75,14 +75,14 @@ def _grid(columns: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _missing(study: Study, records: Sequence[Record]) -> list[str]:
-    """What is not in the table, and why."""
+    """Return a line that lists the runs without results, if there are any."""
     done = {record["run"] for record in records}
     missing = [run.label for run in study.runs if run.label not in done]
     return [f"Not run: {', '.join(missing)}."] if missing else []
 
 
 def _spread(values: Sequence[float]) -> str:
-    """The mean; of several also their standard deviation."""
+    """Format the mean, and the standard deviation if there are several values."""
     middle = sum(values) / len(values)
     return f"{middle:.2f} ± {stdev(values):.2f}" if len(values) > 1 else f"{middle:.2f}"
 

@@ -1,4 +1,4 @@
-"""One run of a study: trained, or trained further, and measured."""
+"""Train or resume one run of a study, and measure it."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from n2n_core.training.run_folder import event_log
 from n2n_core.training.run_folder.event_log import Event
 
 RUNS = "runs"
-"""Where a study keeps its runs' folders."""
+"""Name of the folder in a study's folder that contains the runs."""
 
 
 class StudyData(NamedTuple):
-    """What a study's runs learn from and are judged by.
+    """Training and validation data of a study.
 
     Args:
-        train: both noisy.
-        validation: noisy and clean.
-        clean: the inputs of ``train`` with clean targets, if there are any.
-        card: what is known of the data.
+        train: pairs of noisy images.
+        validation: pairs of a noisy and a clean image.
+        clean: the inputs of ``train`` with clean targets, if available.
+        card: description of the data, stored with the model.
     """
 
     train: Pairs
@@ -42,13 +42,13 @@ class StudyData(NamedTuple):
 
 
 def run_folder(folder: Path, run: StudyRun, seed: int) -> Path:
-    """Where a study in ``folder`` keeps one of its runs."""
+    """Return the folder of a run, given the study's ``folder``."""
     return folder / RUNS / f"{re.sub('[^a-z0-9]+', '-', run.label.lower())}-{seed}"
 
 
 @dataclass(frozen=True)
 class RunTrainer:
-    """What the runs of a study share."""
+    """Trains the runs of a study. The fields are what all runs share."""
 
     data: StudyData
     folder: Path
@@ -58,7 +58,7 @@ class RunTrainer:
     def __call__(
         self, run: StudyRun, seed: int, on_event: Callable[[Event], None], should_stop: Callable[[], bool]
     ) -> Record | None:
-        """Do ``run``, from its checkpoint if it has one; what is to be kept of it, None if it was stopped."""
+        """Train ``run``, from its checkpoint if it has one. Return its result, or None if it was stopped."""
         home = run_folder(self.folder, run, seed)
         source = self.data.clean if run.clean and self.data.clean is not None else self.data.train
         pairs = source.take(run.pairs(self.scale))
@@ -81,7 +81,7 @@ class RunTrainer:
         return record | {"pairs": len(pairs.input)} | ensemble
 
     def _ensemble(self, model: Path) -> dict[str, float]:
-        """The figures of the model's 8-fold self-ensemble."""
+        """Measure the model's 8-fold self-ensemble."""
         noisy, clean = self.data.validation
         outputs = self_ensemble(Denoiser.load(model, self.device), noisy.float() / 255).image
         found = mean_psnr(to_bytes(outputs).cpu(), clean)

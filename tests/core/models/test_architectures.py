@@ -159,7 +159,7 @@ def test_restoring_changes_no_description() -> None:
         ((3,), False, r"channels is \(3,\), expected an even number"),
         ((8, 8, 3), False, r"channels is \(8, 8, 3\), expected an even number"),
         ((8, 0, 8, 3), False, r"channels is \(8, 0, 8, 3\), expected an even number of sizes above 0"),
-        ((8, 3), True, r"skip needs at least 4 layers, channels is \(8, 3\)"),
+        ((8, 3), True, r"channels is \(8, 3\), expected 4 or more for skip"),
     ],
 )
 def test_bad_channels_are_named(channels: tuple[int, ...], skip: bool, message: str) -> None:
@@ -232,7 +232,7 @@ def test_a_residual_network_hands_maps_across_with_no_more_parameters() -> None:
 
 
 def test_residual_needs_mirrored_channels_and_torch() -> None:
-    with pytest.raises(ConfigError, match=r"channels is \(5, 4, 6, 3\), expected a mirrored row"):
+    with pytest.raises(ConfigError, match=r"channels is \(5, 4, 6, 3\), expected mirrored channels"):
         AutoEncoder((5, 4, 6, 3), residual=True)
     with pytest.raises(ConfigError, match="engine is 'scratch', expected 'torch' for residual"):
         AutoEncoder(residual=True).build(engine="scratch")

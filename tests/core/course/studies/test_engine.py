@@ -76,7 +76,7 @@ def test_networks_on_torch_are_trained_in_the_precision_that_is_asked_for(tmp_pa
     conducted(tmp_path, precision="bfloat16", repeats=1)
     precisions = {record["run"]: record["config"]["precision"] for record in read(tmp_path)}
     assert precisions == {"first": "bfloat16", "second": "float32", "clean": "bfloat16"}
-    with pytest.raises(ConfigError, match="holds results with precision 'bfloat16', expected 'float32'"):
+    with pytest.raises(ConfigError, match="contains results with precision 'bfloat16', expected 'float32'"):
         conducted(tmp_path)
 
 
@@ -107,12 +107,12 @@ def test_runs_on_clean_targets_need_them(tmp_path: Path) -> None:
 def test_results_of_another_kind_are_not_mixed(tmp_path: Path) -> None:
     conducted(tmp_path)
     with pytest.raises(
-        ConfigError, match=r"holds results with scale 0.0004, expected 0.0002, or another folder"
+        ConfigError, match=r"contains results with scale 0.0004, expected 0.0002; choose another folder"
     ):
         conducted(tmp_path, scale=0.0002)
     with pytest.raises(ConfigError, match="with study 'a small study', expected 'another'"):
         conducted(tmp_path, study=replace(STUDY, title="another"))
-    with pytest.raises(ConfigError, match="holds results with data"):
+    with pytest.raises(ConfigError, match="contains results with data"):
         conduct(STUDY, data(21), tmp_path, scale=SCALE)
 
 
@@ -125,7 +125,7 @@ def test_a_scale_that_cannot_be_is_refused_before_anything_is_written(tmp_path: 
     with pytest.raises(ConfigError, match="jobs is 0, expected at least 1"):
         conducted(tmp_path / "run", jobs=0)
     with pytest.raises(
-        DataError, match=r"has 20 training pairs, expected 50 at scale 0.001: take a scale of 0.0004 or less"
+        DataError, match=r"has 20 training pairs, expected 50 at scale 0.001: use a scale of 0.0004 or less"
     ):
         conducted(tmp_path / "run", scale=0.001)
     assert not (tmp_path / "run").exists()
