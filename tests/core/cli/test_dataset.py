@@ -85,7 +85,9 @@ def test_a_corruption_is_a_name_with_values(text: str, expected: object) -> None
 
 
 def test_a_corruption_s_values_are_numbers() -> None:
-    with pytest.raises(ArgumentTypeError, match=r"'gaussian,sigma=big' .*expected one like gaussian,sigma=0\.1"):
+    with pytest.raises(
+        ArgumentTypeError, match=r"'gaussian,sigma=big' .*expected one like gaussian,sigma=0\.1"
+    ):
         corruption("gaussian,sigma=big")
 
 
