@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from n2n_core.image.rounding import to_bytes
+from tests.course_models import publish_course_models
 from tests.pictures import drawn, file
 from tests.scenes import noisy, smooth
 
@@ -25,9 +26,10 @@ collect_ignore = ["exercise.py", "typescript"]
 @contextmanager
 def serving(data: Path, **settings: str) -> Iterator[str]:
     """The address of a service, in a process of its own, while the block runs."""
-    settings = {"N2N_DATA": str(data), "N2N_DEVICE": "cpu", "N2N_TRAIN_HEARTBEAT": "0.2"} | settings
+    models = publish_course_models(data.with_name(f"{data.name}-weights"))
+    settings = {"N2N_DATA": str(data), "N2N_WEIGHTS": str(models), "N2N_DEVICE": "cpu"} | settings
     command = [str(N2N), "serve", "--port", "0"]
-    environment = {**os.environ, "N2N_TRAIN_LEASE": "30", **settings}
+    environment = {**os.environ, "N2N_TRAIN_HEARTBEAT": "0.2", "N2N_TRAIN_LEASE": "30", **settings}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         lines: list[str] = []

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from n2n_core.models import weights
 from service.settings.server import Settings
+from tests.course_models import publish_course_models
 from tests.service.databases import database, dataset, folder, postgresql, store
 from tests.service.serving import quick_app
 
@@ -25,10 +25,7 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def two_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of the course's two models, which start in half the time of all the shipped ones."""
-    folder = tmp_path_factory.mktemp("weights")
-    for name in ("scratch", "torch"):
-        weights.publish(weights.find(name).path, name, weights.find(name).task, None, folder)
-    return folder
+    return publish_course_models(tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture(autouse=True)
