@@ -156,8 +156,8 @@ class _Loop:
         """Do one step and return its loss."""
         run = self.run
         expected, gamma = None, self.config.gamma * run.progress
-        if batch.neighbours is not None and batch.whole is not None and gamma > 0:
-            expected = tiling.pad(batch.neighbours.expected(run.predict, batch.whole), run.shape)
+        if batch.subsampler is not None and batch.whole is not None and gamma > 0:
+            expected = tiling.pad(batch.subsampler.expected(run.predict, batch.whole), run.shape)
         return run.engine.step(batch.noisy, batch.target, run.lr, expected, gamma)
 
     def report_if_due(self) -> None:

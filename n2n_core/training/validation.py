@@ -32,7 +32,7 @@ from n2n_core.datasets.scenes import Scenes
 from n2n_core.image.rounding import to_bytes
 from n2n_core.metrics import psnr
 from n2n_core.metrics.psnr import mean_psnr
-from n2n_core.training.batches.neighbor2neighbor import Neighbours
+from n2n_core.training.batches.neighbor2neighbor import NeighborSubsampler
 from n2n_core.training.batches.pair_reader import PairReader
 from n2n_core.training.config import TrainConfig
 
@@ -85,7 +85,7 @@ class Validation:
         if reader.copies:
             return cls(*reader.copies(noisy, generator), clean=True)
         if scenes.kind == "single":
-            return cls(*Neighbours.draw(noisy, generator)(noisy), clean=False)
+            return cls(*NeighborSubsampler.draw(noisy, generator)(noisy), clean=False)
         variance, training = _mse(noisy, target) / 2, PairReader(scenes, config)
         shares = [1 / training.averaged(scene) for scene in chosen]  # of the variance, in a target
         return cls(noisy, target, clean=False, variance=variance, noise_floor=variance * fmean(shares))

@@ -22,7 +22,7 @@ ADJACENT = torch.tensor([(0, 1), (1, 0), (0, 2), (2, 0), (1, 3), (3, 1), (2, 3),
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class NeighborSubsampler:
     """The pixel of every 2x2 cell that goes to each sub-picture.
 
     Args:
@@ -32,7 +32,7 @@ class Neighbours:
     chosen: Tensor
 
     @classmethod
-    def draw(cls, images: Tensor, generator: Generator) -> Neighbours:
+    def draw(cls, images: Tensor, generator: Generator) -> NeighborSubsampler:
         """Draw a choice for ``(N, C, 2 H, 2 W)`` images, every adjacent pair with the same probability."""
         n, _, height, width = images.shape
         kinds = torch.randint(len(ADJACENT), (n, 1, height // 2, width // 2, 1), generator=generator)

@@ -15,7 +15,7 @@ from n2n_core.errors import DataError
 from n2n_core.inference import tiling
 from n2n_core.training.batches.augmentation import augment, swap
 from n2n_core.training.batches.crop_windows import randint
-from n2n_core.training.batches.neighbor2neighbor import Neighbours
+from n2n_core.training.batches.neighbor2neighbor import NeighborSubsampler
 from n2n_core.training.batches.pair_reader import PairReader
 from n2n_core.training.config import MAX_SEED, TrainConfig
 
@@ -33,13 +33,13 @@ class Batch(NamedTuple):
         noisy: ``(N, 3, H, W)`` floats, padded for the network.
         target: the same for the targets.
         whole: the ``(N, 3, 2 H, 2 W)`` crops without padding, for single pictures.
-        neighbours: how these were divided.
+        subsampler: how these were divided.
     """
 
     noisy: Tensor
     target: Tensor
     whole: Tensor | None = None
-    neighbours: Neighbours | None = None
+    subsampler: NeighborSubsampler | None = None
 
 
 class Sampler:
@@ -70,7 +70,7 @@ class Sampler:
         covering = len(self.items) if max(counts) == 1 else min(max(len(self.items), fewest), most)
         self.crops = config.crops_per_epoch or covering
         self.batches_per_epoch = -(-self.crops // config.batch_size)
-        self.album = self._resident()
+        self.resident = self._resident()
 
     @property
     def pixels(self) -> int:
@@ -104,17 +104,17 @@ class Sampler:
             noisy, target = augment(noisy, target, generator)
         if self.scenes.kind != "single":
             return Batch(tiling.pad(noisy, self.shape), tiling.pad(target, self.shape))
-        neighbours = Neighbours.draw(noisy, generator)
-        first, second = (tiling.pad(half, self.shape) for half in neighbours(noisy))
-        return Batch(first, second, noisy, neighbours)
+        subsampler = NeighborSubsampler.draw(noisy, generator)
+        first, second = (tiling.pad(half, self.shape) for half in subsampler(noisy))
+        return Batch(first, second, noisy, subsampler)
 
     def _draw(self, scenes: Sequence[int], generator: Generator) -> tuple[Tensor, Tensor]:
         """Return inputs and targets of one crop of each scene."""
         whole = self.scenes.draw(scenes, generator, self.device, self.config.crop)
         if whole is not None:
             return whole
-        if self.album:
-            clean = self._windows(self.album, torch.tensor(scenes, device=self.device), generator)
+        if self.resident:
+            clean = self._windows(self.resident, torch.tensor(scenes, device=self.device), generator)
             return clean, clean
         pairs = [self._crop(scene, generator) for scene in scenes]
         noisy, target = (_collate(pictures).to(self.device) for pictures in zip(*pairs, strict=True))
@@ -140,13 +140,13 @@ class Sampler:
         pictures = (self.scenes.read(scene, 0, everything, everything) for scene in range(len(shapes)))
         return PackedImages(pictures).to(self.device)
 
-    def _windows(self, album: PackedImages, scenes: Tensor, generator: Generator) -> Tensor:
+    def _windows(self, images: PackedImages, scenes: Tensor, generator: Generator) -> Tensor:
         """Return a random window of each scene, ``(N, 3, side, side)``."""
         side = self.windows.side
         steps = torch.arange(side, device=self.device)
-        lengths = album.heights[scenes], album.widths[scenes]
+        lengths = images.heights[scenes], images.widths[scenes]
         top, left = (random_below(length - side + 1, generator).view(-1, 1, 1) for length in lengths)
-        return album.read(scenes, top + steps.view(1, -1, 1), left + steps.view(1, 1, -1))
+        return images.read(scenes, top + steps.view(1, -1, 1), left + steps.view(1, 1, -1))
 
     def _crop(self, scene: int, generator: Generator) -> tuple[Tensor, Tensor]:
         _, height, width = self.scenes.shape(scene)

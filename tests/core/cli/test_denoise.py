@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.faint import noisy as faint
-from benchmarks.faint import sky
+from benchmarks.contrast_stretch import noisy as faint
+from benchmarks.contrast_stretch import sky
 from n2n_core import image
 from n2n_core.image.picture import samples
 from n2n_core.inference.contrast_stretch import Stretch

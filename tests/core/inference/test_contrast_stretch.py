@@ -5,7 +5,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from benchmarks.faint import denoised, noisy, sky
+from benchmarks.contrast_stretch import denoised, noisy, sky
 from n2n_core.image import Pixels
 from n2n_core.inference.contrast_stretch import FAINT, KNOWN, LEAST, Stretch
 from n2n_core.inference.denoiser import Denoiser

@@ -67,7 +67,7 @@ def test_clean_pictures_are_kept_and_made_noisy_on_the_device(kind: str) -> None
     scenes = TensorScenes("clean", pictures, corruption=corruption)
     config = TrainConfig(crop=16, batch_size=64, crops_per_epoch=64, targets="noisy", grey=0.2, rounded=0.5)
     sampler = Sampler(scenes, range(3), config, tiling.Geometry(1, 0, 1), CUDA)
-    assert sampler.album is not None
+    assert sampler.resident is not None
     generator = Generator().manual_seed(0)
     order = sampler.order(generator)
     noisy, target, *_ = next(sampler.batches(order, generator))

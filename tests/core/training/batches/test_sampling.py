@@ -226,10 +226,10 @@ def test_single_pictures_are_divided_into_neighbours() -> None:
     data = scenes("single", 1, 9, 7)
     batch = epoch(data, PLAIN.model_copy(update={"batch_size": 30, "crops_per_epoch": 30}))[0]
     assert batch.whole is not None
-    assert batch.neighbours is not None
+    assert batch.subsampler is not None
     assert batch.whole.shape == (30, 3, 8, 6)
     assert batch.noisy.shape == batch.target.shape == (30, 3, 4, 3)
-    first, second = batch.neighbours(batch.whole)
+    first, second = batch.subsampler(batch.whole)
     assert first.equal(batch.noisy)
     assert second.equal(batch.target)
     assert not batch.noisy.equal(batch.target)

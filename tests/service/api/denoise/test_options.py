@@ -12,7 +12,7 @@ import pytest
 import torch
 from fastapi import FastAPI
 
-from benchmarks.faint import denoised, noisy, sky
+from benchmarks.contrast_stretch import denoised, noisy, sky
 from n2n_core import image
 from n2n_core.inference.contrast_stretch import Stretch
 from n2n_core.inference.denoiser import Denoiser

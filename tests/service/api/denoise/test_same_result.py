@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.faint import noisy, sky
+from benchmarks.contrast_stretch import noisy, sky
 from n2n_core import image
 from n2n_core.image import Bits, Picture, Pixels
 from n2n_core.inference.denoiser import Denoiser

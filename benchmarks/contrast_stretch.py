@@ -1,7 +1,7 @@
 """Denoise night skies, whose noise is far below a grey level of 8 bits, with and without contrast stretch.
 
-``python -m benchmarks.faint`` prints the root mean square of the error and its mean, in counts of 65,535, for
-the sky and for the stars, with the model ``photo``.
+``python -m benchmarks.contrast_stretch`` prints the root mean square of the error and its mean, in counts of
+65,535, for the sky and for the stars, with the model ``photo``.
 """
 
 from __future__ import annotations
