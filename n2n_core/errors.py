@@ -8,6 +8,7 @@
     |   `-- LimitError        data exceed a limit
     |-- ImageError            an image cannot be read, or not written as asked
     |   |-- ImageTooLargeError
+    |   |-- SeveralPagesError
     |   `-- TooManyPagesError
     |-- OutOfMemoryError      a training run needs more memory than there is
     |-- ShapeError            a tensor has the wrong shape or type
@@ -90,6 +91,10 @@ class DivergedError(N2NError):
 
 class ImageError(N2NError, ValueError):
     """An image cannot be read, or cannot be written as asked."""
+
+
+class SeveralPagesError(ImageError):
+    """An image file has several pages, where only one is possible."""
 
 
 class TooManyPagesError(ImageError):

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from n2n_core.errors import ImageError
+from n2n_core.errors import ImageError, SeveralPagesError
 from n2n_core.image import png, tiff_writing
 from n2n_core.image.metadata import for_page
 from n2n_core.image.picture import COMPRESSIONS, MEDIA_TYPES, Bits, Compression, Picture, Samples, samples
@@ -72,9 +72,9 @@ def encode_pages(
 
 
 def check_pages(format: str, count: int) -> None:
-    """Raise ``ImageError`` unless ``format`` can hold ``count`` pages."""
+    """Raise ``SeveralPagesError`` unless ``format`` can hold ``count`` pages."""
     if count > 1 and format != "tiff":
-        raise ImageError(f"{format} cannot hold the image's {count} pages, expected tiff")
+        raise SeveralPagesError(f"{format} cannot hold the image's {count} pages, expected tiff")
 
 
 def _written(pixels: Samples, picture: Picture, format: str, compression: Compression) -> bytes:

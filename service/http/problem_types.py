@@ -68,6 +68,9 @@ BAD_IMAGE = ProblemType(
     422, "bad_image", "/denoise",
     "not a readable image, expected one of: png, jpeg, webp, tiff, bmp",
 )  # fmt: skip
+SEVERAL_PAGES = ProblemType(
+    422, "several_pages", "/denoise", "png cannot hold the image's 3 pages, expected tiff"
+)
 BAD_REQUEST = ProblemType(422, "bad_request", "/datasets", "query/page_size is '0': expected at least 1")
 DATASET_REFUSED = ProblemType(
     422, "dataset_refused", "/train-jobs",

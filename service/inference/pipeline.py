@@ -8,7 +8,7 @@ from time import monotonic, perf_counter
 from typing import ParamSpec, TypeVar
 
 from n2n_core import image
-from n2n_core.errors import ImageError, ImageTooLargeError, TooManyPagesError
+from n2n_core.errors import ImageError, ImageTooLargeError, SeveralPagesError, TooManyPagesError
 from n2n_core.image import MAX_PAGES, Compression, Picture, Pixels
 from n2n_core.inference.enhance import Enhancement
 from service.inference.file_request import DenoisedPage, FileRequest, Outcome, R, TilingSummary, Timing
@@ -185,10 +185,10 @@ def single_page(pages: Sequence[Picture]) -> Picture:
     """Return the only page, to compare it with a reference.
 
     Raises:
-        ImageError: there are several.
+        SeveralPagesError: there are several.
     """
     if len(pages) > 1:
-        raise ImageError(
+        raise SeveralPagesError(
             f"the image has {len(pages)} pages, expected a single one to compare with a reference"
         )
     return pages[0]

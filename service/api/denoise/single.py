@@ -39,6 +39,7 @@ from service.http.problem_types import (
     NOT_ACCEPTABLE,
     OVERLOADED,
     READ_TIMEOUT,
+    SEVERAL_PAGES,
     STOPPING,
     TOO_LATE,
     TOO_MANY_FRAMES,
@@ -103,7 +104,8 @@ router = APIRouter(tags=["denoise"], responses=ALWAYS)
         **responses(
             BAD_FORM, UNKNOWN_MODEL, NOT_ACCEPTABLE, READ_TIMEOUT, TOTAL_TIMEOUT,
             BODY_TOO_LARGE, TOO_MANY_PARTS, NAME_TOO_LONG, IMAGE_TOO_LARGE, TOO_MANY_FRAMES,
-            UNSUPPORTED_MEDIA_TYPE, BAD_IMAGE, BAD_REQUEST, OVERLOADED, TOO_LATE, DEADLINE, STOPPING,
+            UNSUPPORTED_MEDIA_TYPE, BAD_IMAGE, SEVERAL_PAGES, BAD_REQUEST, OVERLOADED, TOO_LATE, DEADLINE,
+            STOPPING,
         ),
     },
     openapi_extra={"requestBody": _BODY},

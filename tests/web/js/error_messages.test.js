@@ -18,5 +18,5 @@ test("an unknown problem has the status as its title", () => {
 
 test("only files that can never be denoised are not tried again", () => {
   for (const code of ["bad_image", "too_many_frames", "body_too_large"]) assert.ok(!mayPass({ code }), code);
-  for (const code of ["overloaded", "image_too_large", "internal_error", undefined]) assert.ok(mayPass({ code }), code);
+  for (const code of ["overloaded", "image_too_large", "several_pages", "internal_error", undefined]) assert.ok(mayPass({ code }), code);
 });

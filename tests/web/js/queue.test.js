@@ -176,6 +176,20 @@ test("the time of a picture is estimated from those before", async () => {
   await settled();
 });
 
+test("a file that the browser cannot read is shown by the service, unless it has several pages", async (context) => {
+  context.mock.method(globalThis, "fetch", async () => answer);
+  globalThis.sessionStorage = { getItem: () => null };
+  globalThis.createImageBitmap = async () => { throw new Error("unreadable"); };
+  const item = new Item(picture("stack.tif"));
+  const { signal } = new AbortController();
+  const problem = (code) => Response.json({ title: "x", status: 422, code, detail: "it has 3 pages" }, { status: 422 });
+  let answer = problem("several_pages");
+  await item.preview(null, signal);
+  assert.deepEqual([item.shown, item.readable, item.thumbnail], [null, false, null]);
+  answer = problem("bad_image");
+  await assert.rejects(item.preview(null, signal), { code: "bad_image" });
+});
+
 test("what is seen of a picture depends on its depth and on what the browser reads", () => {
   const item = new Item(picture("a.tif"));
   assert.deepEqual(["", "jpeg", "tiff"].map((format) => item.viewFormat({ format })), ["", "jpeg", "png"]);

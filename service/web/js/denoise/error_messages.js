@@ -9,6 +9,7 @@ const PERMANENT = new Set(["bad_image", "unsupported_media_type", "body_too_larg
 export const MESSAGES = {
   bad_image: UNREADABLE,
   unsupported_media_type: UNREADABLE,
+  several_pages: ["This format holds a single page", "Choose TIFF, or the picture's own format."],
   image_too_large: ["The picture is too large", "Make it smaller, or turn off the self-ensemble."],
   body_too_large: ["The file is too large", "Make the picture smaller, or save it in a compressed format."],
   name_too_long: ["The file name is too long", "Rename the file and add it again."],

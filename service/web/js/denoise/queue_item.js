@@ -59,7 +59,7 @@ export class Item {
       this.readable = false;
       this.shown = await asPng(this.file, helper, { signal }).catch((error) => {
         signal.throwIfAborted();
-        if (error.code === "bad_image" && /pages/.test(error.message)) return null; // it cannot be shown, but it can be denoised
+        if (error.code === "several_pages") return null; // it cannot be shown, but it can be denoised
         throw error;
       });
       if (!this.shown) return;

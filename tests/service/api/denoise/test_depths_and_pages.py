@@ -144,14 +144,14 @@ async def test_what_a_stack_cannot_be_is_refused(client: httpx.AsyncClient) -> N
         await post(client, content, format="png"),
         await client.post("/denoise", files={"file": content}, headers={"accept": "image/png"}),
     ):
-        problems.check(answer, 422, "bad_image", "png cannot hold the image's 3 pages, expected tiff")
+        problems.check(answer, 422, "several_pages", "png cannot hold the image's 3 pages, expected tiff")
     single = stack(pixels("uint8", 1)[..., 0])
     for files, detail in (
         ({"file": content, "reference": single}, "the image has 3 pages, expected a single one"),
         ({"file": single, "reference": content}, "the reference: the image has 3 pages"),
     ):
         answer = await client.post("/denoise?report=json", files=files)
-        problems.check(answer, 422, "bad_image", detail)
+        problems.check(answer, 422, "several_pages", detail)
     side = int((MAX_PIXELS / 2) ** 0.5) + 1
     answer = await post(client, stack(*[np.zeros((side, side), np.uint8)] * 2))
     problems.check(answer, 413, "image_too_large", f"together more than {MAX_PIXELS} pixels")
