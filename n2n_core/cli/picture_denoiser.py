@@ -37,7 +37,8 @@ class LoadedModel:
         if name == AUTO:
             name = choose(weights.read_index(options.weights))
         path: Path = model_path(name, options.weights)
-        return cls(name, weights.sha256(path), Denoiser.load(path, options.device, options.engine))
+        denoiser = Denoiser.load(path, options.device, options.engine)
+        return cls(name, weights.sha256(path), denoiser)
 
 
 class PictureDenoiser:

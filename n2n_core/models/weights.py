@@ -238,7 +238,7 @@ def publish(
     network, _, card = load(source)
     index = read_index(folder) if (folder / INDEX).exists() else {}
     if name in index and not overwrite:
-        raise ConfigError(f"there is a model {name!r} in {folder}, expected a new name, or to replace it")
+        raise ConfigError(f"{folder} already has a model {name!r}, expected a new name, or to replace it")
     task = task or (index[name].task if name in index else "")
     target = folder / f"{name}.safetensors"
     save(target, network, card if licence is None else replace(card, licence=licence))

@@ -173,7 +173,7 @@ class Connection(HttpToolsProtocol):
 
     def _too_large(self) -> tuple[ProblemType, str]:
         most = self.settings.max_header_bytes
-        detail = f"the request's head has more than {most} bytes (N2N_MAX_HEADER_BYTES)"
+        detail = f"the request's headers have more than {most} bytes (N2N_MAX_HEADER_BYTES)"
         return HEADERS_TOO_LARGE, detail
 
     def _decline(self, rest: bytes) -> None:
@@ -201,7 +201,7 @@ class Connection(HttpToolsProtocol):
         if self.cycle and not self.cycle.response_complete:
             self._wait()  # the previous request is being answered
         elif self._unaccounted:
-            detail = f"the request's head was not here after {self.settings.read_timeout:g} seconds"
+            detail = f"the request's headers did not arrive within {self.settings.read_timeout:g} seconds"
             self._refuse(READ_TIMEOUT, f"{detail} (N2N_READ_TIMEOUT)")
         else:
             self.transport.close()

@@ -188,7 +188,7 @@ def single_page(pages: Sequence[Picture]) -> Picture:
         ImageError: there are several.
     """
     if len(pages) > 1:
-        raise ImageError(f"the image has {len(pages)} pages, expected a single one where a report is wanted")
+        raise ImageError(f"the image has {len(pages)} pages, expected a single one for a report")
     return pages[0]
 
 

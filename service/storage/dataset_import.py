@@ -65,8 +65,8 @@ def read(sources: Sequence[Path], request: ImportRequest, target: Path, limits: 
         if not is_out_of_memory(error):
             raise
         raise DataError(
-            "to read the pictures takes more memory than an import may have (N2N_TRAIN_MEMORY), "
-            "expected smaller ones, or fewer shots of a scene"
+            "reading the pictures takes more memory than an import may use (N2N_TRAIN_MEMORY), "
+            "expected smaller pictures, or fewer shots per scene"
         ) from error
 
 
