@@ -74,7 +74,7 @@ def let_connect(clients: int) -> None:
 
 
 def is_loopback(listener: socket.socket) -> bool:
-    """Whether the socket can only be reached from this machine."""
+    """Return whether the socket can only be reached from this machine."""
     return ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
 
 

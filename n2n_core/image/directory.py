@@ -21,7 +21,7 @@ MOST_ENTRIES = 4096
 """Most entries of one directory. Files of cameras and microscopes have dozens."""
 
 OFTEN = 4
-"""How many times the file's size may be read as values: pages may share some, such as a profile."""
+"""Largest number of bytes to read as values, in file sizes. Pages may share values, such as a profile."""
 
 _MOST_NESTED = 3
 _TYPES = {

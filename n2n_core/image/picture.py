@@ -38,7 +38,7 @@ Pixels = NDArray[np.float32]
 
 Compression = Literal["fast", "small"]
 COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
-"""How to write PNGs: ``fast`` takes 5 to 50 % of the time of ``small``, for about 10 % more bytes."""
+"""PNG compression levels: ``fast`` takes 5 to 50 % of the time of ``small``, for about 10 % more bytes."""
 
 Bits = Literal[8, 16, 32]
 """Bits per channel; 32 are floats."""

@@ -48,7 +48,7 @@ FOLDER_VARIABLE = "N2N_WEIGHTS"
 
 @dataclass(frozen=True)
 class Card:
-    """What a weights file says about its model."""
+    """Metadata of a model, as stored in its weights file."""
 
     architecture: dict[str, Any]
     recipe: dict[str, Any] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Card:
 
     @property
     def is_blind(self) -> bool:
-        """Whether the model was trained on noise of any level, so that a contrast stretch can help."""
+        """True if the model was trained on noise of any level, so that a contrast stretch can help."""
         match self.recipe:
             case {"corruption": {"name": "blind"}}:
                 return True

@@ -24,7 +24,7 @@ NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 @dataclass(frozen=True)
 class Key:
-    """What the database stores about a key; ``created_at`` is in seconds since 1970."""
+    """Database record of a key. ``created_at`` is in seconds since 1970."""
 
     name: str
     sha256: str

@@ -23,7 +23,7 @@ from service.http.problem_types import (
 SCHEME = "Bearer"
 REALM = f'{SCHEME} realm="n2n"'
 QUOTA_EXCEEDED = by_code(RATE_EXCEEDED, CONCURRENCY_EXCEEDED)
-"""By the ``code`` of a ``QuotaError``."""
+"""Problem types by the ``code`` of a ``QuotaError``."""
 
 
 class Authentication:

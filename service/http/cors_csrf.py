@@ -64,7 +64,7 @@ class CrossSiteGuard:
         await self.app(scope, receive, send_guarded)
 
     def _is_foreign(self, scope: Scope) -> bool:
-        """Whether a page of another site sent the request. Only browsers send these headers."""
+        """Return whether a page of another site sent the request. Only browsers send these headers."""
         headers = Headers(scope=scope)
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         if origin in self.origins:

@@ -177,7 +177,7 @@ class Connection(HttpToolsProtocol):
         return HEADERS_TOO_LARGE, detail
 
     def _decline(self, rest: bytes) -> None:
-        """Stay with HTTP/1.1: continue with a new parser, which gets a head that tells the body's length."""
+        """Decline an upgrade: continue with a new HTTP/1.1 parser, which is given the framing headers."""
         framing = [b"%s: %s\r\n" % field for field in self.headers if field[0] in FRAMING]
         self.parser = httptools.HttpRequestParser(self)
         self._repeated = True

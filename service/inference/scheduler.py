@@ -19,7 +19,7 @@ from service.inference.tile_job import Denoiser, TileJob
 
 
 class Scheduler:
-    """All devices and the work that waits for them. It belongs to one event loop.
+    """Assigns waiting work to devices. It belongs to one event loop.
 
     Args:
         devices: number of devices; every model has as many denoisers.

@@ -20,7 +20,7 @@ REPORT = "report.png"
 
 @dataclass(frozen=True)
 class ImportRequest:
-    """How to read the files; see ``n2n_core.datasets.importing.importer``."""
+    """Options for reading the files; see ``n2n_core.datasets.importing.importer``."""
 
     kind: str
     name: str

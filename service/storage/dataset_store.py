@@ -84,7 +84,7 @@ class DatasetStore:
             return dataset
 
     def in_use(self, dataset_id: str) -> bool:
-        """Whether an unfinished job uses the dataset."""
+        """Return whether an unfinished job uses the dataset."""
         with self.database.read() as connection:
             return _users(connection, dataset_id) > 0
 
