@@ -75,7 +75,7 @@ class Report(Answer):
 
 @dataclass(frozen=True)
 class DenoiseReport(Answer):
-    """How a picture was denoised: model, noise, quality, tiling and timings.
+    """Report of a denoised picture: model, noise, quality, tiling and timings.
 
     Noise levels and spreads are in grey levels of 0 to 255, PSNR is in dB. ``self_ensemble`` and
     ``reference`` are None unless requested. A value in them is None if it is infinite, or if the picture
@@ -156,7 +156,7 @@ class Result(Answer):
 
 @dataclass(frozen=True)
 class Failure(Answer):
-    """Why a job failed. ``code`` is stable and meant for programs."""
+    """Reason of a failed job. ``code`` is stable and meant for programs."""
 
     code: str
     detail: str = ""

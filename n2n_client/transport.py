@@ -127,7 +127,9 @@ class Transport:
 def _checked(key: str) -> str:
     """Return the key if a header can hold it (RFC 6750, section 2.1). The error does not quote it."""
     if not KEY.fullmatch(key):
-        raise ArgumentError("the API key has characters that no key has, expected one made by n2n keys add")
+        raise ArgumentError(
+            "the API key contains characters that are not allowed, expected one made by n2n keys add"
+        )
     return key
 
 

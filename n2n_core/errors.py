@@ -86,7 +86,7 @@ class DivergedError(N2NError):
     """The loss of a training run is not finite."""
 
     def __init__(self, step: int, lr: float) -> None:
-        super().__init__(f"the loss is not a number at step {step}: lr is {lr}, try a smaller one")
+        super().__init__(f"the loss is not a number at step {step}: lr is {lr}, try a smaller value")
 
 
 class ImageError(N2NError, ValueError):
@@ -110,7 +110,7 @@ class OutOfMemoryError(N2NError):
 
     def __init__(self, step: int, batch_size: int, crop: int) -> None:
         got = f"batch_size is {batch_size} and crop {crop}"
-        super().__init__(f"out of memory at step {step}: {got}, try a smaller one of them")
+        super().__init__(f"out of memory at step {step}: {got}, try a smaller value")
 
 
 class ShapeError(N2NError, ValueError):

@@ -188,7 +188,7 @@ def _open(state: State) -> None:
 
 
 def _can_export() -> bool:
-    """Whether the extra ``otel`` is installed. If so, OTEL_EXPORTER_OTLP_ENDPOINT turns the export on."""
+    """Return whether the extra ``otel`` is installed. OTEL_EXPORTER_OTLP_ENDPOINT then enables the export."""
     try:
         return find_spec("opentelemetry.exporter.otlp.proto.http") is not None
     except ModuleNotFoundError:  # a parent package is missing

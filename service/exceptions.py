@@ -16,7 +16,7 @@ from typing import Literal
 from n2n_core.errors import N2NError
 
 Reason = Literal["overloaded", "stopping", "too_late"]
-"""Why the scheduler rejects work: the code of the problem that the client gets."""
+"""Reason why the scheduler rejects work. It is the code of the problem that the client gets."""
 
 
 class UnknownJobError(N2NError, KeyError):

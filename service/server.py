@@ -74,7 +74,7 @@ def let_connect(clients: int) -> None:
 
 
 def is_loopback(listener: socket.socket) -> bool:
-    """Whether the socket can only be reached from this machine."""
+    """Return whether the socket can only be reached from this machine."""
     return ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
 
 
@@ -88,7 +88,7 @@ def require_keys(keyring: Keyring, host: str) -> None:
     if not keyring.required:
         raise ConfigError(
             f"{host} can be reached from other machines, and there is no API key: make one"
-            " (n2n keys add NAME --scopes denoise,train,admin), or let everybody in (--insecure,"
+            " (n2n keys add NAME --scopes denoise,train,admin), or allow access without one (--insecure,"
             " or N2N_INSECURE=true)"
         )
 

@@ -99,17 +99,17 @@ def _check_extras(options: argparse.Namespace, jobs: Sequence[tuple[Path, Path]]
         if getattr(options, name) and len(jobs) > 1:
             raise ConfigError(f"--{name} is for one picture, expected one input, not {len(jobs)}")
     if options.uncertainty and not options.self_ensemble:
-        raise ConfigError("--uncertainty is the self-ensemble's, expected --self-ensemble, too")
+        raise ConfigError("--uncertainty is given alone, expected --self-ensemble with it")
     if options.uncertainty and options.uncertainty.suffix.lower() != ".png":
         raise ConfigError(f"{options.uncertainty}: suffix is {options.uncertainty.suffix!r}, expected '.png'")
     if options.reference and not options.report:
-        raise ConfigError("--reference is for the report, expected --report, too")
+        raise ConfigError("--reference is given alone, expected --report with it")
     pictures = {path.resolve() for job in jobs for path in job} | {
         options.reference and options.reference.resolve()
     }
     for path in (options.uncertainty, options.report and Path(options.report)):
         if path and path.resolve() in pictures:
-            raise ConfigError(f"{path}: is one of the pictures, expected a file of its own")
+            raise ConfigError(f"{path}: is one of the pictures, expected another file")
 
 
 def _check_pages(options: argparse.Namespace, pages: int) -> None:
@@ -188,7 +188,7 @@ def _sources(inputs: Sequence[Path], output: Path) -> list[tuple[Path, Path]]:
                 if file.is_file() and not (own and file.resolve().is_relative_to(results))
             )
             if not images:
-                raise ConfigError(f"{path}: holds no image, expected one of: {', '.join(image.SUFFIXES)}")
+                raise ConfigError(f"{path}: contains no image, expected one of: {', '.join(image.SUFFIXES)}")
             found += [(file, file.relative_to(path)) for file in images]
         elif path.is_file():
             found.append((path, Path(path.name)))

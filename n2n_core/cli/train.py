@@ -90,7 +90,7 @@ def _data(options: argparse.Namespace, kind: CourseData | CleanData | None, conf
         return _open(made, options.validation_data)
     if len(photos) > 1:
         raise ConfigError(
-            f"{len(photos)} folders of data, expected one, or a recipe that makes data of photos"
+            f"{len(photos)} folders of data, expected one, or a recipe that makes data from photos"
         )
     return _open(photos[0], options.validation_data)
 
@@ -102,7 +102,7 @@ def _open(folder: Path, other: Path | None) -> Data:
         card = {"kind": scenes.kind, "scenes": len(scenes), "fingerprint": scenes.fingerprint}
         return scenes, held_out, card
     if other:
-        raise ConfigError(f"validation data is {other}, expected none: {folder} has its own")
+        raise ConfigError(f"validation data is {other}, expected none: {folder} has validation data")
     pairs, validation = (load_pairs(folder / name) for name in (TRAINING, VALIDATION))
     return pairs, validation, describe(folder)
 

@@ -56,7 +56,7 @@ class CourseScenes:
         return 3, self.rule.size, self.rule.size
 
     def read(self, scene: int, shot: int, rows: slice, columns: slice) -> Tensor:
-        """A window of a shot, ``(3, h, w)``, always the same."""
+        """Return a window of a shot, ``(3, h, w)``. The same arguments always give the same values."""
         device = self.images.values.device
         drawn = self.draw([scene], Generator(device).manual_seed(scene), device, self.rule.size)[shot]
         return drawn[0, :, rows, columns]

@@ -175,7 +175,7 @@ class Dataset:
         except (OSError, ValueError, EOFError) as error:
             raise DataError(f"{path}: cannot be read as an array ({error})") from error
         if (values.shape, values.dtype.name) != (stack.shape, stack.dtype):
-            got = f"holds {values.dtype} {values.shape}"
+            got = f"contains {values.dtype} {values.shape}"
             raise DataError(f"{path}: {got}, expected {stack.dtype} {stack.shape}")
         return values
 

@@ -53,7 +53,7 @@ def check_pairs(value: object, name: str = "pairs") -> Pairs:
     """Return ``value`` as ``Pairs``, or raise ``DataError``: it is not two uint8 tensors of equal shape."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         kind = type(value).__name__ + (f" of {len(value)}" if isinstance(value, (tuple, list)) else "")
-        raise DataError(f"{name}: holds a {kind}, expected a tuple of two tensors")
+        raise DataError(f"{name}: contains a {kind}, expected a tuple of two tensors")
     for index, tensor in enumerate(value):
         if not isinstance(tensor, Tensor):
             raise DataError(f"{name}[{index}]: is a {type(tensor).__name__}, expected a tensor")
@@ -63,7 +63,7 @@ def check_pairs(value: object, name: str = "pairs") -> Pairs:
             raise DataError(f"{name}[{index}]: shape is {tuple(tensor.shape)}, expected (N, C, H, W)")
     if value[0].shape != value[1].shape:
         shapes = f"{tuple(value[0].shape)} and {tuple(value[1].shape)}"
-        raise DataError(f"{name}: shapes are {shapes}, expected equal ones")
+        raise DataError(f"{name}: shapes are {shapes}, expected equal shapes")
     return Pairs(value[0], value[1])
 
 

@@ -78,7 +78,7 @@ def of_pairs(pairs: Sequence[tuple[Path, Path]], rounded: bool = True) -> Iterat
         noisy, clean = _read(noisy_path), _read(clean_path)
         if noisy.shape != clean.shape:
             got = f"shapes are {tuple(noisy.shape)} and {tuple(clean.shape)}"
-            raise DataError(f"{noisy_path} and {clean_path}: {got}, expected equal ones")
+            raise DataError(f"{noisy_path} and {clean_path}: {got}, expected equal shapes")
         yield _batch(noisy_path.name, noisy, clean, rounded)
 
 
@@ -87,7 +87,7 @@ def pictures(folder: Path, limit: int | None = None) -> list[Path]:
     found = (path for path in folder.rglob("*") if is_picture(path.name) and path.is_file())
     paths = list(islice(sorted(found, key=lambda path: natural(str(path))), limit))
     if not paths:
-        raise DataError(f"{folder}: holds no picture, expected one of: {', '.join(image.SUFFIXES)}")
+        raise DataError(f"{folder}: contains no picture, expected one of: {', '.join(image.SUFFIXES)}")
     return paths
 
 
@@ -115,7 +115,7 @@ def find_pairs(
         raise DataError(f"{alone}: has no partner, expected {scene.name}{other}{alone.suffix} beside it")
     if not noisy:
         expected = f"names that end in {noisy_suffix!r} and {clean_suffix!r}"
-        raise DataError(f"{folder}: holds no pairs, expected {expected}")
+        raise DataError(f"{folder}: contains no pairs, expected {expected}")
     return list(islice(((noisy[scene], clean[scene]) for scene in noisy), limit))
 
 

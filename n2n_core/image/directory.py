@@ -21,7 +21,7 @@ MOST_ENTRIES = 4096
 """Most entries of one directory. Files of cameras and microscopes have dozens."""
 
 OFTEN = 4
-"""How many times the file's size may be read as values: pages may share some, such as a profile."""
+"""Largest number of bytes to read as values, in file sizes. Pages may share values, such as a profile."""
 
 _MOST_NESTED = 3
 _TYPES = {
@@ -121,7 +121,7 @@ class Reader:
         (count,) = self._unpack("Q" if self.big else "H", offset)
         start, width = (offset + 8, 20) if self.big else (offset + 2, 12)
         if count > MOST_ENTRIES or start + count * width > len(self.data):
-            raise ValueError(f"a directory announces {count} entries")
+            raise ValueError(f"a directory declares {count} entries")
         return range(start, start + count * width, width)
 
     def _read(self, offset: int, depth: int) -> Directory:
@@ -137,7 +137,7 @@ class Reader:
         size = amount * _size(type)
         self._left -= size
         if self._left < 0:
-            raise ValueError(f"tags announce more than {OFTEN} times the file's {len(self.data)} bytes")
+            raise ValueError(f"tags declare more than {OFTEN} times the file's {len(self.data)} bytes")
         place = at if size <= (8 if self.big else 4) else self._unpack(self._pointer, at)[0]
         raw = self.data[place : place + size]
         if len(raw) < size:

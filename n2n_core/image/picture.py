@@ -38,7 +38,7 @@ Pixels = NDArray[np.float32]
 
 Compression = Literal["fast", "small"]
 COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
-"""How to write PNGs: ``fast`` takes 5 to 50 % of the time of ``small``, for about 10 % more bytes."""
+"""PNG compression levels: ``fast`` takes 5 to 50 % of the time of ``small``, for about 10 % more bytes."""
 
 Bits = Literal[8, 16, 32]
 """Bits per channel; 32 are floats."""
@@ -120,11 +120,11 @@ def _range(values: Pixels) -> tuple[float, float]:
     """Return the values that become 0 and 1: these, or the extremes if any value is outside [0, 1]."""
     low, high = float(values.min()), float(values.max())
     if not np.isfinite([low, high]).all():
-        raise ImageError("the image holds values that are not finite, expected numbers")
+        raise ImageError("the image contains values that are not finite, expected numbers")
     if low >= 0 and high <= 1:
         return 0.0, 1.0
     if high - low > _FLOAT_MOST:
-        raise ImageError(f"the image's values go from {low:g} to {high:g}, expected them less far apart")
+        raise ImageError(f"the image's values go from {low:g} to {high:g}, expected a smaller range")
     return low, high if high > low else low + max(1.0, abs(low))
 
 

@@ -34,7 +34,7 @@ COLOUR_SPACE = (b"cICP", b"mDCV", b"cLLI", b"gAMA", b"cHRM", b"sRGB")
 """Chunks that define the colour space, besides a profile. None is longer than 32 bytes."""
 
 MOST_CHUNKS = 64
-"""How many chunks are searched for them."""
+"""Largest number of chunks that are searched for them."""
 
 fast = partial(isal_zlib.compress, level=LEVEL)
 small = partial(zlib.compress, level=6)

@@ -83,11 +83,13 @@ def decode_pages(data: bytes, max_pixels: int = MAX_PIXELS, max_pages: int = MAX
         reader, directories, left = Reader(data), list[Directory](), max_pixels
         for place in tiff.pages(reader):
             if len(directories) == max_pages:
-                raise TooManyPagesError(f"the image has more pages than the {max_pages} that are allowed")
+                raise TooManyPagesError(
+                    f"the image has more than {max_pages} pages, expected at most that many"
+                )
             directory = reader.read(place)
             left -= tiff.check_size(directory, max_pixels)
             if left < 0:
-                raise ImageTooLargeError(f"the image's pages have together more than {max_pixels} pixels")
+                raise ImageTooLargeError(f"the image's pages have more than {max_pixels} pixels together")
             directories.append(directory)
         if not directories:
             raise ImageError("the image has no pages, expected at least one")
@@ -188,7 +190,7 @@ def _pixels(image: Image.Image, profiled: bool) -> Samples:
     elif image.mode == "PA":
         image = image.convert("RGBA")
     if image.mode not in ("L", "LA", "RGB", "RGBA"):
-        raise ImageError(f"pixels are of kind {image.mode!r}, expected grey or RGB, with or without alpha")
+        raise ImageError(f"the pixel mode is {image.mode!r}, expected grey or RGB, with or without alpha")
     return np.frombuffer(image.tobytes(), np.uint8).reshape(image.height, image.width, -1)
 
 

@@ -58,7 +58,7 @@ def encode_pages(
         raise ImageError(f"compression is {compression!r}, expected one of: {', '.join(COMPRESSIONS)}")
     check_pages(format, len(pictures))
     if pictures[0].alpha is not None and format in _OPAQUE_FORMATS:
-        raise ImageError(f"{format} cannot hold the image's transparency, expected png, webp or tiff")
+        raise ImageError(f"{format} cannot store the image's transparency, expected png, webp or tiff")
     most = _MOST_BITS.get(format, 8)
     try:
         if format == "tiff":
@@ -68,13 +68,13 @@ def encode_pages(
         (picture,) = pictures
         return _written(samples(picture, min(picture.bits, most)), picture, format, compression)
     except _ENCODE_ERRORS as error:
-        raise ImageError(f"{format} cannot hold the image ({error})") from error
+        raise ImageError(f"{format} cannot store the image ({error})") from error
 
 
 def check_pages(format: str, count: int) -> None:
     """Raise ``SeveralPagesError`` unless ``format`` can hold ``count`` pages."""
     if count > 1 and format != "tiff":
-        raise SeveralPagesError(f"{format} cannot hold the image's {count} pages, expected tiff")
+        raise SeveralPagesError(f"{format} cannot store the image's {count} pages, expected tiff")
 
 
 def _written(pixels: Samples, picture: Picture, format: str, compression: Compression) -> bytes:

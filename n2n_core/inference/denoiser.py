@@ -167,9 +167,9 @@ def check_channels(network: Network) -> None:
         with torch.no_grad():
             shape = network(torch.zeros(1, 3, side, side, device=device)).shape
     except (ShapeError, RuntimeError) as error:
-        raise WeightsError("the network does not take images of 3 channels") from error
+        raise WeightsError("the network does not accept images with 3 channels") from error
     if shape[1] != 3:
-        raise WeightsError(f"the network gives images of {shape[1]} channels, expected 3")
+        raise WeightsError(f"the network returns images with {shape[1]} channels, expected 3")
 
 
 def _sizes(device: torch.device) -> tuple[int, int]:

@@ -40,11 +40,11 @@ class GreyAsColour(Step):
     """Give the network three equal channels, and average the three that it returns."""
 
     def before(self, images: list[Pixels]) -> list[Pixels]:
-        """``(1, H, W)`` to ``(3, H, W)``, without a copy."""
+        """Expand ``(1, H, W)`` to ``(3, H, W)``, without a copy."""
         return [np.broadcast_to(image, (3, *image.shape[1:])) for image in images]
 
     def after(self, outputs: Outputs) -> Outputs:
-        """``(3, H, W)`` to ``(1, H, W)``."""
+        """Reduce ``(3, H, W)`` to ``(1, H, W)``."""
         return replace(outputs, images=(image.mean(0, keepdims=True) for image in outputs.images))
 
 

@@ -87,4 +87,6 @@ def _check(path: Path, content: bytes, network: nn.Module, period: int) -> None:
     (found,) = session.run([OUTPUT], {INPUT: pictures.numpy()})
     error = float((torch.from_numpy(found) - expected).abs().max())
     if not error <= TOLERANCE:
-        raise WeightsError(f"{path}: as ONNX it is off by {error}, expected at most {TOLERANCE}")
+        raise WeightsError(
+            f"{path}: the output of the ONNX model differs by {error}, expected at most {TOLERANCE}"
+        )

@@ -56,7 +56,7 @@ class Symmetry:
 
 
 SYMMETRIES = tuple(Symmetry(*choice) for choice in product(((), (-2,), (-1,), (-2, -1)), (False, True)))
-"""All eight symmetries. The first is the identity."""
+"""The eight symmetries. The first is the identity."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the steps around the network have in common; ``enhance`` lists them."""
+"""Interface of the steps around the network, which ``enhance`` lists."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Step:
     """A step for one picture: ``before`` keeps what ``after`` needs. By default both do nothing."""
 
     slow_before = slow_after = False
-    """Whether the method takes long on a large picture: the service then runs it in a thread."""
+    """True if the method takes long on a large picture. The service then runs it in a thread."""
 
     def before(self, images: list[Pixels]) -> list[Pixels]:
         """Return what the next step, or the network, gets instead of ``images``, ``(C, H, W)`` each."""

@@ -37,7 +37,7 @@ BATCH_PIXELS = 4 * WINDOW**2
 """Pixels to run at once on a CPU. Bounds the memory, whatever the image's size."""
 
 TOLERANCE = 1.1
-"""How much larger than asked for a window may be if that saves a window."""
+"""Factor by which a window may exceed the requested size if that saves a window."""
 
 
 @dataclass(frozen=True)

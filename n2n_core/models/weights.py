@@ -48,7 +48,7 @@ FOLDER_VARIABLE = "N2N_WEIGHTS"
 
 @dataclass(frozen=True)
 class Card:
-    """What a weights file says about its model."""
+    """Metadata of a model, as stored in its weights file."""
 
     architecture: dict[str, Any]
     recipe: dict[str, Any] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Card:
 
     @property
     def is_blind(self) -> bool:
-        """Whether the model was trained on noise of any level, so that a contrast stretch can help."""
+        """True if the model was trained on noise of any level, so that a contrast stretch can help."""
         match self.recipe:
             case {"corruption": {"name": "blind"}}:
                 return True
@@ -238,7 +238,7 @@ def publish(
     network, _, card = load(source)
     index = read_index(folder) if (folder / INDEX).exists() else {}
     if name in index and not overwrite:
-        raise ConfigError(f"there is a model {name!r} in {folder}, expected a new name, or to replace it")
+        raise ConfigError(f"{folder} already has a model {name!r}, expected a new name, or to replace it")
     task = task or (index[name].task if name in index else "")
     target = folder / f"{name}.safetensors"
     save(target, network, card if licence is None else replace(card, licence=licence))

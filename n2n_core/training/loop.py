@@ -92,7 +92,7 @@ def fit(
     if resume:
         run.restore()
     elif (folder / CHECKPOINT).exists():
-        raise ConfigError(f"{folder} already holds a run, expected a new folder, or resume")
+        raise ConfigError(f"{folder} already contains a run, expected a new folder, or resume")
     with _watch_memory(run):
         return _Loop(run, on_event, should_stop, checkpoint_seconds).go()
 

@@ -24,7 +24,7 @@ NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 @dataclass(frozen=True)
 class Key:
-    """What the database stores about a key; ``created_at`` is in seconds since 1970."""
+    """Database record of a key. ``created_at`` is in seconds since 1970."""
 
     name: str
     sha256: str
@@ -50,7 +50,7 @@ class ApiKeys:
             ConfigError: the name is taken or not valid, or the scopes are empty or unknown.
         """
         if not NAME.fullmatch(name):
-            raise ConfigError(f"{name!r} is no name for a key, expected 1 to 64 of A-Z a-z 0-9 . _ -")
+            raise ConfigError(f"the key's name is {name!r}, expected 1 to 64 of A-Z a-z 0-9 . _ -")
         known = [scope for scope in SCOPES if scope in scopes]
         if not scopes or len(known) != len(set(scopes)):
             raise ConfigError(f"scopes are {','.join(scopes)!r}, expected some of: {', '.join(SCOPES)}")
@@ -59,7 +59,7 @@ class ApiKeys:
         with self.database.write() as connection:
             self.database.serialise(connection)
             if connection.scalar(select(api_keys.c.name).where(api_keys.c.name == name)):
-                raise ConfigError(f"there is a key {name!r} already, expected a new name, or remove it first")
+                raise ConfigError(f"there is already a key {name!r}, expected a new name, or remove it first")
             connection.execute(insert(api_keys).values(values))
         return secret
 

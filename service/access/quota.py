@@ -80,11 +80,11 @@ class Quotas:
 
     def _check(self, use: _Use) -> None:
         if self.concurrency and use.running >= self.concurrency:
-            detail = f"{use.running} requests with this key are under way, expected at most"
+            detail = f"{use.running} requests with this key are in progress, expected at most"
             detail += f" {self.concurrency} (N2N_KEY_CONCURRENCY)"
             raise QuotaError("concurrency_exceeded", detail, 1, self._headers(use))
         if self.rate and use.tokens < 1:
-            detail = f"more requests with this key than {self.rate} a minute (N2N_KEY_RATE)"
+            detail = f"more than {self.rate} requests per minute with this key (N2N_KEY_RATE)"
             raise QuotaError("rate_exceeded", detail, self._wait(use), self._headers(use))
 
     def _headers(self, use: _Use) -> dict[str, str]:

@@ -24,9 +24,9 @@ async def get_health() -> Health:
 async def get_readiness(scheduler: SchedulerDep, loaded: LoadedModelsDep, keyring: KeyringDep) -> Readiness:
     """Check that the models are loaded and warm, so that the service can take requests."""
     if scheduler.draining:
-        raise ProblemError(STOPPING, "the service is stopping, expected another one")
+        raise ProblemError(STOPPING, "the service is stopping, try another one")
     if not loaded.ready:
-        raise ProblemError(NOT_READY, "the models are not warm yet, try again in a second")
+        raise ProblemError(NOT_READY, "the models are not loaded yet, try again in a second")
     await loaded.refresh()
     if keyring.required:  # this endpoint needs no key, so do not reveal more
         return Readiness()

@@ -147,7 +147,7 @@ async def download_model(
     if format == "safetensors":
         return FileResponse(path, media_type=BINARY, filename=name, headers={"ETag": f'"{version.sha256}"'})
     if not can_export():
-        detail = "ONNX files are not made here, expected format=safetensors (or pip install 'n2n[onnx]')"
+        detail = "ONNX export is not installed, expected format=safetensors (or pip install 'n2n[onnx]')"
         raise ProblemError(NOT_INSTALLED, detail)
     content = await run_sync(background.run, to_onnx, path)
     return Response(content, headers=_as_file(name), media_type=BINARY)
@@ -174,7 +174,9 @@ async def delete_model(loaded: LoadedModelsDep, catalogue: CatalogueDep, model: 
     """
     version = await run_sync(catalogue.resolve, _name(loaded, model))
     if version.promoted and version.name == loaded.default:
-        raise ConflictError(f"{version.name!r} is the default model (N2N_DEFAULT_MODEL)")
+        raise ConflictError(
+            f"{version.name!r} is the default model (N2N_DEFAULT_MODEL), it cannot be deleted"
+        )
     await run_sync(catalogue.delete, model)
     await run_sync(loaded.update)
 

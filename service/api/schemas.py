@@ -50,7 +50,7 @@ class ModelList(BaseModel):
 
 
 class ModelVersions(BaseModel):
-    """All versions of a model, newest first."""
+    """Versions of a model, newest first."""
 
     versions: list[Model]
 

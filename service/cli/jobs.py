@@ -94,7 +94,7 @@ def _submit(commands: Commands) -> None:
 def submit(client: Client, options: argparse.Namespace) -> int:
     """Upload the pictures, if any, submit a job, and watch it. Prints the job's id first."""
     if bool(options.paths) == bool(options.dataset):
-        raise ConfigError("expected either PATHs to upload, or --dataset")
+        raise ConfigError("expected either PATHs to upload or --dataset, not both or neither")
     recipe = {name: getattr(options, name) for name in options.recipe if hasattr(options, name)}
     dataset = options.dataset
     if options.paths:

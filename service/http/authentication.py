@@ -23,7 +23,7 @@ from service.http.problem_types import (
 SCHEME = "Bearer"
 REALM = f'{SCHEME} realm="n2n"'
 QUOTA_EXCEEDED = by_code(RATE_EXCEEDED, CONCURRENCY_EXCEEDED)
-"""By the ``code`` of a ``QuotaError``."""
+"""Problem types by the ``code`` of a ``QuotaError``."""
 
 
 class Authentication:
@@ -62,16 +62,18 @@ class Authentication:
         given = Headers(scope=scope).get("authorization", "")
         kind, _, secret = given.partition(" ")
         if kind.lower() != SCHEME.lower():
-            detail = "this service asks for an API key, expected the header Authorization: Bearer KEY"
+            detail = "this service requires an API key, expected the header Authorization: Bearer KEY"
             raise ProblemError(KEY_MISSING, detail, headers={"WWW-Authenticate": REALM})
         key = self.keyring.find(secret.strip())
         if key is None:
-            detail = "the API key is not known here, expected one that n2n keys add has made"
+            detail = "the API key is unknown, expected one made by n2n keys add"
             challenge = f'{REALM}, error="invalid_token"'
             raise ProblemError(KEY_UNKNOWN, detail, headers={"WWW-Authenticate": challenge})
         if needed not in key.scopes:
             has = ", ".join(sorted(key.scopes))
-            detail = f"the key {key.name!r} has no scope {needed!r}, which this needs; it has: {has}"
+            detail = (
+                f"the key {key.name!r} lacks the scope {needed!r}, which this request needs; it has: {has}"
+            )
             challenge = f'{REALM}, error="insufficient_scope", scope="{needed}"'
             raise ProblemError(SCOPE_MISSING, detail, headers={"WWW-Authenticate": challenge})
         return key

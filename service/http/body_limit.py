@@ -94,12 +94,11 @@ class _BodyRate:
     def _refusal(self) -> ProblemError:
         settings, close = self.settings, {"Connection": "close"}
         if self._clock() >= self.deadline:
-            detail = f"the body was not here after {settings.total_timeout:g} seconds (N2N_TOTAL_TIMEOUT)"
+            detail = f"the body did not arrive within {settings.total_timeout:g} seconds (N2N_TOTAL_TIMEOUT)"
             return ProblemError(TOTAL_TIMEOUT, detail, headers=close)
-        rate = f"at least {settings.min_rate} bytes a second (N2N_MIN_RATE)"
-        detail = (
-            f"the body came too slowly, expected {rate} after {settings.read_timeout:g} (N2N_READ_TIMEOUT)"
-        )
+        rate = f"at least {settings.min_rate} bytes per second (N2N_MIN_RATE)"
+        start = f"the first {settings.read_timeout:g} seconds (N2N_READ_TIMEOUT)"
+        detail = f"the body arrived too slowly, expected {rate} after {start}"
         return ProblemError(READ_TIMEOUT, detail, headers=close)
 
 

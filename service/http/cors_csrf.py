@@ -58,13 +58,13 @@ class CrossSiteGuard:
             await send(message)
 
         if scope["method"] not in SAFE and ANY not in self.origins and self._is_foreign(scope):
-            detail = "a page of another site asks for a change, expected its origin in N2N_CORS_ORIGINS"
+            detail = "a page of another site requests a change, expected its origin in N2N_CORS_ORIGINS"
             await problem(Request(scope), CROSS_SITE, detail)(scope, receive, send_guarded)
             return
         await self.app(scope, receive, send_guarded)
 
     def _is_foreign(self, scope: Scope) -> bool:
-        """Whether a page of another site sent the request. Only browsers send these headers."""
+        """Return whether a page of another site sent the request. Only browsers send these headers."""
         headers = Headers(scope=scope)
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         if origin in self.origins:

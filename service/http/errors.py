@@ -70,7 +70,7 @@ CORE_ERRORS: dict[type[N2NError], ProblemType] = {
 }
 
 REFUSED = problem_types.by_code(problem_types.OVERLOADED, problem_types.STOPPING, problem_types.TOO_LATE)
-"""By the ``reason`` of a ``RefusedError``."""
+"""Problem types by the ``reason`` of a ``RefusedError``."""
 
 DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 SQLITE_FAULTS = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
@@ -174,7 +174,7 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 
 async def _deadline(request: Request, error: Exception) -> JSONResponse:
     settings = "timeout, N2N_TIMEOUT, N2N_TOTAL_TIMEOUT"
-    detail = f"the answer was not ready in the time that the request may take ({settings})"
+    detail = f"the answer was not ready within the time limit ({settings})"
     return problem(request, problem_types.DEADLINE, detail, headers=retry_after(1))
 
 
@@ -222,14 +222,14 @@ def _allowed(request: Request) -> list[str]:
 
 
 async def _disconnect(request: Request, error: Exception) -> JSONResponse:
-    return problem(request, problem_types.CLIENT_CLOSED_REQUEST, "the client hung up")
+    return problem(request, problem_types.CLIENT_CLOSED_REQUEST, "the client disconnected")
 
 
 async def _system(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, OSError)
     if error.errno not in DISK_FAULTS:
         return await _unexpected(request, error)
-    return problem(request, problem_types.STORAGE, f"what was sent cannot be written ({error.strerror})")
+    return problem(request, problem_types.STORAGE, f"the upload cannot be written ({error.strerror})")
 
 
 async def _database(request: Request, error: Exception) -> JSONResponse:
@@ -243,7 +243,7 @@ async def _database(request: Request, error: Exception) -> JSONResponse:
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     request_id = getattr(request.state, "request_id", "")
     log.error("%s failed", request_id, exc_info=error, extra={"request_id": request_id})
-    return problem(request, problem_types.INTERNAL_ERROR, "the server failed; its log has the reason")
+    return problem(request, problem_types.INTERNAL_ERROR, "internal error; the server's log has the reason")
 
 
 def title(status: int) -> str:

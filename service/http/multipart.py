@@ -56,7 +56,7 @@ async def read_form(request: Request, most: int) -> AsyncIterator[FormData]:
     try:
         form = await _Parser(request, most).parse()
     except MultiPartException as error:
-        raise ProblemError(BAD_FORM, f"the form is broken: {error.message}") from error
+        raise ProblemError(BAD_FORM, f"the form is malformed: {error.message}") from error
     try:
         yield form
     finally:

@@ -1,6 +1,6 @@
 """Problem types: the status, the code and an example of every error that the service answers with.
 
-This is the only place that pairs a status with a code. Whoever raises a problem names a row.
+This is the only place that pairs a status with a code. Code that raises a problem names a row.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ NO_DATASET_ROOT = ProblemType(
     403, "no_dataset_root", "/datasets", "paths are not taken here: N2N_DATASET_ROOT is not set"
 )
 UNKNOWN_MODEL = ProblemType(
-    404, "unknown_model", "/models/best", "unknown model 'best'; known models: scratch, torch"
+    404, "unknown_model", "/models/best", "unknown model 'best'; known models: photo, scratch, torch, unet"
 )
 UNKNOWN_DATASET = ProblemType(404, "unknown_dataset", DATASET, f"unknown dataset '{DATASET_ID}'")
 UNKNOWN_JOB = ProblemType(404, "unknown_job", JOB, f"unknown job '{JOB_ID}'")
@@ -46,11 +46,14 @@ UNKNOWN_SAMPLE = ProblemType(
 )
 NOT_FOUND = ProblemType(404, "not_found", f"{DATASET}/report", f"dataset {DATASET_ID} has no such report")
 NOT_ACCEPTABLE = ProblemType(
-    406, "not_acceptable", "/denoise", "Accept is 'text/html', expected one of: image/png, image/jpeg"
+    406,
+    "not_acceptable",
+    "/denoise",
+    "Accept is 'text/html', expected one of: image/png, image/jpeg, image/webp, image/tiff, image/bmp",
 )
 CONFLICT = ProblemType(409, "conflict", JOB, f"job {JOB_ID} is running: cancel it first")
 KEY_IN_FLIGHT = ProblemType(
-    409, "key_in_flight", "/train-jobs", "the request with idempotency key 'a1' is not answered yet"
+    409, "key_in_flight", "/train-jobs", "the request with idempotency key 'a1' has not been answered yet"
 )
 BODY_TOO_LARGE = ProblemType(
     413, "body_too_large", "/denoise",
@@ -69,23 +72,25 @@ BAD_IMAGE = ProblemType(
     "not a readable image, expected one of: png, jpeg, webp, tiff, bmp",
 )  # fmt: skip
 SEVERAL_PAGES = ProblemType(
-    422, "several_pages", "/denoise", "png cannot hold the image's 3 pages, expected tiff"
+    422, "several_pages", "/denoise", "png cannot store the image's 3 pages, expected tiff"
 )
-BAD_REQUEST = ProblemType(422, "bad_request", "/datasets", "query/page_size is '0': expected at least 1")
+BAD_REQUEST = ProblemType(
+    422, "bad_request", "/datasets", "query/page_size is '0': Input should be greater than or equal to 1"
+)
 DATASET_REFUSED = ProblemType(
     422, "dataset_refused", "/train-jobs",
-    f"dataset {DATASET_ID} did not pass: correlation; force trains on it anyway",
+    f"dataset {DATASET_ID} failed its checks: correlation; set force to train on it anyway",
 )  # fmt: skip
-BAD_RECIPE = ProblemType(422, "bad_recipe", "/train-jobs", "crop is 30, expected a multiple of 4")
+BAD_RECIPE = ProblemType(422, "bad_recipe", "/train-jobs", "crop is 3, expected a whole number of at least 8")
 BAD_NAME = ProblemType(
-    422, "bad_name", "/train-jobs", "name is 'torch', which a shipped model has: choose another"
+    422, "bad_name", "/train-jobs", "name is 'torch', the name of a shipped model: choose another"
 )
 NO_SUCH_DATASET = ProblemType(422, "unknown_dataset", "/train-jobs", f"unknown dataset '{DATASET_ID}'")
 NO_SUCH_BASE = ProblemType(
-    422, "unknown_model", "/train-jobs", "unknown model 'best'; known models: scratch, torch"
+    422, "unknown_model", "/train-jobs", "unknown model 'best'; known models: photo, scratch, torch, unet"
 )
 KEY_REUSED = ProblemType(
-    422, "key_reused", "/train-jobs", "the idempotency key 'a1' came with another request before"
+    422, "key_reused", "/train-jobs", "the idempotency key 'a1' was used with a different request before"
 )
 BAD_DATASET = ProblemType(
     422, "bad_dataset", "/datasets", "shots.zip: the archive is damaged or truncated (File is not a zip file)"
@@ -93,10 +98,12 @@ BAD_DATASET = ProblemType(
 BAD_MODEL = ProblemType(
     422, "bad_model", "/models/mine/versions", "mine.safetensors: its metadata does not name an architecture"
 )
-INTERNAL_ERROR = ProblemType(500, "internal_error", "/denoise", "the server failed; its log has the reason")
+INTERNAL_ERROR = ProblemType(
+    500, "internal_error", "/denoise", "internal error; the server's log has the reason"
+)
 NOT_INSTALLED = ProblemType(
     501, "not_installed", "/models/mine/download",
-    "ONNX files are not made here, expected format=safetensors (or pip install 'n2n[onnx]')",
+    "ONNX export is not installed, expected format=safetensors (or pip install 'n2n[onnx]')",
 )  # fmt: skip
 OVERLOADED = ProblemType(
     503, "overloaded", "/denoise",
@@ -105,58 +112,84 @@ OVERLOADED = ProblemType(
 TOO_LATE = ProblemType(503, "too_late", "/denoise", "the result would take 2.5 s, expected at most 1 s")
 DEADLINE = ProblemType(
     503, "deadline", "/denoise",
-    "the answer was not ready in the time that the request may take (N2N_TIMEOUT, or timeout)",
+    "the answer was not ready within the time limit (timeout, N2N_TIMEOUT, N2N_TOTAL_TIMEOUT)",
 )  # fmt: skip
-STOPPING = ProblemType(503, "stopping", "/readyz", "the service is stopping, expected another one")
-NOT_READY = ProblemType(503, "not_ready", "/readyz", "the models are not warm yet, try again in a second")
-STORAGE = ProblemType(507, "storage", "/datasets", "the upload: cannot be written (No space left on device)")
+STOPPING = ProblemType(503, "stopping", "/readyz", "the service is stopping, try another one")
+NOT_READY = ProblemType(503, "not_ready", "/readyz", "the models are not loaded yet, try again in a second")
+STORAGE = ProblemType(507, "storage", "/datasets", "the upload cannot be written (No space left on device)")
 
 KEY_MISSING = ProblemType(
     401, "key_missing", "/denoise",
-    "this service asks for an API key, expected the header Authorization: Bearer KEY",
+    "this service requires an API key, expected the header Authorization: Bearer KEY",
 )  # fmt: skip
 KEY_UNKNOWN = ProblemType(
-    401, "key_unknown", "/denoise", "the API key is not known here, expected one that n2n keys add has made"
+    401, "key_unknown", "/denoise", "the API key is unknown, expected one made by n2n keys add"
 )
 SCOPE_MISSING = ProblemType(
     403, "scope_missing", "/train-jobs",
-    "the key 'camera' has no scope 'train', which this needs; it has: denoise",
+    "the key 'camera' lacks the scope 'train', which this request needs; it has: denoise",
 )  # fmt: skip
 CROSS_SITE = ProblemType(
-    403, "cross_site", "/datasets", "a page of another site asks for this, expected one of ours"
+    403,
+    "cross_site",
+    "/datasets",
+    "a page of another site requests a change, expected its origin in N2N_CORS_ORIGINS",
 )
-RATE_EXCEEDED = ProblemType(429, "rate_exceeded", "/denoise", "more than 60 requests a minute (N2N_KEY_RATE)")
+RATE_EXCEEDED = ProblemType(
+    429, "rate_exceeded", "/denoise", "more than 60 requests per minute with this key (N2N_KEY_RATE)"
+)
 CONCURRENCY_EXCEEDED = ProblemType(
-    429, "concurrency_exceeded", "/denoise", "more than 4 requests at a time (N2N_KEY_CONCURRENCY)"
+    429,
+    "concurrency_exceeded",
+    "/denoise",
+    "4 requests with this key are in progress, expected at most 4 (N2N_KEY_CONCURRENCY)",
 )
 READ_TIMEOUT = ProblemType(
-    408, "read_timeout", "/denoise", "nothing of the body came for 30 s (N2N_READ_TIMEOUT)"
+    408,
+    "read_timeout",
+    "/denoise",
+    "the body arrived too slowly, expected at least 1000 bytes per second (N2N_MIN_RATE) after"
+    " the first 20 seconds (N2N_READ_TIMEOUT)",
 )
 TOTAL_TIMEOUT = ProblemType(
-    408, "total_timeout", "/denoise", "the body was not there after 600 s (N2N_TOTAL_TIMEOUT)"
+    408, "total_timeout", "/denoise", "the body did not arrive within 3600 seconds (N2N_TOTAL_TIMEOUT)"
 )
 TOO_MANY_PARTS = ProblemType(
     413, "too_many_parts", "/denoise", "the form has more than 1000 parts (N2N_MAX_PARTS)"
 )
 NAME_TOO_LONG = ProblemType(
-    413, "name_too_long", "/datasets", "a name has 300 bytes, expected at most 255 (N2N_MAX_NAME_LENGTH)"
+    413,
+    "name_too_long",
+    "/datasets",
+    "the file's name 'aaaa'... has 600 characters, expected at most 512 (N2N_MAX_NAME_LENGTH)",
 )
 TOO_MANY_FRAMES = ProblemType(
-    413, "too_many_frames", "/datasets", "stack.tif: more pages than the 10000 allowed (N2N_MAX_FRAMES)"
+    413,
+    "too_many_frames",
+    "/datasets",
+    "stack.tif: more than 10000 pages, expected at most that many (N2N_MAX_FRAMES)",
 )
 TOO_MANY_ENTRIES = ProblemType(
     413, "too_many_entries", "/datasets",
-    "shots.zip: more than 100000 members (N2N_MAX_ARCHIVE_ENTRIES)",
+    "shots.zip: more than 200000 members, expected at most that many (N2N_MAX_ARCHIVE_ENTRIES)",
 )  # fmt: skip
 ARCHIVE_RATIO = ProblemType(
     413, "archive_ratio", "/datasets",
-    "shots.zip: unpacks to more than 200 times its size (N2N_MAX_ARCHIVE_RATIO)",
+    "shots.zip: too large when unpacked, at 'a.png', expected at most 67309064 bytes from an"
+    " archive of its size (N2N_MAX_ARCHIVE_RATIO)",
 )  # fmt: skip
 DATASET_TOO_LARGE = ProblemType(
-    413, "dataset_too_large", "/datasets", "shots.zip: more bytes than allowed (N2N_MAX_DATASET_BYTES)"
+    413,
+    "dataset_too_large",
+    "/datasets",
+    "shots.zip: too large when unpacked, at 'a.png', expected at most 8589934592 bytes"
+    " (N2N_MAX_DATASET_BYTES)",
 )
 HEADERS_TOO_LARGE = ProblemType(
-    431, "headers_too_large", "/denoise", "the head has more than 65536 bytes (N2N_MAX_HEADER_BYTES)"
+    431,
+    "headers_too_large",
+    "/denoise",
+    "the request's headers have more than 32768 bytes (N2N_MAX_HEADER_BYTES)",
 )
 
 NOT_HTTP = ProblemType(400, "bad_request")

@@ -173,11 +173,11 @@ class Connection(HttpToolsProtocol):
 
     def _too_large(self) -> tuple[ProblemType, str]:
         most = self.settings.max_header_bytes
-        detail = f"the request's head has more than {most} bytes (N2N_MAX_HEADER_BYTES)"
+        detail = f"the request's headers have more than {most} bytes (N2N_MAX_HEADER_BYTES)"
         return HEADERS_TOO_LARGE, detail
 
     def _decline(self, rest: bytes) -> None:
-        """Stay with HTTP/1.1: continue with a new parser, which gets a head that tells the body's length."""
+        """Decline an upgrade: continue with a new HTTP/1.1 parser, which is given the framing headers."""
         framing = [b"%s: %s\r\n" % field for field in self.headers if field[0] in FRAMING]
         self.parser = httptools.HttpRequestParser(self)
         self._repeated = True
@@ -201,7 +201,7 @@ class Connection(HttpToolsProtocol):
         if self.cycle and not self.cycle.response_complete:
             self._wait()  # the previous request is being answered
         elif self._unaccounted:
-            detail = f"the request's head was not here after {self.settings.read_timeout:g} seconds"
+            detail = f"the request's headers did not arrive within {self.settings.read_timeout:g} seconds"
             self._refuse(READ_TIMEOUT, f"{detail} (N2N_READ_TIMEOUT)")
         else:
             self.transport.close()

@@ -54,7 +54,7 @@ class Upload:
                 },
             )
         except FormParserError as error:  # in the boundary
-            raise ProblemError(BAD_FORM, f"the form is broken: {error}") from error
+            raise ProblemError(BAD_FORM, f"the form is malformed: {error}") from error
 
     def feed(self, data: bytes) -> None:
         """Parse the next piece of the body."""
@@ -62,12 +62,12 @@ class Upload:
             with storing(Path("the upload")):
                 self._parser.write(data)
         except FormParserError as error:
-            raise ProblemError(BAD_FORM, f"the form is broken: {error}") from error
+            raise ProblemError(BAD_FORM, f"the form is malformed: {error}") from error
 
     def finish(self) -> None:
         """Check that the form is complete."""
         if not self._ended:
-            raise ProblemError(BAD_FORM, "the form breaks off before its end")
+            raise ProblemError(BAD_FORM, "the form ends too early")
 
     def close(self) -> None:
         """Close the file that an interrupted upload has left open."""
@@ -102,12 +102,12 @@ class Upload:
 
     def _open(self, field: str, name: str) -> BinaryIO:
         if field != "file":
-            raise _refusal(field, "holds a file, expected files in the field 'file'")
+            raise _refusal(field, "contains a file, expected files in the field 'file'")
         plain = plain_name(name, self.settings.max_name_length)
         if plain is None:
             raise _refusal("file", f"its name is {name[:80]!r}, expected a plain one")
         if plain in self.files:
-            raise _refusal("file", f"{plain!r} is there already, expected other names")
+            raise _refusal("file", f"{plain!r} was sent already, expected different names")
         self.files[plain] = self.folder / plain
         return self.files[plain].open("xb")
 

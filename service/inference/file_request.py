@@ -60,7 +60,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class TilingSummary:
-    """How a page was cut into tiles, and where these ran.
+    """Summary of the tiles of a page, and of the devices that ran them.
 
     Args:
         window: height and width of a tile; with a self-ensemble, of its first image.

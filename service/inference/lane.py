@@ -30,13 +30,13 @@ class Observer(Protocol):
     """Is notified of the scheduler's work; ``service.telemetry`` counts it."""
 
     def batch(self, model: str, tiles: int, pixels: int, seconds: float) -> None:
-        """A batch has run."""
+        """Called when a batch has run."""
 
     def waited(self, model: str, seconds: float) -> None:
-        """A picture's first tile runs, ``seconds`` after the picture arrived."""
+        """Called when a picture's first tile runs, ``seconds`` after the picture arrived."""
 
     def dropped(self, model: str, reason: str) -> None:
-        """A picture ends without a result. The reason is cancelled, deadline or failed."""
+        """Called when a picture ends without a result. The reason is cancelled, deadline or failed."""
 
 
 Batch = list[tuple[TileJob, Tile]]
@@ -179,7 +179,7 @@ class Device:
 
     @property
     def seconds(self) -> float:
-        """Expected time for what waits."""
+        """Expected time for the waiting work, in seconds."""
         return sum(job.seconds_left for lane in self.lanes for job in lane.jobs)
 
     def lane(self, job: TileJob) -> Lane:

@@ -19,7 +19,7 @@ from service.telemetry import Telemetry
 P = ParamSpec("P")
 T = TypeVar("T")
 TINY_BYTES, TINY_PIXELS, TINY_PAGES = 2**14, 2**12, 4
-"""Up to these sizes a codec takes less time than handing the picture to another thread and back."""
+"""Sizes up to which a codec takes less time than passing the picture to another thread and back."""
 
 
 class Pipeline:

@@ -19,7 +19,7 @@ from service.inference.tile_job import Denoiser, TileJob
 
 
 class Scheduler:
-    """All devices and the work that waits for them. It belongs to one event loop.
+    """Assigns waiting work to devices. It belongs to one event loop.
 
     Args:
         devices: number of devices; every model has as many denoisers.
@@ -56,7 +56,7 @@ class Scheduler:
         if self.draining:
             raise _stopping()
         if self.pixels >= self.max_pixels:
-            detail = f"{self.pixels} pixels wait, expected fewer than {self.max_pixels}"
+            detail = f"{self.pixels} pixels are waiting, expected fewer than {self.max_pixels}"
             raise RefusedError("overloaded", detail, self._seconds_until_room())
 
     def submit_all(
@@ -105,7 +105,8 @@ class Scheduler:
             raise _stopping()
         waiting = self.pixels
         if waiting and waiting + pixels > self.max_pixels:
-            detail = f"{waiting} pixels wait, expected at most {self.max_pixels} with this picture's {pixels}"
+            most = f"{self.max_pixels} with this picture's {pixels}"
+            detail = f"{waiting} pixels are waiting, expected at most {most}"
             raise RefusedError("overloaded", detail, self._seconds_until_room())
 
     def _submit(
@@ -133,7 +134,7 @@ class Scheduler:
 
 
 def _stopping() -> RefusedError:
-    return RefusedError("stopping", "the service is stopping, expected another one", 1)
+    return RefusedError("stopping", "the service is stopping, try another one", 1)
 
 
 def _tile_job(model: str, denoiser: Denoiser, image: Pixels, timeout: float | None, exact: bool) -> TileJob:

@@ -22,12 +22,12 @@ class Denoiser(Protocol):
 
     @property
     def geometry(self) -> Geometry:
-        """Geometry of its network."""
+        """Geometry of the network."""
         ...
 
     @property
     def throughput(self) -> Throughput:
-        """Its speed, and the tile and batch sizes that reach it."""
+        """Speed of the model, and the tile and batch sizes that reach it."""
         ...
 
     @property
@@ -88,7 +88,7 @@ class TileJob:
 
     @property
     def seconds_left(self) -> float:
-        """Expected time for those."""
+        """Expected time for the tiles that have not been given to the device."""
         return self.pixels_left * self.denoiser.throughput.seconds_per_pixel
 
     def priority(self, now: float) -> float:

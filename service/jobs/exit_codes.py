@@ -1,4 +1,4 @@
-"""How a trainer ends: its exit statuses, and which failures are permanent."""
+"""Exit statuses of a trainer, and which failures are permanent."""
 
 import errno
 from collections.abc import Iterator

@@ -41,7 +41,7 @@ class Heartbeat(threading.Thread):
         self._renewed = time.monotonic()
 
     def run(self) -> None:
-        """Beat at once, then every ``every`` seconds."""
+        """Send a heartbeat at once, then every ``every`` seconds."""
         while True:
             self.beat()
             if self._stopping.wait(self.every):
@@ -65,7 +65,7 @@ class Heartbeat(threading.Thread):
 
     @property
     def has_lease(self) -> bool:
-        """Whether the lease has time left."""
+        """True if the lease has time left."""
         return time.monotonic() - self._renewed < self.lease
 
     def report(self, **values: Any) -> None:

@@ -21,7 +21,7 @@ class Handle(Protocol):
         """Return its exit status, negative for a signal; None while it runs, or if that is unknown."""
 
     def is_starved(self) -> bool:
-        """Whether it is alive but gets no core, so that it cannot send heartbeats; False if unknown."""
+        """Return whether it is alive but gets no core, so it cannot send heartbeats. False if unknown."""
 
     def stop(self, *, force: bool = False) -> None:
         """Ask it to write a checkpoint and end. With ``force``, kill it and all that it started."""

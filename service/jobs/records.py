@@ -1,4 +1,4 @@
-"""What the database holds about a job, and what trainers report."""
+"""Database records of jobs, and the reports of trainers."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,13 +44,13 @@ class Job:
 
     @property
     def done(self) -> bool:
-        """Whether the job has ended: succeeded, failed or cancelled."""
+        """True if the job has ended: succeeded, failed or cancelled."""
         return self.state in ENDED
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a heartbeat reports."""
+    """Progress of a job, as reported by a heartbeat."""
 
     step: int = 0
     total_steps: int | None = None
@@ -62,7 +62,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a job or an attempt failed: a code for programs, a sentence, and the end of the log."""
+    """Reason of a failed job or attempt: a code for programs, a sentence, and the end of the log."""
 
     code: str
     detail: str

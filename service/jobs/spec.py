@@ -12,5 +12,5 @@ def recipe(spec: Json) -> TrainConfig:
         ConfigError: an unknown field, a bad value, or ``initial``, which would name a file of the server.
     """
     if "initial" in spec:
-        raise ConfigError("the job's spec names a file as initial, expected a base", "initial")
+        raise ConfigError("the job's spec gives a file as initial, expected a base model", "initial")
     return TrainConfig(**spec)

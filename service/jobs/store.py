@@ -117,7 +117,7 @@ class JobStore:
             if job.state not in leading_to(State.QUEUED) & ENDED:
                 raise ConflictError(f"job {job_id} is {job.state}, expected a failed or a cancelled one")
             if not job.has_checkpoint:
-                raise ConflictError(f"job {job_id} has no checkpoint to go on from")
+                raise ConflictError(f"job {job_id} has no checkpoint to resume from")
             try:
                 for needed in (job.dataset_id, job.validation_dataset_id or job.dataset_id):
                     check_ready(connection, needed or "")

@@ -16,7 +16,7 @@ STARVED_SHARE = 0.5
 
 
 def is_starved(pid: int) -> bool:
-    """Whether a thread of the process is ready to run, but gets little or nothing of a core.
+    """Return whether a thread of the process is ready to run, but gets little or nothing of a core.
 
     A thread that is stopped, or waits for a lock or a disk, is not ready. One in an endless loop has a core.
     """

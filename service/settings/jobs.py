@@ -15,7 +15,7 @@ BEATS = 3
 
 
 class JobSettings(BaseSettings):
-    """Where jobs are stored, and the resources that trainers may use."""
+    """Settings of training jobs: storage, and the resources of trainers."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 

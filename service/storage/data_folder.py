@@ -56,7 +56,7 @@ class DataFolder:
         return self.jobs / job_id
 
     def has_checkpoint(self, job_id: str) -> bool:
-        """Whether the job can be resumed."""
+        """Return whether the job has a checkpoint, so that it can be resumed."""
         return (self.job(job_id) / CHECKPOINT).exists()
 
     def dataset(self, dataset_id: str) -> Path:
@@ -87,7 +87,7 @@ def in_use(folder: Path) -> Iterator[None]:
 
 
 def is_left(path: Path, age: float = OLD_SECONDS) -> bool:
-    """Whether a temporary file or folder is abandoned: its lock is free, or, without a lock, it is old."""
+    """Return whether a temporary file or folder is abandoned: its lock is free, or it has none and is old."""
     if (path / LOCK).exists():
         with (path / LOCK).open("a") as file:
             try:

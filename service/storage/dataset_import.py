@@ -20,7 +20,7 @@ REPORT = "report.png"
 
 @dataclass(frozen=True)
 class ImportRequest:
-    """How to read the files; see ``n2n_core.datasets.importing.importer``."""
+    """Options for reading the files; see ``n2n_core.datasets.importing.importer``."""
 
     kind: str
     name: str
@@ -65,8 +65,8 @@ def read(sources: Sequence[Path], request: ImportRequest, target: Path, limits: 
         if not is_out_of_memory(error):
             raise
         raise DataError(
-            "to read the pictures takes more memory than an import may have (N2N_TRAIN_MEMORY), "
-            "expected smaller ones, or fewer shots of a scene"
+            "reading the pictures takes more memory than an import may use (N2N_TRAIN_MEMORY), "
+            "expected smaller pictures, or fewer shots per scene"
         ) from error
 
 

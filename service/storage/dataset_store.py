@@ -84,7 +84,7 @@ class DatasetStore:
             return dataset
 
     def in_use(self, dataset_id: str) -> bool:
-        """Whether an unfinished job uses the dataset."""
+        """Return whether an unfinished job uses the dataset."""
         with self.database.read() as connection:
             return _users(connection, dataset_id) > 0
 
@@ -93,7 +93,7 @@ class DatasetStore:
         with self.database.write() as connection:
             _get(connection, dataset_id, lock=True)
             if users := _users(connection, dataset_id):
-                raise ConflictError(f"dataset {dataset_id} is used by {users} job(s) that have not ended")
+                raise ConflictError(f"dataset {dataset_id} is used by {users} unfinished job(s)")
             connection.execute(delete(datasets).where(datasets.c.id == dataset_id))
 
 

@@ -72,11 +72,11 @@ class IdempotencyKeys:
                 connection.execute(insert(keys).values(values | {"created_at": now()}))
                 return Begun(resource)
             if row.payload_sha256 != digest:
-                raise KeyReusedError(f"the idempotency key {key!r} came with another request before")
+                raise KeyReusedError(f"the idempotency key {key!r} was used with a different request before")
             if row.status is not None:
                 return Replay(row.status, row.body)
             if row.fresh:
-                raise KeyInFlightError(f"the request with idempotency key {key!r} is not answered yet")
+                raise KeyInFlightError(f"the request with idempotency key {key!r} has not been answered yet")
             connection.execute(update(keys).where(*same).values(created_at=now()))
             return Begun(row.resource)
 

@@ -208,9 +208,7 @@ def add_version(
     """
     hold(connection)
     if not kept.path.exists():  # while the transaction holds the counter, nobody deletes it
-        raise DeletedMeanwhileError(
-            f"{kept.path.name}: was deleted meanwhile, with another version: try again"
-        )
+        raise DeletedMeanwhileError(f"{kept.path.name}: was deleted together with another version: try again")
     row = connection.execute(select(models).where(models.c.name == name)).one_or_none()
     number = 1 if row is None else row.newest + 1
     if row is None:
@@ -244,7 +242,7 @@ def _promote(connection: Connection, version: Version) -> Version:
 
 def _delete_one(connection: Connection, version: Version) -> None:
     if version.promoted:
-        raise ConflictError(f"{version.name}@{version.version} is promoted: promote another one first")
+        raise ConflictError(f"{version.name}@{version.version} is promoted: promote another version first")
     same = versions.c.name == version.name, versions.c.version == version.version
     connection.execute(delete(versions).where(*same))
     before = models.c.name == version.name, models.c.previous == version.version
@@ -257,7 +255,7 @@ def _check_deletable(connection: Connection, version: Version) -> None:
         raise ConflictError(f"{what} is shipped with the service, it cannot be deleted")
     using = jobs.c.base_sha256 == version.sha256, jobs.c.state.not_in(ENDED)
     if count := connection.execute(select(func.count()).where(*using)).scalar_one():
-        raise ConflictError(f"{what} is what {count} job(s) that have not ended start from")
+        raise ConflictError(f"{what} is the base of {count} unfinished job(s)")
 
 
 def _resolve(connection: Connection, reference: str) -> Version:

@@ -58,14 +58,14 @@ def can_serve(path: Path) -> None:
         raise WeightsError(f"its metadata cannot be used: {error}") from error
     network, _, _ = weights.load(path)
     if not all(bool(tensor.isfinite().all()) for tensor in network.state_dict().values()):
-        raise WeightsError("it holds values that are not finite")
+        raise WeightsError("it contains values that are not finite")
     picture = torch.full((1, 3, 33, 18), 0.5)
     try:
         output = Denoiser(network, "cpu")(picture)
     except (N2NError, RuntimeError) as error:
         raise WeightsError(f"it does not run on a colour picture: {error}") from error
     if output.shape != picture.shape or not bool(output.isfinite().all()):
-        raise WeightsError("what it makes of a picture is not a picture")
+        raise WeightsError("its output for a picture is not a picture")
 
 
 def keep(source: Path, folder: DataFolder, check: Check = can_serve) -> Kept:

@@ -99,7 +99,9 @@ def test_the_key_goes_with_every_request(service: Contract, monkeypatch: pytest.
 
 @pytest.mark.parametrize("key", ["a b", "n2n_x\n", "schlüssel", "Bearer x"])
 def test_what_cannot_be_a_key_is_refused_and_not_told(key: str) -> None:
-    with pytest.raises(ArgumentError, match="the API key has characters that no key has") as refused:
+    with pytest.raises(
+        ArgumentError, match="the API key contains characters that are not allowed"
+    ) as refused:
         Client(key=key)
     assert key not in str(refused.value)
 

@@ -54,9 +54,9 @@ def place(name: str, lines: list[str]) -> tuple[int, int]:
         (StorageError("a/b", "No space left on device"), "a/b: cannot be written (No space left on device)"),
         (
             OutOfMemoryError(7, 16, 64),
-            "out of memory at step 7: batch_size is 16 and crop 64, try a smaller one of them",
+            "out of memory at step 7: batch_size is 16 and crop 64, try a smaller value",
         ),
-        (DivergedError(7, 0.5), "the loss is not a number at step 7: lr is 0.5, try a smaller one"),
+        (DivergedError(7, 0.5), "the loss is not a number at step 7: lr is 0.5, try a smaller value"),
     ],
 )
 def test_messages(error: N2NError, message: str) -> None:

@@ -35,7 +35,7 @@ def test_a_stack_of_too_many_pages_is_refused(server: Server) -> None:
         assert post(client, with_pages(20)).status_code == 200
         answer = post(client, with_pages(21))
     assert (answer.status_code, answer.json()["code"]) == (413, "too_many_frames"), answer.text
-    assert "more pages than the 20 that are allowed (N2N_MAX_FRAMES)" in answer.json()["detail"]
+    assert "more than 20 pages, expected at most that many (N2N_MAX_FRAMES)" in answer.json()["detail"]
 
 
 def test_truncated_and_bit_flipped_files_are_refused_or_denoised(server: Server) -> None:

@@ -76,7 +76,7 @@ async def test_beyond_the_bound_pictures_are_refused_at_once_and_the_others_serv
         assert 1 <= len(good) < 6
         for response in responses:
             if response not in good:
-                problems.check(response, 503, "overloaded", "pixels wait")
+                problems.check(response, 503, "overloaded", "pixels are waiting")
                 assert int(response.headers["retry-after"]) >= 1
         assert (await post(client)).status_code == 200
 

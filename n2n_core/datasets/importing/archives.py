@@ -119,7 +119,7 @@ class _Unpacking:
         if content is None:
             return
         if name in self.names:
-            raise ArchiveError(f"{self.archive}: two members are called {name!r}")
+            raise ArchiveError(f"{self.archive}: two members are called {name!r}, expected different names")
         self.names.add(name)
         skip = bool(SKIPPED.search(name))
         target = self.folder / f"{len(self.members):08d}"
@@ -149,7 +149,7 @@ class _Unpacking:
             detail = f"{self.archive}: the name {shown}... has {len(name)} characters, {limit}"
             raise LimitError("name_length", detail)
         if "\0" in name:
-            raise ArchiveError(f"{self.archive}: the name {shown} holds a null byte")
+            raise ArchiveError(f"{self.archive}: the name {shown} contains a null byte")
         path = PurePosixPath(name.replace("\\", "/"))
         if path.is_absolute() or re.match(r"[A-Za-z]:", name):
             raise ArchiveError(f"{self.archive}: the name {shown} is absolute, expected a relative one")
@@ -159,7 +159,7 @@ class _Unpacking:
 
 
 def _too_many(archive: str, limits: Limits) -> LimitError:
-    return LimitError("members", f"{archive}: more members than the {limits.members} allowed")
+    return LimitError("members", f"{archive}: more than {limits.members} members, expected at most that many")
 
 
 def _kind(path: Path) -> str | None:

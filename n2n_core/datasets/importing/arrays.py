@@ -32,7 +32,7 @@ BAD_HEADER = (
 def read_pkl(path: Path, kind: str, data_range: float | None) -> Iterator[Array]:
     """Yield batches of scenes ``(n, 2, C, H, W)``. A file that contains code is refused, and not run."""
     if kind != "pairs":
-        raise DataError(f"{path.name}: a .pkl holds pairs, expected kind 'pairs', got {kind!r}")
+        raise DataError(f"{path.name}: kind is {kind!r}, expected 'pairs' for a .pkl file")
     pairs = load_pairs(path)
     if pairs.input.shape[1] not in (1, 3):
         raise DataError(
@@ -53,7 +53,7 @@ def read_npz(
     else:
         expected = " or ".join("+".join(names) for names in ARRAYS[kind])
         got = ", ".join(sorted(members)[:8]) or "nothing"
-        raise DataError(f"{path.name}: holds {got}, expected for kind {kind!r} the arrays {expected}")
+        raise DataError(f"{path.name}: contains {got}, expected the arrays {expected} for kind {kind!r}")
     if kind == "bursts":
         shots = _burst_shots(shots[0], path.name)
     yield from batches([_channels_first(shot, path.name) for shot in shots], path.name, data_range)

@@ -129,7 +129,7 @@ def _write(
     suffixes = {source.suffix.lower() for source in sources}
     if suffixes & {".pkl", ".npz"}:
         if len(sources) > 1:
-            raise DataError(f"{len(sources)} sources with a .pkl or .npz, expected it alone")
+            raise DataError(f"{len(sources)} sources with a .pkl or .npz, expected only that file")
         for batch in _read_arrays(sources[0], kind, spool, options):
             writer.add(batch)
         return []
@@ -160,7 +160,7 @@ def _members(sources: list[Path], spool: Path, limits: Limits) -> tuple[list[Mem
             else:
                 others.append(member.name)
     if not found:
-        held = f"; it holds {', '.join(others[:5])}" if others else ""
+        held = f"; it contains {', '.join(others[:5])}" if others else ""
         names = ", ".join(source.name for source in sources[:5])
         raise DataError(f"{names}: no pictures (PNG, JPEG, WebP, TIFF or BMP){held}")
     return found, others
@@ -207,7 +207,7 @@ def _read_scene(shots: list[tuple[str, Page]], options: ImportOptions) -> Array:
     for (name, _), picture in zip(shots, pictures, strict=True):
         if (picture.shape, picture.dtype) != (pictures[0].shape, pictures[0].dtype):
             got = f"{shots[0][0]} is {_describe(pictures[0])} and {name} is {_describe(picture)}"
-            raise DataError(f"{got}, expected equal sizes and types of a scene's shots")
+            raise DataError(f"{got}, expected equal sizes and types within a scene")
     return np.stack(pictures)
 
 

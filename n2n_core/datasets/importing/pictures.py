@@ -43,7 +43,7 @@ def count_pages(path: Path, name: str, most: int) -> int:
     except ImageError as error:
         raise DataError(f"{name}: {error}") from error
     if found > most:
-        raise LimitError("frames", f"{name}: more pages than the {most} allowed")
+        raise LimitError("frames", f"{name}: more than {most} pages, expected at most that many")
     return found
 
 
@@ -74,7 +74,7 @@ def to_stored(values: Array, name: str, data_range: float | None = None) -> Arra
         return values.astype(values.dtype.newbyteorder("<"))
     floats = values.astype("<f4")
     if not np.isfinite(floats).all():
-        raise DataError(f"{name}: holds values that are not finite, expected numbers")
+        raise DataError(f"{name}: contains values that are not finite, expected numbers")
     if data_range is not None:
         with np.errstate(all="ignore"):  # the result is checked below
             floats /= np.float32(data_range)

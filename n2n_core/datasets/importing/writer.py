@@ -79,7 +79,7 @@ class DatasetWriter:
         """
         self.written += scenes.nbytes
         if self.written > self.most:
-            detail = f"the pictures take more than the {self.most} bytes allowed for a dataset"
+            detail = f"the pictures take more than {self.most} bytes, the largest size of a dataset"
             raise LimitError("total_bytes", detail)
         key = (scenes.shape[1:], scenes.dtype.name)
         if key not in self.stacks:

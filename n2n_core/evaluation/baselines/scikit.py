@@ -7,13 +7,13 @@ from typing import Any
 from n2n_core.evaluation.baselines.baseline import Array
 
 NLM = {"patch_size": 5, "patch_distance": 6, "fast_mode": True}
-"""From the documentation's example "Non-local means denoising for preserving textures"."""
+"""Parameters of scikit-image's example "Non-local means denoising for preserving textures"."""
 
 NLM_H = 0.8
-"""In units of sigma: "a reasonable starting point" if sigma is given (notes of ``denoise_nl_means``)."""
+"""Filter strength ``h`` in units of sigma: "a reasonable starting point" (notes of ``denoise_nl_means``)."""
 
 TV_WEIGHT = 0.1 / 0.155
-"""In units of sigma: the documentation's example "Denoising a picture" uses 0.1 for noise of 0.155.
+"""Weight in units of sigma: scikit-image's example "Denoising a picture" uses 0.1 for sigma 0.155.
 
 Chambolle's rule increases the weight until the residual has the variance of the noise. It smooths more and
 needs four runs; on two photos it was between 0.6 dB better and 1.3 dB worse.

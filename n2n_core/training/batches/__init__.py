@@ -1,1 +1,1 @@
-"""What a training step sees: crops, noisy copies, sub-sampled pairs."""
+"""Batches for training: crops, noisy copies, sub-sampled pairs."""

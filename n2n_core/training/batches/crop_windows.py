@@ -1,4 +1,4 @@
-"""Where crops lie in pictures."""
+"""Windows of crops in pictures."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ SHARE = 1 / 4
 
 
 class Batch(NamedTuple):
-    """What one step learns from.
+    """Training data of one step.
 
     Args:
         noisy: ``(N, 3, H, W)`` floats, padded for the network.

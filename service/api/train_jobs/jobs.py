@@ -203,7 +203,7 @@ def _retry(settings: Settings) -> dict[str, str]:
 
 
 def _matches(header: str | None, tag: str) -> bool:
-    """Whether ``If-None-Match`` names the tag (RFC 9110, section 13.1.2)."""
+    """Return whether ``If-None-Match`` names the tag (RFC 9110, section 13.1.2)."""
     given = [name.strip().removeprefix("W/") for name in (header or "").split(",")]
     return tag in given or given == ["*"]
 

@@ -38,7 +38,7 @@ def submit(state: State, request: TrainJobRequest, job_id: str | None) -> Job:
     dataset = _dataset(state, "dataset", request.dataset, request.force)
     other = request.validation_dataset
     if other == dataset.id:
-        detail = f"validation_dataset is {other}, expected another one than dataset"
+        detail = f"validation_dataset is {other}, expected a dataset other than the training dataset"
         raise _refusal("validation_dataset", BAD_RECIPE, detail)
     validation = other and _dataset(state, "validation_dataset", other, request.force).id
     base = _base(state, request)
@@ -67,8 +67,8 @@ def _dataset(state: State, field: str, dataset_id: str, force: bool) -> DatasetR
     if blocking:
         forced = all(check.verdict == "warning" for check in blocking)
         names = ", ".join(check.name for check in blocking)
-        detail = f"dataset {dataset.id} did not pass: {names}" + (
-            "; force trains on it anyway" if forced else ""
+        detail = f"dataset {dataset.id} failed its checks: {names}" + (
+            "; set force to train on it anyway" if forced else ""
         )
         errors = [
             FieldError(pointer=f"body/{field}", detail=f"{c.name} ({c.verdict}): {c.message}; {c.advice}")

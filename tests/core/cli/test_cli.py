@@ -136,7 +136,7 @@ def test_bad_denoise_commands_are_one_line(
     )
     empty = tmp_path / "empty"
     empty.mkdir()
-    assert "holds no image" in refusal(capsys, "denoise", empty, "-o", out)
+    assert "contains no image" in refusal(capsys, "denoise", empty, "-o", out)
     assert "required: -o" in refusal(capsys, "denoise", a)
     assert "invalid choice: 'paint'" in refusal(capsys, "paint")
     assert not out.exists()
@@ -211,7 +211,7 @@ def test_another_dataset_validates(
     recipe, scenes = weights.read(tmp_path / "run" / loop.MODEL)[1].recipe, len(Dataset.open(sets[0]))
     assert recipe["steps"] == ceil(scenes / recipe["batch_size"])  # all of them are trained on
     capsys.readouterr()
-    assert "has its own" in refusal(capsys, "train", course_data, "-o", tmp_path / "other", *options)
+    assert "has validation data" in refusal(capsys, "train", course_data, "-o", tmp_path / "other", *options)
 
 
 def test_noise_is_described_in_a_word(course_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -277,7 +277,7 @@ def test_publishing_over_a_model_must_be_asked_for(
 ) -> None:
     source, folder = weights.find("scratch").path, tmp_path / "models"
     assert n2n("publish", source, "mine", "--task", "first", "--weights", folder) == 0
-    assert "there is a model 'mine'" in refusal(capsys, "publish", source, "mine", "--weights", folder)
+    assert "already has a model 'mine'" in refusal(capsys, "publish", source, "mine", "--weights", folder)
     assert n2n("publish", source, "mine", "--replace", "--weights", folder) == 0
     assert weights.find("mine", folder).task == "first"
 

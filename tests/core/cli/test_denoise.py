@@ -184,7 +184,7 @@ def test_a_stack_is_denoised_page_by_page(tmp_path: Path, capsys: pytest.Capture
     for page, result in zip(pages, image.decode_pages(out.read_bytes()), strict=True):
         assert np.array_equal(samples(result, 16), page)
     line = refusal(capsys, "denoise", source, "-o", tmp_path / "out.png")
-    assert "png cannot hold the image's 3 pages, expected tiff" in line
+    assert "png cannot store the image's 3 pages, expected tiff" in line
     options = ("--self-ensemble", "--uncertainty", tmp_path / "map.png")
     line = refusal(capsys, "denoise", source, "-o", out, *options)
     assert "--uncertainty is for one picture, expected a single page, not 3" in line
@@ -206,10 +206,8 @@ def test_bad_options_are_one_line(
     assert "expected one input, not 2" in refusal(capsys, *both, "--reference", clean, "--report", "-")
     assert "expected --report" in refusal(capsys, *command, "--reference", clean)
     for path in (noisy, out):
-        assert "expected a file of its own" in refusal(capsys, *command, "--report", path)
-        assert "expected a file of its own" in refusal(
-            capsys, *command, "--self-ensemble", "--uncertainty", path
-        )
+        assert "expected another file" in refusal(capsys, *command, "--report", path)
+        assert "expected another file" in refusal(capsys, *command, "--self-ensemble", "--uncertainty", path)
     assert "cannot be written" in refusal(capsys, *command, "--report", tmp_path / "no" / "report")
     small = tmp_path / "small.png"
     small.write_bytes(file(Image.new("RGB", (8, 8))))

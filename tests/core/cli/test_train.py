@@ -133,7 +133,7 @@ def test_a_missing_recipe_and_too_many_folders_are_one_line(
     line = refusal(capsys, "train", course_data, "-o", out, "--recipe", tmp_path / "none.toml")
     assert "none.toml: cannot be read (No such file or directory), expected a recipe" in line
     line = refusal(capsys, "train", course_data, course_data, "-o", out)
-    assert "2 folders of data, expected one, or a recipe that makes data of photos" in line
+    assert "2 folders of data, expected one, or a recipe that makes data from photos" in line
 
 
 def test_a_run_can_begin_with_another(photos: Path, tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_a_stack_that_does_not_fit_is_named(dataset: Dataset) -> None:
     (dataset.folder / "stack-001.npy").write_bytes(b"\x93NUMPY")
     opened = Dataset.open(dataset.folder)
     with pytest.raises(
-        DataError, match=r"stack-000\.npy: holds uint8 \(1, 3, 1, 9, 11\), expected uint8 \(2"
+        DataError, match=r"stack-000\.npy: contains uint8 \(1, 3, 1, 9, 11\), expected uint8 \(2"
     ):
         opened.read(0, 0)
     with pytest.raises(DataError, match=r"stack-001\.npy: cannot be read"):

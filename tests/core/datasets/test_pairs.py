@@ -110,18 +110,18 @@ def test_that_code_would_run_elsewhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (5, "holds a int, expected a tuple of two tensors"),
-        (IMAGES, "holds a Tensor, expected a tuple of two tensors"),
-        ({"a": IMAGES}, "holds a dict, expected a tuple of two tensors"),
-        ((IMAGES,), "holds a tuple of 1, expected a tuple of two tensors"),
-        ([IMAGES] * 3, "holds a list of 3, expected a tuple of two tensors"),
+        (5, "contains a int, expected a tuple of two tensors"),
+        (IMAGES, "contains a Tensor, expected a tuple of two tensors"),
+        ({"a": IMAGES}, "contains a dict, expected a tuple of two tensors"),
+        ((IMAGES,), "contains a tuple of 1, expected a tuple of two tensors"),
+        ([IMAGES] * 3, "contains a list of 3, expected a tuple of two tensors"),
         ((IMAGES, None), r"\[1\]: is a NoneType, expected a tensor"),
         ((IMAGES, IMAGES.float()), r"\[1\]: dtype is torch.float32, expected torch.uint8"),
         ((IMAGES.long(), IMAGES), r"\[0\]: dtype is torch.int64, expected torch.uint8"),
         ((IMAGES[0], IMAGES), r"\[0\]: shape is \(3, 4, 5\), expected \(N, C, H, W\)"),
         ((IMAGES[:0], IMAGES[:0]), r"\[0\]: shape is \(0, 3, 4, 5\), expected \(N, C, H, W\)"),
-        ((IMAGES, IMAGES[:1]), r"shapes are \(2, 3, 4, 5\) and \(1, 3, 4, 5\), expected equal ones"),
-        ((IMAGES, IMAGES.transpose(2, 3)), "shapes are .*, expected equal ones"),
+        ((IMAGES, IMAGES[:1]), r"shapes are \(2, 3, 4, 5\) and \(1, 3, 4, 5\), expected equal shapes"),
+        ((IMAGES, IMAGES.transpose(2, 3)), "shapes are .*, expected equal shapes"),
     ],
 )
 def test_what_a_file_holds_must_be_pairs(tmp_path: Path, value: Any, message: str) -> None:

@@ -105,8 +105,8 @@ def test_an_empty_end_stands_for_all_other_names(tmp_path: Path) -> None:
     [
         (["x_real.png"], r"x_real\.png: has no partner, expected x_mean\.png beside it"),
         (["x_real.png", "x_mean.png", "y_mean.jpg"], r"y_mean\.jpg: .* expected y_real\.jpg beside it"),
-        (["x_a.png"], "holds no pairs, expected names that end in '_real' and '_mean'"),
-        ([], r"holds no picture, expected one of: \.png"),
+        (["x_a.png"], "contains no pairs, expected names that end in '_real' and '_mean'"),
+        ([], r"contains no picture, expected one of: \.png"),
     ],
 )
 def test_pictures_without_a_partner_are_told(tmp_path: Path, names: list[str], message: str) -> None:
@@ -123,7 +123,7 @@ def test_equal_ends_are_refused(tmp_path: Path) -> None:
 
 def test_a_pair_of_two_sizes_is_told(tmp_path: Path) -> None:
     pair = save(tmp_path / "a.png", smooth(1, 16, 16)[0]), save(tmp_path / "b.png", smooth(1, 16, 18)[0])
-    with pytest.raises(DataError, match=r"\(3, 16, 16\) and \(3, 16, 18\), expected equal ones"):
+    with pytest.raises(DataError, match=r"\(3, 16, 16\) and \(3, 16, 18\), expected equal shapes"):
         next(of_pairs([pair]))
 
 

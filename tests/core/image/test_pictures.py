@@ -104,7 +104,7 @@ def test_another_format_can_be_asked_for(target: str) -> None:
 
 @pytest.mark.parametrize("target", ["jpeg", "bmp"])
 def test_transparency_is_not_dropped_silently(target: str) -> None:
-    with pytest.raises(ImageError, match=f"{target} cannot hold the image's transparency"):
+    with pytest.raises(ImageError, match=f"{target} cannot store the image's transparency"):
         image.encode(image.decode(file(drawn("RGBA"))), target)
 
 
@@ -202,7 +202,7 @@ def test_a_resolution_that_is_none_is_dropped(dpi: Any, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(("size", "target"), [((16_384, 2), "webp"), ((65_536, 2), "jpeg")])
 def test_a_format_that_is_too_small_is_named(size: tuple[int, int], target: str) -> None:
-    with pytest.raises(ImageError, match=f"{target} cannot hold the image"):
+    with pytest.raises(ImageError, match=f"{target} cannot store the image"):
         image.encode(image.decode(file(Image.new("RGB", size))), target)
 
 

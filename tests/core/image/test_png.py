@@ -81,5 +81,5 @@ def test_what_png_cannot_hold_is_refused(
     compression: image.Compression, size: tuple[int, int], metadata: dict[str, Any]
 ) -> None:
     picture = image.Picture(np.zeros((3, *size), np.float32), metadata=metadata)
-    with pytest.raises(ImageError, match="png cannot hold the image"):
+    with pytest.raises(ImageError, match="png cannot store the image"):
         image.encode(picture, compression=compression)

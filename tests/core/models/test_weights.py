@@ -76,7 +76,7 @@ def test_models_are_published_and_found(folder: Path) -> None:
 
 def test_a_model_is_not_overwritten_unasked(folder: Path, tmp_path: Path) -> None:
     before = weights.find("a", folder)
-    with pytest.raises(ConfigError, match=r"there is a model 'a' in .*, expected a new name"):
+    with pytest.raises(ConfigError, match=r"already has a model 'a', expected a new name"):
         weights.publish(write(tmp_path / "new", seed=7), "a", "new task", "CC0", folder)
     assert weights.find("a", folder) == before
     weights.verify(before)

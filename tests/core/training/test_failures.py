@@ -136,7 +136,7 @@ size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesi
 resource.setrlimit(resource.RLIMIT_AS, (size + 2**30, size + 2**30))
 """
     said = message(start(config, tmp_path, limit, count=4, side=256))
-    expected = "batch_size is 64 and crop 256, try a smaller one of them"
+    expected = "batch_size is 64 and crop 256, try a smaller value"
     assert said == f"OutOfMemoryError: out of memory at step 0: {expected}"
 
 
@@ -168,7 +168,7 @@ def test_data_that_is_not_finite_ends_a_run_before_a_bad_checkpoint(value: float
 def test_a_step_that_spoils_the_weights_is_noticed_before_they_are_kept(tmp_path: Path) -> None:
     config = CONFIG.model_copy(update={"optimizer": "sgd", "lr": 1e38, "schedule": "constant", "swap": False})
     bright = smooth(20), smooth(20) * 1e15  # the loss is finite, the step that follows is not
-    with pytest.raises(DivergedError, match=r"at step 1: lr is 1e\+38, try a smaller one"):
+    with pytest.raises(DivergedError, match=r"at step 1: lr is 1e\+38, try a smaller value"):
         loop.fit(config, TensorScenes("pairs", *bright), None, tmp_path, checkpoint_seconds=0)
     assert [event["event"] for event in event_log.read(tmp_path)] == ["start", "step"]
     for name in (loop.CHECKPOINT, loop.MODEL, loop.BEST):

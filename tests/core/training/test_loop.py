@@ -179,7 +179,7 @@ def test_the_log_has_a_line_an_event_and_the_caller_sees_the_same(tmp_path: Path
 def test_a_folder_with_a_run_is_not_overwritten(tmp_path: Path) -> None:
     fit(SMALL, tmp_path)
     before = tensors(tmp_path)
-    with pytest.raises(ConfigError, match="already holds a run, expected a new folder, or resume"):
+    with pytest.raises(ConfigError, match="already contains a run, expected a new folder, or resume"):
         fit(SMALL, tmp_path)
     assert same(before, tensors(tmp_path))
 
@@ -210,7 +210,7 @@ def test_resuming_nothing_or_something_damaged_is_refused(tmp_path: Path) -> Non
 
 
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
-    with pytest.raises(DivergedError, match=r"lr is 1e\+38, try a smaller one"):
+    with pytest.raises(DivergedError, match=r"lr is 1e\+38, try a smaller value"):
         fit(SMALL.model_copy(update={"optimizer": "sgd", "lr": 1e38, "schedule": "constant"}), tmp_path)
 
 

@@ -138,7 +138,7 @@ async def test_each_endpoint_asks_for_its_scope(
     assert refused.headers["www-authenticate"] == 'Bearer realm="n2n"'
     for other in set(SCOPES) - {scope}:
         refused = await client.request(method, path, headers=bearer(keys[other]))
-        problems.check(refused, 403, "scope_missing", f"no scope '{scope}'", f"it has: {other}")
+        problems.check(refused, 403, "scope_missing", f"lacks the scope '{scope}'", f"it has: {other}")
         assert f'error="insufficient_scope", scope="{scope}"' in refused.headers["www-authenticate"]
     let_in = await client.request(method, path, headers=bearer(keys[scope]))
     assert let_in.status_code not in (401, 403)

@@ -42,7 +42,9 @@ def ask(quotas: Quotas, key: str = "k") -> str:
 def test_as_many_as_the_rate_come_at_once_then_one_after_the_other(clock: Clock) -> None:
     quotas = Quotas(30, None)
     assert [ask(quotas) for _ in range(30)] == [f'"rate";r={left};t=2' for left in reversed(range(30))]
-    with pytest.raises(QuotaError, match=r"than 30 a minute \(N2N_KEY_RATE\)") as refused:
+    with pytest.raises(
+        QuotaError, match=r"than 30 requests per minute with this key \(N2N_KEY_RATE\)"
+    ) as refused:
         ask(quotas)
     assert (refused.value.code, refused.value.seconds) == ("rate_exceeded", 2)
     assert refused.value.headers == {"RateLimit": '"rate";r=0;t=2', "RateLimit-Policy": '"rate";q=30;w=60'}
@@ -67,7 +69,7 @@ def test_each_key_has_a_quota_of_its_own(clock: Clock) -> None:
 def fail(quotas: Quotas) -> None:
     with quotas.using("k") as headers:
         assert headers["RateLimit"] == '"concurrency";r=0'
-        with pytest.raises(QuotaError, match="1 requests with this key are under way") as refused:
+        with pytest.raises(QuotaError, match="1 requests with this key are in progress") as refused:
             ask(quotas)
         assert (refused.value.code, refused.value.seconds) == ("concurrency_exceeded", 1)
         raise ZeroDivisionError
@@ -96,7 +98,7 @@ async def test_answers_tell_the_quota_and_refusals_when_to_come_back() -> None:
     async with unstarted(key_rate=2, key_concurrency=4) as (client, state):
         mine = await key(state)
         answers = [await client.get("/datasets", headers=mine) for _ in range(3)]
-        refused = problems.check(answers[2], 429, "rate_exceeded", "2 a minute")
+        refused = problems.check(answers[2], 429, "rate_exceeded", "2 requests per minute")
         assert refused.title == "Too Many Requests"
         assert [answer.headers["ratelimit"] for answer in answers] == [
             '"rate";r=1;t=30, "concurrency";r=3', '"rate";r=0;t=30, "concurrency";r=3',

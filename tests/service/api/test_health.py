@@ -21,7 +21,7 @@ async def test_a_cold_service_is_healthy_but_not_ready() -> None:
     transport = httpx.ASGITransport(create_app(Settings(device="cpu")))
     async with httpx.AsyncClient(transport=transport, base_url="http://n2n") as cold:
         assert (await cold.get("/healthz")).status_code == 200
-        problems.check(await cold.get("/readyz"), 503, "not_ready", "not warm yet")
+        problems.check(await cold.get("/readyz"), 503, "not_ready", "not loaded yet")
 
 
 async def test_other_paths_and_methods_are_problems_too(client: httpx.AsyncClient) -> None:

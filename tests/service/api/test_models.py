@@ -123,7 +123,7 @@ async def test_what_a_job_starts_from_is_not_deleted(tmp_path: Path) -> None:
         sha256 = (await upload(client, saved(tmp_path, 3).read_bytes(), "base")).json()["sha256"]
         state.datasets.create("x", "pairs", dataset_id="x", state="ready")
         job = state.jobs.create({}, "tuned", "x", base_sha256=sha256)
-        problems.check(await client.delete("/models/base"), 409, "conflict", "1 job")
+        problems.check(await client.delete("/models/base"), 409, "conflict", "1 unfinished job")
         state.jobs.cancel(job.id)
         assert (await client.delete("/models/base")).status_code == 204
 

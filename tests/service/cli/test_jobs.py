@@ -203,6 +203,8 @@ def test_what_cannot_be_done_is_told_in_a_line(
 
 
 def test_a_refusal_is_told_with_what_it_found(service: Contract, capsys: pytest.CaptureFixture[str]) -> None:
-    service.faults.append(problem(422, "dataset_refused", "dataset d1 did not pass: shift"))
+    service.faults.append(problem(422, "dataset_refused", "dataset d1 failed its checks: shift"))
     assert jobs("submit", "--dataset", "d1") == 2
-    assert capsys.readouterr().err == ("n2n: dataset d1 did not pass: shift; expected a number above 0\n")
+    assert capsys.readouterr().err == (
+        "n2n: dataset d1 failed its checks: shift; expected a number above 0\n"
+    )

@@ -34,7 +34,9 @@ async def test_a_body_has_to_keep_up_with_the_rate_and_within_its_size() -> None
     async with serving(read_timeout=1.0, min_rate=1000, **most, default_model="scratch") as (client, _):
         for pieces, pause in slow.values():
             response = await client.post("/denoise", content=dripping(pieces, pause), headers=LIKE)
-            problems.check(response, 408, "read_timeout", "at least 1000 bytes a second", "N2N_READ_TIMEOUT")
+            problems.check(
+                response, 408, "read_timeout", "at least 1000 bytes per second", "N2N_READ_TIMEOUT"
+            )
             assert response.headers["connection"] == "close"
         response = await client.post("/denoise", content=dripping(fair, 0.12), headers=LIKE)
         assert response.status_code == 200
@@ -58,7 +60,7 @@ async def test_a_request_has_its_time_to_be_read_and_worked_on() -> None:
     async with serving(total_timeout=0.2, default_model="scratch") as (client, state):
         body = dripping([bytes(10**5)] * 20, 0.05)
         response = await client.post("/denoise", content=body, headers=LIKE)
-        problems.check(response, 408, "total_timeout", "after 0.2 seconds (N2N_TOTAL_TIMEOUT)")
+        problems.check(response, 408, "total_timeout", "within 0.2 seconds (N2N_TOTAL_TIMEOUT)")
         response = await client.post("/denoise?self_ensemble=true", content=content, headers=LIKE)
         problems.check(response, 503, "deadline", "N2N_TOTAL_TIMEOUT")
         async with asyncio.timeout(60):

@@ -359,11 +359,11 @@ async def test_beyond_the_bound_work_is_refused_at_once() -> None:
     scheduler, denoiser = Scheduler(1, max_pixels=2048, observer=Recorder()), Gated()
     await occupied(scheduler, denoiser)
     jobs = [submit(scheduler, "a", [denoiser], picture()) for _ in range(2)]
-    with pytest.raises(RefusedError, match="2048 pixels wait, expected at most 2048") as caught:
+    with pytest.raises(RefusedError, match="2048 pixels are waiting, expected at most 2048") as caught:
         submit(scheduler, "a", [denoiser], picture())
     assert caught.value.reason == "overloaded"
     assert caught.value.retry_after >= 1
-    with pytest.raises(RefusedError, match="2048 pixels wait, expected fewer than 2048"):
+    with pytest.raises(RefusedError, match="2048 pixels are waiting, expected fewer than 2048"):
         scheduler.check_room()
     denoiser.open()
     for job in jobs:

@@ -355,7 +355,7 @@ def test_a_loss_that_is_not_a_number_fails_at_once(place: Place) -> None:
     place.supervise()
     job = place.wait_end(job_id)
     assert (job.state, job.error_code, job.attempt) == ("failed", "diverged", 1)
-    assert "lr is 1e+38, try a smaller one" in str(job.error_detail)
+    assert "lr is 1e+38, try a smaller value" in str(job.error_detail)
     assert "DivergedError" in str(job.log_tail)
 
 

@@ -293,7 +293,7 @@ def test_cancelling_and_claiming_at_once_never_leaves_a_job_between(store: JobSt
 def test_datasets_in_use_stay(store: JobStore, database: Database, dataset: str) -> None:
     datasets, job = DatasetStore(database), queue(store, dataset)
     assert datasets.in_use(dataset)
-    with pytest.raises(ConflictError, match=r"is used by 1 job\(s\) that have not ended"):
+    with pytest.raises(ConflictError, match=r"is used by 1 unfinished job\(s\)"):
         datasets.delete(dataset)
     store.cancel(job.id)
     datasets.delete(dataset)
@@ -306,7 +306,7 @@ def test_so_does_the_one_that_validates(store: JobStore, database: Database, dat
     datasets = DatasetStore(database)
     other = datasets.create("held out", "pairs", state="ready").id
     job = store.create({}, "mine", dataset, validation_dataset_id=other)
-    with pytest.raises(ConflictError, match="is used by 1 job"):
+    with pytest.raises(ConflictError, match="is used by 1 unfinished job"):
         datasets.delete(other)
     half = replace(HALF, has_checkpoint=True)
     store.fail(job.id, claim(store).fence, DEAD, half)

@@ -39,13 +39,15 @@ def test_the_same_key_of_another_owner_is_another_one(keys: IdempotencyKeys) -> 
 
 def test_another_payload_is_refused(keys: IdempotencyKeys) -> None:
     keys.begin("k", ROUTE, PAYLOAD)
-    with pytest.raises(KeyReusedError, match="the idempotency key 'k' came with another request before"):
+    with pytest.raises(
+        KeyReusedError, match="the idempotency key 'k' was used with a different request before"
+    ):
         keys.begin("k", ROUTE, b"other")
 
 
 def test_a_request_under_way_is_not_begun_again_unless_it_was_given_up(keys: IdempotencyKeys) -> None:
     first = keys.begin("k", ROUTE, PAYLOAD)
-    with pytest.raises(KeyInFlightError, match="'k' is not answered yet"):
+    with pytest.raises(KeyInFlightError, match="'k' has not been answered yet"):
         keys.begin("k", ROUTE, PAYLOAD)
     keys.in_flight_seconds = 0.0  # whoever had it died
     assert keys.begin("k", ROUTE, PAYLOAD) == first

@@ -129,7 +129,7 @@ def test_uploads_at_once_get_numbers_of_their_own(catalogue: ModelCatalogue, tmp
 def test_a_deleted_version_takes_its_file_and_its_number_with_it(
     catalogue: ModelCatalogue, three: list[Version], tmp_path: Path
 ) -> None:
-    with pytest.raises(ConflictError, match="mine@3 is promoted: promote another one first"):
+    with pytest.raises(ConflictError, match="mine@3 is promoted: promote another version first"):
         catalogue.delete("mine@3")
     catalogue.delete("mine@2")
     assert not catalogue.path(three[1]).exists()
@@ -157,7 +157,7 @@ def test_what_a_job_starts_from_is_not_deleted(
 ) -> None:
     job = store.create({}, "other", dataset, base_sha256=three[0].sha256)
     for reference in ("mine@1", "mine"):
-        with pytest.raises(ConflictError, match=r"mine@1 is what 1 job\(s\) that have not ended start from"):
+        with pytest.raises(ConflictError, match=r"mine@1 is the base of 1 unfinished job\(s\)"):
             catalogue.delete(reference)
     store.cancel(job.id)
     catalogue.delete("mine@1")
@@ -218,7 +218,10 @@ def test_publishing_under_a_stale_fence_leaves_nothing(
 def test_a_file_that_was_deleted_meanwhile_is_not_entered(catalogue: ModelCatalogue, tmp_path: Path) -> None:
     kept = keep(write(tmp_path / "w"), catalogue.folder)
     kept.path.unlink()
-    with pytest.raises(WeightsError, match="was deleted meanwhile"), catalogue.database.write() as connection:
+    with (
+        pytest.raises(WeightsError, match="was deleted together with"),
+        catalogue.database.write() as connection,
+    ):
         add_version(connection, "mine", kept, "trained", "", {})
     assert catalogue.list_served() == []
 
@@ -236,7 +239,7 @@ def test_an_upload_that_lost_its_file_to_a_deletion_is_done_again(
         return kept
 
     monkeypatch.setattr("service.storage.model_catalogue.keep", robbed)
-    with nullcontext() if enters else pytest.raises(WeightsError, match="was deleted meanwhile"):
+    with nullcontext() if enters else pytest.raises(WeightsError, match="was deleted together with"):
         assert catalogue.upload(write(tmp_path / "w"), "mine").id == "mine"
     assert [catalogue.path(version).exists() for version in catalogue.list_served()] == [True] * enters
 

@@ -167,7 +167,7 @@ def test_a_damaged_member_of_a_zip_is_refused(tmp_path: Path) -> None:
 def test_too_many_members_are_refused(tmp_path: Path, write: Write) -> None:
     files = {f"{i}.png": b"" for i in range(11)}
     assert len(taken(write(tmp_path / "a", files), Limits(members=11))) == 11
-    refused(tmp_path / "a", "more members than the 10 allowed", Limits(members=10))
+    refused(tmp_path / "a", "more than 10 members", Limits(members=10))
 
 
 def test_a_huge_directory_of_a_zip_is_refused_before_it_is_read(
@@ -175,7 +175,7 @@ def test_a_huge_directory_of_a_zip_is_refused_before_it_is_read(
 ) -> None:
     path = write_zip(tmp_path / "a", {"x" * 200 + str(i): b"" for i in range(100)})
     monkeypatch.setattr(zipfile, "ZipFile", None)
-    refused(path, "more members than the 10 allowed", Limits(members=10))
+    refused(path, "more than 10 members", Limits(members=10))
 
 
 def test_the_directory_of_a_zip64_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +185,7 @@ def test_the_directory_of_a_zip64_is_found(tmp_path: Path, monkeypatch: pytest.M
     struct.pack_into("<I", content, content.rindex(b"PK\5\6") + 12, 2**32 - 1)
     path.write_bytes(content)
     assert len(taken(path)) == 9
-    refused(path, "more members than the 1 allowed", Limits(members=1))
+    refused(path, "more than 1 members", Limits(members=1))
 
 
 @BOTH

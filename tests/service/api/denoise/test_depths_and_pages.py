@@ -144,7 +144,7 @@ async def test_what_a_stack_cannot_be_is_refused(client: httpx.AsyncClient) -> N
         await post(client, content, format="png"),
         await client.post("/denoise", files={"file": content}, headers={"accept": "image/png"}),
     ):
-        problems.check(answer, 422, "several_pages", "png cannot hold the image's 3 pages, expected tiff")
+        problems.check(answer, 422, "several_pages", "png cannot store the image's 3 pages, expected tiff")
     single = stack(pixels("uint8", 1)[..., 0])
     for files, detail in (
         ({"file": content, "reference": single}, "the image has 3 pages, expected a single one"),
@@ -154,7 +154,7 @@ async def test_what_a_stack_cannot_be_is_refused(client: httpx.AsyncClient) -> N
         problems.check(answer, 422, "several_pages", detail)
     side = int((MAX_PIXELS / 2) ** 0.5) + 1
     answer = await post(client, stack(*[np.zeros((side, side), np.uint8)] * 2))
-    problems.check(answer, 413, "image_too_large", f"together more than {MAX_PIXELS} pixels")
+    problems.check(answer, 413, "image_too_large", f"more than {MAX_PIXELS} pixels together")
 
 
 async def test_an_animation_is_refused(client: httpx.AsyncClient) -> None:
@@ -181,7 +181,7 @@ async def test_pages_that_wait_for_their_turn_count_among_those_that_wait() -> N
     first = asyncio.create_task(pipeline.denoise_pages(request, pages, Timing()))
     await asyncio.wait_for(denoiser.entered.wait(), SECONDS)
     assert scheduler.pixels == 3 * 32 * 32  # the fourth one runs
-    with pytest.raises(RefusedError, match="3072 pixels wait, expected at most 6144"):
+    with pytest.raises(RefusedError, match="3072 pixels are waiting, expected at most 6144"):
         await pipeline.denoise_pages(request, [*pages, pages[0]], Timing())
     second = asyncio.create_task(pipeline.denoise_pages(request, pages[:3], Timing()))
     await asyncio.sleep(0)

@@ -240,7 +240,7 @@ async def test_what_cannot_be_answered_as_wanted_is_refused(client: httpx.AsyncC
     response = await client.post("/denoise", files=files, headers={"accept": "text/html"})
     problems.check(response, 406, "not_acceptable", "'text/html'", "image/png")
     response = await post(client, file(drawn("RGBA")), format="jpeg")
-    problems.check(response, 422, "bad_image", "jpeg cannot hold the image's transparency")
+    problems.check(response, 422, "bad_image", "jpeg cannot store the image's transparency")
 
 
 async def test_a_misspelt_parameter_is_refused_by_name(client: httpx.AsyncClient) -> None:
