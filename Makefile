@@ -41,13 +41,13 @@ serve: $(VENV)/.base
 	$(BIN)/n2n serve --host $(HOST) --port $(PORT)
 
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow
 
 coverage: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile --cov --cov-report=term --cov-report=html
+	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile --cov --cov-report=term --cov-report=html
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
