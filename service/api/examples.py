@@ -35,7 +35,7 @@ REPORT: JSON = {
     "verdict": "fine",
     "checks": [
         {
-            "name": "clipping",
+            "name": "clipped",
             "verdict": "fine",
             "figure": 0.002,
             "unit": "share of the values",

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from n2n_core.datasets.checks.report import Verdict
+from n2n_core.datasets.checks.report import CheckName, Shown, Verdict
 
 Kind = Literal["pairs", "bursts", "single", "clean"]
 
@@ -84,7 +84,7 @@ class DatasetFolder(DatasetRequest):
 class DatasetCheck(BaseModel):
     """Result of one check."""
 
-    name: str
+    name: CheckName
     verdict: Verdict
     figure: float | None = Field(description="measured value")
     unit: str
@@ -96,7 +96,7 @@ class DatasetCell(BaseModel):
     """Where a crop is on `report.png`, in pixels."""
 
     scene: int = Field(description="number of the scene, from 0")
-    shown: Literal["first", "second", "difference"] = Field(
+    shown: Shown = Field(
         description="the scene's first shot, its second, or their amplified difference, where grey means none"
     )
     x: int = Field(description="left edge")

@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Iterator
+from typing import Literal
 
 from n2n_core.errors import (
     ConfigError,
@@ -13,11 +14,17 @@ from n2n_core.errors import (
     WeightsError,
 )
 
+FailureCode = Literal[
+    "diverged", "disk_full", "disk_read_only", "out_of_memory", "bad_data", "bad_config", "bad_model",
+    "storage", "crashed", "lease_expired", "not_started",
+]  # fmt: skip
+"""Stable codes of failures. The last three are for attempts that ended without a reason of their own."""
+
 FINISHED = 0
 CRASHED = 1  # Python's own status for an unexpected error: another attempt is made
 STOPPED = 3
 LEASE_LOST = 4
-CODES = {
+CODES: dict[int, FailureCode] = {
     10: "diverged",
     11: "disk_full",
     12: "disk_read_only",
@@ -31,7 +38,7 @@ CODES = {
 
 STATUSES = {code: status for status, code in CODES.items()}
 
-_OWN: tuple[tuple[type[Exception], str], ...] = (
+_OWN: tuple[tuple[type[Exception], FailureCode], ...] = (
     (DivergedError, "diverged"),
     (DataError, "bad_data"),
     (UnknownModelError, "bad_config"),
@@ -41,14 +48,14 @@ _OWN: tuple[tuple[type[Exception], str], ...] = (
     (MemoryError, "out_of_memory"),
     (StorageError, "storage"),  # for causes other than the errno below
 )
-_ERRNO = {
+_ERRNO: dict[int, FailureCode] = {
     errno.ENOSPC: "disk_full",
     errno.EDQUOT: "disk_full",
     errno.EFBIG: "disk_full",
     errno.EROFS: "disk_read_only",
     errno.ENOMEM: "out_of_memory",
 }
-_TORCH = {  # torch raises RuntimeError for all of these
+_TORCH: dict[str, FailureCode] = {  # torch raises RuntimeError for all of these
     "PytorchStreamWriter": "disk_full",
     "unexpected pos": "disk_full",
     "can't allocate memory": "out_of_memory",
@@ -58,7 +65,7 @@ _TORCH = {  # torch raises RuntimeError for all of these
 }
 
 
-def reason(error: BaseException) -> str | None:
+def reason(error: BaseException) -> FailureCode | None:
     """Return the code of a permanent failure, or None if another attempt may succeed.
 
     >>> reason(OSError(28, "No space left on device")), reason(KeyError("x"))
@@ -67,7 +74,7 @@ def reason(error: BaseException) -> str | None:
     return next((code for one in _chain(error) if (code := _code(one))), None)
 
 
-def _code(error: BaseException) -> str | None:
+def _code(error: BaseException) -> FailureCode | None:
     for kind, code in _OWN:
         if isinstance(error, kind):
             return code

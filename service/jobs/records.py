@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from service.jobs.exit_codes import FailureCode
 from service.storage.job_states import ENDED, State
 
 Json = dict[str, Any]
@@ -36,7 +37,7 @@ class Job:
     host: str | None
     device: str | None
     cancel_requested_at: float | None
-    error_code: str | None
+    error_code: FailureCode | None
     error_detail: str | None
     log_tail: str | None
     result_version: int | None
@@ -64,6 +65,6 @@ class Progress:
 class Failure:
     """Reason of a failed job or attempt: a code for programs, a sentence, and the end of the log."""
 
-    code: str
+    code: FailureCode
     detail: str
     log_tail: str = ""

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from service import logs
 from service.exceptions import LeaseLostError
 from service.jobs import exit_codes
+from service.jobs.exit_codes import FailureCode
 from service.jobs.heartbeat import Heartbeat
 from service.jobs.records import Failure, Job
 from service.jobs.store import JobStore
@@ -99,7 +100,7 @@ class Attempt:
         log.info("job %s has stopped at a checkpoint", self.job.id)
         return exit_codes.STOPPED
 
-    def failed(self, code: str, error: Exception) -> int:
+    def failed(self, code: FailureCode, error: Exception) -> int:
         """Record a failure that another attempt would repeat."""
         beat = self.heartbeat
         beat.report(has_checkpoint=self.folder.has_checkpoint(self.job.id))

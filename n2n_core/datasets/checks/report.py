@@ -8,6 +8,10 @@ from typing import Any, Literal, get_args
 Verdict = Literal["fine", "warning", "refuse"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 """From best to worst."""
+CheckName = Literal[
+    "shape", "range", "clipped", "files", "identical", "bias", "shift", "independent", "correlation", "noise",
+    "brightness",
+]  # fmt: skip
 Shown = Literal["first", "second", "difference"]
 """Pictures of a scene: the first shot, the second, and their difference."""
 
@@ -25,7 +29,7 @@ class Check:
         advice: what to do about it. Empty if the verdict is ``fine``.
     """
 
-    name: str
+    name: CheckName
     verdict: Verdict
     figure: float
     unit: str

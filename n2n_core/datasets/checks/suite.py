@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from n2n_core.datasets.checks import measures
 from n2n_core.datasets.checks.alignment import check_shift
 from n2n_core.datasets.checks.crops import SCENES, SampledCrops, sample_crops
-from n2n_core.datasets.checks.report import Check, CheckReport, Verdict
+from n2n_core.datasets.checks.report import Check, CheckName, CheckReport, Verdict
 from n2n_core.datasets.dataset import Dataset
 from n2n_core.datasets.thumbnails import crop_sheet
 
@@ -58,7 +58,7 @@ def _above(figure: float, warn: float, refuse: float = float("inf")) -> Verdict:
     return "refuse" if figure > refuse else "warning" if figure > warn else "fine"
 
 
-def _check(name: str, verdict: Verdict, figure: float, unit: str, message: str, advice: str) -> Check:
+def _check(name: CheckName, verdict: Verdict, figure: float, unit: str, message: str, advice: str) -> Check:
     return Check(name, verdict, round(float(figure), 5), unit, message, "" if verdict == "fine" else advice)
 
 

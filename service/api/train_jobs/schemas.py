@@ -1,7 +1,7 @@
 """Bodies of the training-job endpoints. The recipe's fields are made from ``TrainConfig``."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import Le
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from n2n_core.training.config import TrainConfig, shared_fields
 from n2n_core.training.fields import description, plain_type
+from service.jobs.exit_codes import FailureCode
 from service.jobs.records import Job
 from service.storage.job_states import State
 
@@ -96,7 +97,9 @@ class JobResult(BaseModel):
 class JobError(BaseModel):
     """The reason why a job produced no model."""
 
-    code: str = Field(description="Stable code for programs.", examples=["diverged"])
+    code: Literal[FailureCode, "cancelled"] = Field(
+        description="Stable code for programs.", examples=["diverged"]
+    )
     detail: str
     log_tail: str = Field(description="The end of the training process's log.")
 
@@ -228,7 +231,9 @@ def _error(job: Job) -> JobError | None:
         return JobError(code="cancelled", detail="the job was cancelled", log_tail="")
     if job.state is not State.FAILED:
         return None
-    return JobError(code=job.error_code or "", detail=job.error_detail or "", log_tail=job.log_tail or "")
+    return JobError(
+        code=job.error_code or "crashed", detail=job.error_detail or "", log_tail=job.log_tail or ""
+    )
 
 
 def _links(job: Job) -> dict[str, str]:

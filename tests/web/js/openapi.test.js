@@ -6,8 +6,8 @@ import { test } from "node:test";
 
 import { MESSAGES } from "../../../service/web/js/denoise/error_messages.js";
 import { KINDS } from "../../../service/web/js/train/dataset_kinds.js";
-import { VERDICTS } from "../../../service/web/js/train/dataset_report.js";
-import { STATES } from "../../../service/web/js/train/job_states.js";
+import { SHOWN, TITLES, VERDICTS } from "../../../service/web/js/train/dataset_report.js";
+import { FAILURES, STATES } from "../../../service/web/js/train/job_states.js";
 import { ADVANCED, ARCHITECTURES, LENGTHS } from "../../../service/web/js/train/recipe_values.js";
 
 const text = readFileSync(new URL("../../../docs/openapi.json", import.meta.url), "utf8");
@@ -19,6 +19,12 @@ test("states, kinds, verdicts and architectures are the service's", () => {
   assert.deepEqual(new Set(Object.keys(KINDS)), new Set(schemas.Dataset.properties.kind.enum));
   assert.deepEqual(new Set(Object.keys(VERDICTS)), new Set(schemas.DatasetCheck.properties.verdict.enum));
   assert.deepEqual(new Set(Object.keys(ARCHITECTURES)), new Set(recipe.model.enum));
+});
+
+test("checks, pictures of a report and failures of jobs are the service's", () => {
+  assert.deepEqual(new Set(Object.keys(TITLES)), new Set(schemas.DatasetCheck.properties.name.enum));
+  assert.deepEqual(Object.keys(SHOWN), schemas.DatasetCell.properties.shown.enum);
+  assert.deepEqual(new Set(["cancelled", ...Object.keys(FAILURES)]), new Set(schemas.JobError.properties.code.enum));
 });
 
 test("the fields of a recipe have the service's defaults, and limits that it accepts", () => {

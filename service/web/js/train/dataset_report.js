@@ -6,7 +6,7 @@ import { KINDS } from "./dataset_kinds.js";
 import { canvas, cells } from "./sheet.js";
 
 /** By the API's `name` of a check. */
-const TITLES = {
+export const TITLES = {
   shape: "Picture size",
   range: "Value range",
   clipped: "Clipped noise",
@@ -26,7 +26,7 @@ export const VERDICTS = {
   refuse: { word: "Cannot be used", tone: "bad", symbol: "close" },
 };
 /** By the API's `shown` of a cell. */
-const SHOWN = { first: "First shot", second: "Second shot", difference: "Difference" };
+export const SHOWN = { first: "First shot", second: "Second shot", difference: "Difference" };
 const MOST_CELLS = 12; // of evidence, four rows: more would not add anything
 const WORST_FIRST = ["refuse", "warning", "fine"];
 

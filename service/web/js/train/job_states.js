@@ -13,7 +13,8 @@ export const STATES = {
   cancelled: { label: "Stopped", tone: "", means: "It was stopped before its end. Its progress is saved: resume it to get a model." },
 };
 
-const FAILURES = {
+/** For each `error.code` of a failed job: what happened, and what to do. */
+export const FAILURES = {
   diverged: ["The training diverged.", "Try a lower learning rate: a tenth of it."],
   disk_full: ["The service's disk is full.", "Free some space on it, then resume."],
   disk_read_only: ["The service's disk is read-only.", "Fix the cause, then resume."],
