@@ -1,4 +1,4 @@
-"""The machine's own Chromium, driven by Playwright."""
+"""Drive the installed Chromium with Playwright."""
 
 import os
 import shutil
@@ -14,21 +14,21 @@ MISSING = (
 
 
 def find() -> str | None:
-    """Its path, if there is one."""
+    """Return the path of Chromium, or None if it is not installed."""
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @contextmanager
 def running(headless: bool = True) -> Iterator[Browser]:
-    """Start it, and end it afterwards.
+    """Start Chromium, and close it at the end of the block.
 
     Raises:
-        RuntimeError: there is none.
+        RuntimeError: Chromium is not installed.
     """
     path = find()
     if path is None:
         raise RuntimeError(MISSING)
-    flags = ["--no-sandbox"] if os.getuid() == 0 else []  # which it refuses to start with, for root
+    flags = ["--no-sandbox"] if os.getuid() == 0 else []  # Chromium refuses to start as root with its sandbox
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=flags, headless=headless)
         yield browser

@@ -1,7 +1,7 @@
-"""The path on CUDA against the same network on plain torch.nn: float32, contiguous, the whole batch at once.
+"""Compare our code path for CUDA with plain torch.nn: the same network in float32, the whole batch at once.
 
-``python -m benchmarks.cuda`` prints, for each shipped model, pictures of 32x32 a second by batch size,
-and seconds for a picture of 1024x1024; each from the host's memory to the host's memory.
+For each shipped model, ``python -m benchmarks.cuda`` prints the pictures of 32x32 per second by batch size,
+and the seconds for a picture of 1024x1024, including the copies from and to the host's memory.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SIDE = 1024
 
 
 def against_plain(model: str, images: Tensor, pairs: int) -> Comparison:
-    """Our seconds for ``(N, 3, H, W)`` images on the CPU first, then torch.nn's."""
+    """Measure our seconds for ``(N, 3, H, W)`` images on the CPU first, then torch.nn's."""
     path = weights.find(model).path
     network, denoiser = weights.load(path, "torch")[0].to("cuda"), Denoiser.load(path, "cuda")
 

@@ -1,6 +1,7 @@
-"""Tiles side by side, a core each, against one after the other on all cores: ``python -m benchmarks.lines``.
+"""Compare tiles side by side, one core each, with tiles one after the other on all cores.
 
-Each in turn, and the medians over the turns: nanoseconds for each pixel that remains without the halo.
+``python -m benchmarks.lines`` measures both in turns, and prints the medians: nanoseconds per pixel of the
+tiles without their halo.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ SECONDS = 0.3
 
 
 def seconds(denoiser: Denoiser, side: int, threads: int, lines: int) -> float:
-    """Of one tile, where ``lines`` of them run at once on so many threads each."""
+    """Measure the seconds per tile if ``lines`` tiles run at once, each on this many threads."""
     tile = torch.zeros(1, 3, side, side)
 
     def run(_: int) -> int:

@@ -1,10 +1,10 @@
-"""A process's peak memory."""
+"""Peak memory of a process."""
 
 from pathlib import Path
 
 
 def peak() -> float:
-    """MiB that this process has held at most (Linux; ``getrusage`` would count its parent's too)."""
+    """Return the peak memory of this process in MiB (Linux; ``getrusage`` would count its parent's too)."""
     status = Path("/proc/self/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) / 1024

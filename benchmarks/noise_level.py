@@ -19,7 +19,7 @@ from n2n_core.noise.estimation import Array, noise_level
 SIGMAS = (0, 5, 10, 15, 25, 50)
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)[:, None, None]
 KINDS = ("floats", "8 bits", "shot")
-"""Exact; rounded and clipped as in a file; with a variance proportional to brightness."""
+"""Kinds of noise: exact; rounded and clipped as in a file; with a variance proportional to brightness."""
 
 PATCH, PATCHES = 8, 20_000
 

@@ -1,4 +1,4 @@
-"""How smooth the page is: ``python -m benchmarks.page``; needs Chromium.
+"""Measure how smoothly the page draws: ``python -m benchmarks.page``. Needs Chromium.
 
 A picture of 12 megapixels is denoised, and the line between before and after is dragged to and fro, while the
 browser traces its own frames. Without a window, or without a GPU, Chromium draws on the CPU; this tells.
@@ -23,9 +23,9 @@ from benchmarks.reliability.service import Service
 SIZE = 4000, 3000
 SECONDS = 5.0
 REPORTS = 125
-"""A second, of a usual mouse: what sends more takes the cores that the browser draws with."""
+"""Mouse events per second, as of a usual mouse. More would take the cores that the browser draws with."""
 LATE = 25.0
-"""Milliseconds from one frame to the next, from which on one is missing at 60 a second."""
+"""Milliseconds between two frames from which on a frame is missing, at 60 frames per second."""
 
 CATEGORIES = "devtools.timeline,viz"
 SHIFTS = """() => {
@@ -47,19 +47,19 @@ class Smoothness:
     """Frames while the line is dragged."""
 
     rate: float
-    """A second."""
+    """Frames per second."""
     longest: float
-    """Milliseconds between two."""
+    """Longest time between two frames in milliseconds."""
     late: float
-    """Share of the frames that came later than ``LATE``."""
+    """Fraction of the frames that came later than ``LATE``."""
     script: float
-    """Milliseconds of the main thread a second: script, style, layout and paint."""
+    """Milliseconds per second that the main thread spent on script, style, layout and paint."""
     drawn_by: str
-    """GPU, or CPU where there is none."""
+    """Device that draws: GPU, or CPU if there is none."""
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Measure the page, and print the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def measure(browser: Browser, url: str, seconds: float, size: tuple[int, int] = SIZE) -> Smoothness:
-    """Open the page at ``url``, denoise a picture of ``size``, and drag."""
+    """Open the page at ``url``, denoise a picture of ``size``, and drag the dividing line."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto(f"{url}/#/denoise?model=scratch")
     page.get_by_role("heading", level=1).wait_for()
@@ -105,7 +105,7 @@ def measure(browser: Browser, url: str, seconds: float, size: tuple[int, int] = 
 
 
 def picture(size: tuple[int, int]) -> bytes:
-    """A JPEG of a scene with noise."""
+    """Return a JPEG of a noisy scene."""
     rng = np.random.default_rng(0)
     x, y = np.linspace(0, 1, size[0], dtype=np.float32), np.linspace(0, 1, size[1], dtype=np.float32)[:, None]
     planes = [x + 0 * y, y + 0 * x, 0.5 + 0.4 * np.sin(40 * x) * np.sin(30 * y)]
@@ -136,7 +136,7 @@ def drag(page: Page, seconds: float) -> Smoothness:
 
 
 class Trace:
-    """The browser's own record of what it does, from now on."""
+    """Record the browser's trace within the block."""
 
     def __init__(self, session: CDPSession) -> None:
         self._session, self._events, self._over = session, list[dict[str, Any]](), False
@@ -145,7 +145,7 @@ class Trace:
         session.send("Tracing.start", {"categories": CATEGORIES, "transferMode": "ReportEvents"})
 
     def end(self) -> list[dict[str, Any]]:
-        """The events."""
+        """Return the recorded events."""
         self._session.send("Tracing.end")
         while not self._over:
             self._session.send("Browser.getVersion")  # which lets the others come
@@ -153,7 +153,7 @@ class Trace:
 
 
 def smoothness(events: list[dict[str, Any]]) -> Smoothness:
-    """Of the frames that the compositor drew; times of a trace are in microseconds."""
+    """Compute the figures from the frames that the compositor drew. Times in a trace are in microseconds."""
     drawn = np.sort([event["ts"] for event in events if event["name"] == "Display::DrawAndSwap"]) / 1000
     gaps, span = np.diff(drawn), (drawn[-1] - drawn[0]) / 1000
     tasks = ("FunctionCall", "UpdateLayoutTree", "Layout", "PrePaint", "Paint", "Layerize", "Commit")

@@ -1,4 +1,4 @@
-"""Two ways to do one thing, timed side by side: on a shared machine only their ratio holds."""
+"""Time two ways to do one thing in turns. On a shared machine only the ratio is reliable."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
-"""What lanes, lines and the spare core buy, each switched off in turn: ``python -m benchmarks.scheduling``.
+"""Measure the effect of lanes, lines and the spare core: each is switched off in turn.
 
-A client sends small pictures one after the other; meanwhile, if asked for, others send large ones without a
-pause. The table has the small pictures' latencies, and the pixels of large ones per second.
+With ``python -m benchmarks.scheduling`` a client sends small pictures one after the other. Meanwhile, if
+asked for, others send large ones without a pause. The table shows the latencies of the small pictures, and
+the pixels of large ones per second.
 """
 
 from __future__ import annotations

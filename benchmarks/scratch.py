@@ -1,4 +1,4 @@
-"""The scratch framework against torch.nn with autograd, on the same network: speed and memory.
+"""Compare the scratch framework with torch.nn and autograd on the same network: speed and memory.
 
 ``python -m benchmarks.scratch`` prints pictures per second of training steps (SGD) and of
 inference on 32x32 pictures, how many times as fast scratch is (median and quartiles of many
@@ -24,7 +24,7 @@ Run = Callable[[], object]
 
 
 def scratch_step(model: str, images: Tensor) -> Run:
-    """One training step on the scratch framework."""
+    """Run a training step on the scratch framework."""
     network, loss = architectures.model(model).build(engine="scratch"), scratch.MSE()
     assert isinstance(network, scratch.Module)
     optimizer = scratch.SGD(network.param(), lr=0.1)
@@ -39,7 +39,7 @@ def scratch_step(model: str, images: Tensor) -> Run:
 
 
 def torch_step(model: str, images: Tensor, memory_format: torch.memory_format) -> Run:
-    """The same on torch.nn, autograd and torch.optim."""
+    """Run a training step with torch.nn, autograd and torch.optim."""
     network, images = torch_network(model, images, memory_format)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
 
@@ -53,13 +53,13 @@ def torch_step(model: str, images: Tensor, memory_format: torch.memory_format) -
 
 
 def scratch_inference(model: str, images: Tensor) -> Run:
-    """One batch through the scratch network."""
+    """Run a batch through the scratch network."""
     network = architectures.model(model).build(engine="scratch").eval()
     return lambda: network(images)
 
 
 def torch_inference(model: str, images: Tensor, memory_format: torch.memory_format) -> Run:
-    """The same on torch.nn."""
+    """Run a batch through torch.nn."""
     network, images = torch_network(model, images, memory_format)
     network.eval()
 
@@ -72,7 +72,7 @@ def torch_inference(model: str, images: Tensor, memory_format: torch.memory_form
 
 
 def torch_network(model: str, images: Tensor, memory_format: torch.memory_format) -> tuple[nn.Module, Tensor]:
-    """The network on torch.nn, and the images, in one memory format."""
+    """Return the network on torch.nn and the images, in a memory format."""
     network = architectures.model(model).build(engine="torch")
     assert isinstance(network, nn.Module)
     network.to(memory_format=memory_format)  # type: ignore[call-overload]
@@ -100,7 +100,7 @@ def speed(model: str, pairs: int) -> None:
 
 
 def training_peak(engine: str, model: str, batch: int, threads: int) -> tuple[float, float]:
-    """MiB of a process's peak memory after 10 training steps, and by how much they raised it."""
+    """Return the peak memory in MiB after 10 training steps, and the part that the steps added."""
     torch.set_num_threads(threads)
     images = torch.rand(batch, 3, 32, 32)
 

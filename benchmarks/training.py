@@ -1,4 +1,4 @@
-"""Training with our engines against the plain loop of the report: images a second, in turns.
+"""Compare training on our engines with the report's plain loop: images per second, in turns.
 
 The plain loop is the same network on torch.nn, contiguous memory, eager autograd, no compilation,
 with the report's optimiser: Adam for ``torch``, SGD for ``scratch``. ``python -m benchmarks.training``
@@ -20,14 +20,14 @@ from n2n_core.training.config import TrainConfig
 from n2n_core.training.engines import make_engine
 
 Run = Callable[[], Tensor]
-"""One training step; its loss."""
+"""Training step that returns its loss."""
 
 BATCHES = (8, 64)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the report trains a model with."""
+    """The report's recipe of a model."""
 
     optimizer: str
     lr: float
@@ -35,11 +35,11 @@ class Recipe:
 
 RECIPES = {"torch": Recipe("adam", 1e-3), "scratch": Recipe("sgd", 0.1)}
 WAYS = (("torch", "float32"), ("torch", "bfloat16"), ("scratch", "float32"))
-"""Models, and the precisions in which they are trained; the plain loop's is float32."""
+"""Models, and the precisions in which they are trained. The plain loop uses float32."""
 
 
 def ours(model: str, noisy: Tensor, target: Tensor, precision: str = "float32") -> Run:
-    """One training step of ours, on the model's own engine."""
+    """Return our training step, on the model's own engine."""
     recipe, network = RECIPES[model], architectures.model(model).build()
     config = TrainConfig(model=model, optimizer=recipe.optimizer, precision=precision)
     engine = make_engine(network, config, noisy.device)
@@ -47,7 +47,7 @@ def ours(model: str, noisy: Tensor, target: Tensor, precision: str = "float32") 
 
 
 def plain(model: str, noisy: Tensor, target: Tensor) -> Run:
-    """One step of the report's loop."""
+    """Return the step of the report's loop."""
     recipe, network = RECIPES[model], architectures.model(model).build(engine="torch")
     assert isinstance(network, nn.Module)
     network.to(noisy.device)
@@ -65,7 +65,7 @@ def plain(model: str, noisy: Tensor, target: Tensor) -> Run:
 
 
 def finished(step: Run, device: torch.device) -> Run:
-    """``step``, until the device has done it."""
+    """Return ``step``, changed to wait until the device has finished it."""
     if device.type != "cuda":
         return step
 

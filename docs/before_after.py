@@ -1,4 +1,4 @@
-"""Makes ``photo.png`` and ``before_after.png``, the README's pictures: ``python docs/before_after.py``.
+"""Make ``photo.png`` and ``before_after.png``, the README's pictures: ``python docs/before_after.py``.
 
 Photos that scikit-image ships are made noisy and denoised by the shipped models: with white noise and
 a camera's, rounded to 8 bits as files are, by ``photo``; and point-sampled, as a renderer would at one
@@ -47,14 +47,14 @@ def main() -> None:
 
 
 def floats(photo: np.ndarray) -> Tensor:
-    """``(H, W, 3)`` bytes as ``(3, H, W)`` floats in [0, 1]."""
+    """Convert ``(H, W, 3)`` bytes to ``(3, H, W)`` floats in [0, 1]."""
     return torch.from_numpy(photo.copy()).permute(2, 0, 1) / 255
 
 
 def row(
     noisy: Tensor, clean: Tensor, models: Sequence[str], crop: Crop, zoom: int
 ) -> list[tuple[str, Image.Image]]:
-    """The noisy picture, what each model makes of it, and the clean one; captions have PSNRs of the whole."""
+    """Return the noisy picture, each model's result and the clean one, captioned with the full PSNR."""
     panels = {"noisy": noisy}
     for name in models:
         denoiser = Denoiser.load(weights.find(name).path, "cpu")
@@ -64,18 +64,18 @@ def row(
 
 
 def decibels(image: Tensor, clean: Tensor) -> float:
-    """PSNR of the whole picture."""
+    """Return the PSNR of the whole picture."""
     return psnr(image, clean)
 
 
 def cut(image: Tensor, crop: Crop, zoom: int) -> Image.Image:
-    """The part that is shown, every pixel enlarged."""
+    """Cut out the part that is shown, and enlarge every pixel."""
     part = Image.fromarray(image[:, crop[0], crop[1]].permute(1, 2, 0).numpy())
     return part.resize((part.width * zoom, part.height * zoom), Image.Resampling.NEAREST)
 
 
 def write(name: str, rows: Sequence[Sequence[tuple[str, Image.Image]]]) -> None:
-    """The panels of each row side by side, each over its caption."""
+    """Draw the panels of each row side by side, each above its caption."""
     width, height = rows[0][0][1].size
     size = len(rows[0]) * (width + GAP) - GAP, len(rows) * (height + CAPTION)
     sheet = Image.new("RGB", size, "white")

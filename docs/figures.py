@@ -1,4 +1,4 @@
-"""Draws the figures of ``framework.md``: ``python docs/figures.py``.
+"""Draw the figures of ``framework.md``: ``python docs/figures.py``.
 
 What they show is computed by the framework itself: which pixels a window reads, which entries
 of a kernel one step sums, and how a network learns with the right gradient and with a wrong one.
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def write(name: str, width: int, height: int, shapes: Iterable[str]) -> None:
-    """An SVG file of ``shapes`` on white paper."""
+    """Return an SVG file of ``shapes`` on a white background."""
     paper = f'<rect class="paper" width="{width}" height="{height}"/>'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}">'
     lines = [head, f"<style>{STYLE}</style>", paper, *shapes, "</svg>"]
@@ -59,7 +59,7 @@ def write(name: str, width: int, height: int, shapes: Iterable[str]) -> None:
 
 
 def windows() -> Iterable[str]:
-    """Kernel 3, stride 2, on a map of 5 x 5 pixels: four windows, a row of the matrix each."""
+    """Draw kernel 3, stride 2, on a map of 5 x 5 pixels: four windows, each a row of the matrix."""
     shape = Windows(kernel_size=(3, 3), stride=(2, 2), padding=(0, 0), dilation=(1, 1))
     pixels = torch.arange(25.0).view(1, 5, 5, 1)
     rows = shape.gather(pixels, torch.arange(9).view(9, 1).eq(torch.arange(9)).float(), torch.zeros(9))
@@ -116,7 +116,7 @@ def fused_upsampling() -> Iterable[str]:
 
 
 def entries() -> list[str]:
-    """Which of the kernel's three entries each of one step's four sums, along a row."""
+    """Draw which of the kernel's three entries each of the four sums of a step uses, along a row."""
     layer = Upsampling(1, 1, (1, 3), scale_factor=(1, 2), padding=(0, 1), bias=False)
     columns = []
     for tap in range(3):
@@ -127,7 +127,7 @@ def entries() -> list[str]:
 
 
 def swap() -> Iterable[str]:
-    """How report 2's network learns, with the right gradient and without the swap of channels."""
+    """Plot the training of report 2's network, with the right gradient and without the swap of channels."""
     right = errors()
     with without_swap():
         wrong = errors()

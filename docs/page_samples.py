@@ -20,7 +20,7 @@ from n2n_core.noise.corruptions import Camera
 FOLDER = Path(__file__).parents[1] / "service" / "web" / "samples"
 WIDTH, HEIGHT, PATHS, BOUNCES = 480, 320, 72, 4
 SMALL = 264, 176
-"""Of the pictures on the buttons, twice what is shown."""
+"""Size of the pictures on the buttons: twice the size that is shown."""
 
 Array = NDArray[np.float64]
 SPHERES = np.array([  # x, y, z, radius; red, green, blue; light
@@ -78,7 +78,7 @@ def trace(origin: Array, direction: Array, rng: np.random.Generator) -> Array:
 
 
 def hit(origin: Array, direction: Array) -> tuple[Array, NDArray[np.intp]]:
-    """How far each ray goes, infinite if it meets nothing, and which sphere it meets."""
+    """Return the length of each ray, infinite if it hits nothing, and the sphere that it hits."""
     offset = origin[:, None] - SPHERES[None, :, :3]
     half = (offset * direction[:, None]).sum(2)
     root = half**2 - (offset**2).sum(2) + SPHERES[:, 3] ** 2
@@ -89,7 +89,7 @@ def hit(origin: Array, direction: Array) -> tuple[Array, NDArray[np.intp]]:
 
 
 def normed(vectors: Array) -> Array:
-    """Of length 1."""
+    """Scale vectors to length 1."""
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 

@@ -1,7 +1,7 @@
-"""Writes results into ``studies.md``: ``python docs/studies.py runs`` for studies in ``runs/NAME``.
+"""Write results into ``studies.md``: ``python docs/studies.py runs`` for studies in ``runs/NAME``.
 
-Between a study's two markers go its command, its plot and its table; what is written around them stays.
-Pictures of photos are left out, as the photos have licences of their own.
+The text between a study's two markers is replaced by its command, plot and table; other text stays.
+Pictures of photos are left out, as the photos have their own licences.
 """
 
 import re
@@ -19,7 +19,7 @@ def main(runs: Path) -> None:
     """Write the page, and the plots beside it."""
     text = PAGE.read_text()
     for name, study in STUDIES.items():
-        if (runs / name / "plot.png").exists():  # else it is under way
+        if (runs / name / "plot.png").exists():  # else it has not been completed
             records = results.read(runs / name)
             block = section(name, study, records)
             text = re.sub(
@@ -32,12 +32,12 @@ def main(runs: Path) -> None:
 
 
 def markers(name: str) -> str:
-    """A pattern of a study's two markers, and what is between them."""
+    """Return a pattern for a study's two markers and the text between them."""
     return rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)"
 
 
 def section(name: str, study: Study, records: list[results.Record]) -> str:
-    """What goes between the markers."""
+    """Return the text between the markers."""
     scale, seeds = records[0]["scale"], {record["seed"] for record in records}
     repeats = f" --repeats {len(seeds)}" if len(seeds) != max(run.repeats for run in study.runs) else ""
     precision = "" if records[0]["precision"] == "float32" else f" --precision {records[0]['precision']}"

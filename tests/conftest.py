@@ -1,4 +1,4 @@
-"""What holds for all tests."""
+"""Settings that apply to all tests."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Packages import from lower floors only, and only the service's edge knows the web framework."""
+"""Packages import only from lower layers, and only the edge of the service imports the web framework."""
 
 import ast
 import subprocess

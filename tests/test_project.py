@@ -1,4 +1,4 @@
-"""The files around the code: they agree with it, and with each other."""
+"""The files around the code agree with the code and with each other."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Nothing that a user sends is executed, and no address that a user sends is asked: by the sources."""
+"""The sources never execute what a user sends, and never request an address that a user sends."""
 
 import ast
 from collections.abc import Iterator

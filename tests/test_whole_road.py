@@ -1,4 +1,4 @@
-"""From photos to a model that denoises other photos, by the commands alone."""
+"""The whole way by command: train a model on photos, and denoise other photos with it."""
 
 from pathlib import Path
 

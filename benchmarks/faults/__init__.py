@@ -1,1 +1,1 @@
-"""What happens when the service is killed, told to end, or has no disk left, amid its work."""
+"""Test what happens if the service is killed, terminated or out of disk space while it works."""

@@ -1,4 +1,4 @@
-"""Kill, end and starve the service under load; is anything lost, or half?
+"""Kill and terminate the service under load, and fill its disk: is anything lost or half-written?
 
 ``python -m benchmarks.faults`` starts ``n2n serve`` on real folders, sends it pictures, datasets and models
 from several clients beside a training job, and meanwhile kills it, tells it to end, or fills its disk. It
@@ -36,31 +36,31 @@ def _served() -> Iterator[Service]:
 
 
 def kill(times: int) -> Tally:
-    """``kill -9`` of the service's own process."""
+    """Run ``kill -9`` on the service's own process."""
     with _served() as service:
         return asyncio.run(kills(service, times, all_of_it=False))
 
 
 def kill_all(times: int) -> Tally:
-    """``kill -9`` of all its processes, the trainer's too."""
+    """Run ``kill -9`` on all processes of the service, including the trainer."""
     with _served() as service:
         return asyncio.run(kills(service, times, all_of_it=True))
 
 
 def kill_device(times: int) -> Tally:
-    """``kill -9`` of the process that runs the networks."""
+    """Run ``kill -9`` on the process that runs the networks."""
     with _served() as service:
         return asyncio.run(device_kills(service, times))
 
 
 def terminate(times: int) -> Tally:
-    """SIGTERM."""
+    """Send SIGTERM."""
     with _served() as service:
         return asyncio.run(terminations(service, times, GRACE))
 
 
 def full_disk(times: int) -> Tally:
-    """A disk without room, for data and temporary files."""
+    """Fill the disk with the data and temporary files."""
     with (
         tempfile.TemporaryDirectory() as folder,
         tempfile.TemporaryDirectory() as aside,
@@ -82,7 +82,7 @@ RUNS: dict[str, Callable[[int], Tally]] = {
 
 
 def show(tally: Tally, table: Table) -> None:
-    """Print a row for each thing that was tried, and what was lost."""
+    """Print a row for each kind of run, and what was lost."""
     if tally.skipped:
         table.row(tally.name, f"skipped: {tally.skipped}", "-", "-")
     for what, times in tally.tried.items():
@@ -94,21 +94,21 @@ def show(tally: Tally, table: Table) -> None:
 
 
 def write(tallies: Sequence[Tally], path: Path) -> None:
-    """All of it as JSON."""
+    """Return all results as JSON."""
     path.write_text(json.dumps([vars(tally) for tally in tallies], indent=2))
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line's options."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=RUNS, default=[*RUNS], help="which ones")
-    parser.add_argument("--times", type=int, help="each; by default 6 to 10")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write it there, too")
+    parser.add_argument("--only", nargs="+", choices=RUNS, default=[*RUNS], help="kinds of runs to do")
+    parser.add_argument("--times", type=int, help="number of runs of each kind; by default 6 to 10")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results as JSON")
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do all runs, and tell; the exit status."""
+    """Do all runs, print the results, and return the exit status."""
     options = parse(arguments)
     table = Table({"fault": 32, "what": 48, "times": 6, "lost": 5}, left=2)
     tallies = []

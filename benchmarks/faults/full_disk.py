@@ -1,4 +1,4 @@
-"""A disk that fills under load: clear problems, nothing half-written, and all is well once there is room."""
+"""Fill the disk under load: errors must be clear, no file half-written, and work must go on afterwards."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from benchmarks.soak import things
 
 MIB = 64
 LEFT = 0, 4096, 50_000, 400_000
-"""Bytes that are left free, so that what is written fails at its first byte, or amid it."""
+"""Bytes that are left free, so that a write fails at its first byte, or in the middle."""
 
 FULL_SECONDS = 4
 WRITES, UNFINISHED = "large and small writes, done or refused by 507", "looks for unfinished files"
@@ -30,7 +30,7 @@ WRITES, UNFINISHED = "large and small writes, done or refused by 507", "looks fo
 
 @contextmanager
 def disk(folder: Path) -> Iterator[str | None]:
-    """A small disk of its own on ``folder``; or why there can be none."""
+    """Mount a small disk on ``folder``, or return why that is not possible."""
     command = ["mount", "-t", "tmpfs", "-o", f"size={MIB}m", "tmpfs", str(folder)]
     try:
         subprocess.run(command, check=True, capture_output=True)
@@ -66,7 +66,7 @@ async def full_disks(service: Service, times: int, seed: int = 0) -> Tally:
 
 @contextmanager
 def _filled(folder: Path, left: int) -> Iterator[None]:
-    """Within the block a file takes all room but ``left`` bytes."""
+    """Fill the disk with a file within the block, except for ``left`` bytes."""
     hog = folder / "hog"
     try:
         with hog.open("wb", buffering=0) as file, suppress(OSError):  # others write meanwhile
@@ -82,7 +82,7 @@ def _filled(folder: Path, left: int) -> Iterator[None]:
 
 
 async def _ask_to_write(client: httpx.AsyncClient, tally: Tally) -> None:
-    """What must be written is written, for others may have made room, or refused; reading works."""
+    """Check that writes succeed (others may have made room) or are rejected, and that reading works."""
     body, kind = things.scenes(3, 24, name="full")
     large, form_kind = form("file", [("a.bmp", drawn("bmp", 700))])
     writes = [
@@ -104,7 +104,7 @@ async def _ask_to_write(client: httpx.AsyncClient, tally: Tally) -> None:
 
 
 async def _recovers(service: Service, client: httpx.AsyncClient, load: Load, job: str) -> None:
-    """With room again, uploads are taken, and the job has failed for that reason, or goes on."""
+    """Check that uploads work again, and that the job either goes on or has failed because of the disk."""
     tally = load.tally
     while load.datasets:
         await things.call(client, "DELETE", f"/datasets/{load.datasets.pop()}", 204)
@@ -122,5 +122,5 @@ async def _recovers(service: Service, client: httpx.AsyncClient, load: Load, job
 
 
 def is_storage(answer: httpx.Response) -> bool:
-    """Whether it is the problem that nothing can be written."""
+    """Return whether the answer is the problem ``storage``."""
     return answer.status_code == 507 and answer.json()["code"] == "storage"

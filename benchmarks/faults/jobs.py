@@ -1,4 +1,4 @@
-"""A training that the faults happen to."""
+"""Training job that the faults interrupt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JOB = "looks at the job"
 
 
 async def begin(client: httpx.AsyncClient) -> str:
-    """A job that would train for ever; its path, once it has a checkpoint."""
+    """Start a job that trains without end, and return its path once it has a checkpoint."""
     dataset = await things.upload_dataset(client, things.scenes(6, name="job"))
     recipe = {"dataset": dataset.rpartition("/")[2], "model": "scratch", "batch_size": 4, "force": True}
     wanted = recipe | {"epochs": 100_000, "name": "job"}
@@ -28,7 +28,7 @@ async def begin(client: httpx.AsyncClient) -> str:
 
 
 async def runs(client: httpx.AsyncClient, path: str) -> things.Json:
-    """The job once it trains, or has ended.
+    """Wait until the job trains or has ended, and return it.
 
     Raises:
         WrongError: neither comes.
@@ -43,7 +43,7 @@ async def runs(client: httpx.AsyncClient, path: str) -> things.Json:
 
 
 async def goes_on(client: httpx.AsyncClient, path: str, tally: Tally) -> None:
-    """It trains on; after the third death it has failed, says of what, and can be resumed."""
+    """Check that the job goes on. After the third crash it must have failed with a reason; resume it."""
     job = await runs(client, path)
     if job["done"]:
         died = job["state"] == "failed" and job["error"]["code"] in DIED
@@ -56,7 +56,7 @@ async def goes_on(client: httpx.AsyncClient, path: str, tally: Tally) -> None:
 
 
 async def end(client: httpx.AsyncClient, path: str, tally: Tally) -> None:
-    """It still can be stopped at a checkpoint."""
+    """Check that the job can still be stopped at a checkpoint."""
     await things.call(client, "POST", f"{path}/cancel", 202)
     job = await things.wait_done(client, path)
     tally.check(JOB, job["state"] == "cancelled", f"{job['state']}: {job['error']}")

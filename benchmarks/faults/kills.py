@@ -1,4 +1,4 @@
-"""``kill -9`` at random moments under load, and a start after each: whole or absent, never half."""
+"""Run ``kill -9`` at random moments under load, then restart: data must be complete or absent, never half."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from benchmarks.soak import things
 from service.storage.data_folder import DELETING, OLD_SECONDS
 
 LONGEST_SECONDS = 2.0
-"""Until the kill, counted from the first answer."""
+"""Seconds from the first answer to the kill."""
 
 END_SECONDS = 15
-"""Within which the processes of a service that was killed end by themselves."""
+"""Seconds within which the processes of a killed service must end."""
 
 KILL, ORPHANS = "kills of the service", "processes left behind by them"
 DATASET, FOLDERS, FILES = "datasets found whole", "folders, each with its row", "looks for unfinished files"
@@ -54,7 +54,7 @@ async def kills(service: Service, times: int, *, all_of_it: bool, seed: int = 0)
 
 
 async def device_kills(service: Service, times: int, seed: int = 0) -> Tally:
-    """Kill the device's process amid its work: nobody notices."""
+    """Kill the device's process while it works: clients must not notice."""
     tally, random = Tally("kill -9 of the device's process"), Random(seed)
     load = Load(tally, seed)
     await load.learn(service.url)
@@ -69,7 +69,7 @@ async def device_kills(service: Service, times: int, seed: int = 0) -> Tally:
 
 
 def _kill(service: Service, tally: Tally, all_of_it: bool) -> None:
-    """What the service started must end by itself, but the trainer, which goes on."""
+    """Check that the processes of the service end by themselves, except for the trainer, which goes on."""
     others = {pid: role for pid, role in service.processes().items() if role != SERVICE}
     service.kill()
     tally.tried[KILL] += 1
@@ -94,7 +94,7 @@ def _of(service: Service, role: str) -> list[int]:
 
 
 def _let_time_pass(service: Service) -> None:
-    """As if the start came later: what is younger than a minute may have a writer still."""
+    """Make files look older, as files younger than a minute may still have a writer."""
     for folder in (service.data / "datasets", service.data / "models"):
         for path in (folder, *folder.rglob("*")):
             then = path.stat().st_mtime - OLD_SECONDS - 1
@@ -102,7 +102,7 @@ def _let_time_pass(service: Service) -> None:
 
 
 async def _look(service: Service, client: httpx.AsyncClient, load: Load, tally: Tally) -> None:
-    """Datasets and models are whole or absent, and nothing unfinished is left."""
+    """Check that datasets and models are complete or absent, and that nothing unfinished is left."""
     rows = await _all_datasets(client)
     for dataset in rows:
         tally.check(DATASET, *await _whole(client, dataset))
@@ -128,7 +128,7 @@ async def _all_datasets(client: httpx.AsyncClient) -> list[things.Json]:
 
 
 async def _whole(client: httpx.AsyncClient, dataset: things.Json) -> tuple[bool, str]:
-    """Whether its state, its report and its pictures are there; else what is not."""
+    """Return whether the dataset is ready and has its report and pictures; if not, also the reason."""
     path = f"/datasets/{dataset['id']}"
     if dataset["state"] != "ready":
         return False, f"{path} is {dataset['state']}"
@@ -141,7 +141,7 @@ async def _whole(client: httpx.AsyncClient, dataset: things.Json) -> tuple[bool,
 
 
 async def _look_at_models(service: Service, client: httpx.AsyncClient, tally: Tally) -> None:
-    """Each row has its file, whose hash is its name; no file is without a row."""
+    """Check that each row has its file, named by its hash, and that no file is without a row."""
     models = (await things.call(client, "GET", "/models", 200))["models"]
     hashes = set()
     for model in models:
@@ -153,7 +153,7 @@ async def _look_at_models(service: Service, client: httpx.AsyncClient, tally: Ta
 
 
 def unfinished(service: Service) -> list[str]:
-    """What writers that were interrupted have left behind."""
+    """Return the files that interrupted writers have left."""
     temporary = [path for path in service.temporary.iterdir() if not is_torchs(path)]
     found = [*service.data.rglob(".*.tmp"), *service.data.rglob(f"{DELETING}*"), *temporary]
     return [str(path.relative_to(service.data.parent)) for path in found]

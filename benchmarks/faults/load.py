@@ -1,4 +1,4 @@
-"""Clients that denoise and upload until they are stopped; every answer that comes whole is checked."""
+"""Clients that denoise and upload until they are stopped. Every complete answer is checked."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ class Load:
         self._models = count()
 
     async def learn(self, url: str) -> None:
-        """Ask every good request once, while nothing is wrong."""
+        """Send every good request once, before any fault."""
         async with connect(url) as client:
             for request in self.good:
                 self.expected[request.name] = await request.ask(client)
 
     @asynccontextmanager
     async def running(self, url: str) -> AsyncIterator[None]:
-        """All clients are at work within the block, from their first answer on; then what they have
-        begun is waited for, whatever comes of it."""
+        """Keep all clients at work. The block starts after the first answer; at its end, requests in progress
+        are waited for, whatever their result."""
         stop = asyncio.Event()
         self.answered.clear()
         acts = [self.denoise] * DENOISING + [self.upload] * UPLOADING + [self.upload_model]
@@ -78,7 +78,7 @@ class Load:
                     self.tally.lost.append(f"{ANSWER}: {error!r}")
 
     async def denoise(self, client: httpx.AsyncClient) -> None:
-        """One picture, or several, whose answer is known."""
+        """Denoise one or several pictures whose answer is known."""
         request = self.random.choice(self.good)
         answer = await client.post(
             request.path, content=request.body, headers={"Content-Type": request.media_type}
@@ -88,19 +88,19 @@ class Load:
         )
 
     async def upload(self, client: httpx.AsyncClient) -> None:
-        """A small dataset."""
+        """Upload a small dataset."""
         body, kind = self._upload
         answer = await client.post("/datasets", content=body, headers={"Content-Type": kind})
         if self._take(answer, lambda: None, 201):
             self.datasets.append(answer.json()["id"])
 
     async def upload_model(self, client: httpx.AsyncClient) -> None:
-        """A small model, another one each time."""
+        """Upload a small model, a different one each time."""
         content = things.small_model(next(self._models))
         self._take(await client.post("/models/faults/versions", content=content), lambda: None, 201)
 
     def _take(self, answer: httpx.Response, check: Callable[[], object], status: int = 200) -> bool:
-        """Whether it is a good answer; one that is neither that nor promised is lost."""
+        """Return whether the answer is good. Otherwise it must be an expected error, or counts as lost."""
         if answer.status_code == status:
             check()
             self.answered.set()
@@ -114,7 +114,7 @@ class Load:
 
 
 async def denoises(load: Load, url: str) -> None:
-    """Ask all good requests once more.
+    """Send all good requests once more.
 
     Raises:
         WrongError: an answer is not what it was.

@@ -1,4 +1,4 @@
-"""What was tried, how often, and what was lost."""
+"""Count of what was tried, and of what was lost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Tally:
-    """Of one kind of run.
+    """Counts of one kind of run.
 
     Attributes:
         tried: how often what was done or asked.
@@ -23,7 +23,7 @@ class Tally:
     skipped: str | None = None
 
     def check(self, what: str, good: bool, otherwise: str) -> None:
-        """Count a promise that was looked at, and one that was broken."""
+        """Count a checked promise, and whether it was broken."""
         self.tried[what] += 1
         if not good:
             self.lost.append(f"{what}: {otherwise}")

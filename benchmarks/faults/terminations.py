@@ -1,4 +1,4 @@
-"""SIGTERM amid requests: what was taken on is answered, nothing else is, and the process ends in time."""
+"""Send SIGTERM amid requests: accepted ones are answered, others are not, and the process ends in time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from benchmarks.soak import awkward_clients
 
 IN_FLIGHT = 8
 AFTER_SECONDS = 3
-"""What may pass after ``N2N_GRACE`` until the process has ended."""
+"""Seconds after ``N2N_GRACE`` within which the process must end."""
 
 ANSWERED, REFUSED = "requests taken on before, each answered", "requests after it, each refused"
 ENDED = "ends in time with status 0"
@@ -77,7 +77,7 @@ async def _finish(load: Load, request: Good, sending: awkward_clients.Admitted) 
 
 
 async def _ask_later(url: str, request: Good, tally: Tally, ending: asyncio.Task[int | None]) -> None:
-    """Ask until the service has ended: no connection, or the problem ``stopping``."""
+    """Send requests until the service has ended: no connection, or the problem ``stopping``."""
     while not ending.done():
         try:
             async with connect(url) as client:
@@ -93,7 +93,7 @@ async def _ask_later(url: str, request: Good, tally: Tally, ending: asyncio.Task
 
 
 async def _stalled(url: str) -> asyncio.StreamWriter:
-    """A client that announces a picture, and sends a part of it."""
+    """Client that announces a picture, and sends a part of it."""
     parts = urlsplit(url)
     _, writer = await asyncio.open_connection(parts.hostname, parts.port)
     lines = "POST /denoise HTTP/1.1", "Host: n2n", "Content-Type: image/png", "Content-Length: 5000"

@@ -1,1 +1,1 @@
-"""What the soak and the fault runs share: the real service, pictures with their answers, resources."""
+"""Code that the soak and the fault runs share: the real service, pictures with their answers, resources."""

@@ -1,4 +1,4 @@
-"""Good requests, and whether an answer is the one that the same request had at the start."""
+"""Good requests, and the check that an answer equals the first answer to the same request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from PIL import Image
 from benchmarks.serving.pictures import png
 
 ROUNDING = 1
-"""Grey levels by which an answer may differ: what waits beside it decides how sums are ordered."""
+"""Grey levels by which answers may differ, because the order of sums depends on the other work."""
 
 Content = dict[str, Any]
 
@@ -26,7 +26,7 @@ class WrongError(Exception):
 
 @dataclass(frozen=True)
 class Good:
-    """A request whose answer is known, or will be: its content by parts, pictures as bytes."""
+    """A request and its known answer: the content by parts, pictures as bytes."""
 
     name: str
     path: str
@@ -35,7 +35,7 @@ class Good:
     read: Callable[[httpx.Response], Content]
 
     async def ask(self, client: httpx.AsyncClient) -> Content:
-        """Send it; what it holds.
+        """Send the request, and return the content of the answer.
 
         Raises:
             WrongError: it is refused.
@@ -48,7 +48,7 @@ class Good:
 
 
 def check_same(name: str, got: Content, expected: Content) -> bool:
-    """Whether all is the same to the byte; pictures may differ by ``ROUNDING``.
+    """Check that two contents are equal. Pictures may differ by ``ROUNDING``.
 
     Raises:
         WrongError: something is not the same.
@@ -66,7 +66,7 @@ def check_same(name: str, got: Content, expected: Content) -> bool:
 
 
 def _difference(got: Any, expected: Any) -> int | None:
-    """The largest of two pictures of one size and mode; None if they are not such."""
+    """Return the largest difference of two pictures, or None if their sizes or modes differ."""
     if not (isinstance(got, bytes) and isinstance(expected, bytes)):
         return None
     try:
@@ -80,12 +80,12 @@ def _difference(got: Any, expected: Any) -> int | None:
 
 
 def picture(answer: httpx.Response) -> Content:
-    """Of an answer that is a picture."""
+    """Return the content of an answer that is a picture."""
     return {"picture": answer.content, "type": answer.headers["content-type"]}
 
 
 def archive(answer: httpx.Response) -> Content:
-    """Of a batch's answer: its files; an archive holds the time, too."""
+    """Return the files in a batch's answer. The archive itself also contains the time, so it differs."""
     with zipfile.ZipFile(BytesIO(answer.content)) as archive:
         if broken := archive.testzip():
             raise WrongError(f"batch: {broken} is damaged")
@@ -93,20 +93,20 @@ def archive(answer: httpx.Response) -> Content:
 
 
 def report(answer: httpx.Response) -> Content:
-    """Of a report: what does not depend on how busy the service is, or on rounding."""
+    """Return the part of a report that does not depend on the load or on rounding."""
     told: Content = answer.json()
     return {name: value for name, value in told.items() if name not in ("milliseconds", "noise")}
 
 
 def form(field: str, files: list[tuple[str, bytes]], **values: str) -> tuple[bytes, str]:
-    """Files, and other fields, as a multipart body and its type."""
+    """Encode files and fields as a multipart body; also returns the content type."""
     parts = [(field, file) for file in files]
     request = httpx.Request("POST", "http://n2n", data=values, files=parts)
     return request.read(), request.headers["content-type"]
 
 
 def drawn(format: str, side: int, mode: str = "RGB", seed: int = 0) -> bytes:
-    """A noisy picture of any format and of Pillow's modes."""
+    """Draw a noisy picture, in any format and Pillow mode."""
     image: Image.Image = Image.open(BytesIO(png(side, seed)))
     if mode == "I;16":
         image = Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
@@ -118,7 +118,7 @@ def drawn(format: str, side: int, mode: str = "RGB", seed: int = 0) -> bytes:
 
 
 def good_requests() -> list[Good]:
-    """Of several sizes, formats, modes, models and options; answers are lossless, so they compare."""
+    """Return requests of several sizes, formats, modes, models and options, with lossless answers."""
     plain = [
         ("png", 32, "RGB", "model=scratch"), ("png", 64, "RGB", "model=torch"), ("png", 48, "RGB", ""),
         ("png", 40, "L", "model=scratch"), ("png", 36, "RGBA", "model=scratch"),

@@ -1,4 +1,4 @@
-"""What the service and all its processes hold: memory, descriptors, threads, files."""
+"""Resources of the service and all its processes: memory, descriptors, threads, files."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from benchmarks.serving.procfs import PROC
 from service.storage.data_folder import TEMPORARY
 
 LASTING = SERVICE, DEVICE
-"""Processes that live as long as the service; the others end when they have nothing to do."""
+"""Processes that live as long as the service. The others end when they are idle."""
 
 TORCHS = "torchinductor_"
-"""A folder that torch makes once, when a network is first trained."""
+"""Folder that torch makes once, when a network is first trained."""
 
 
 @dataclass(frozen=True)
 class Use:
-    """Of some processes together: MiB, of which ``pss`` counts shared pages by their share; counts."""
+    """Memory in MiB and counts of several processes. ``pss`` counts shared pages proportionally."""
 
     processes: int = 0
     rss: float = 0
@@ -35,7 +35,7 @@ class Use:
 
 @dataclass(frozen=True)
 class Files:
-    """Of some folders."""
+    """Number and size of the files in some folders."""
 
     count: int
     bytes: int
@@ -43,7 +43,7 @@ class Files:
 
 @dataclass(frozen=True)
 class Sample:
-    """All of it at one moment, after so many requests."""
+    """All resources at one moment, after a number of requests."""
 
     requests: int
     roles: dict[str, Use]
@@ -52,17 +52,17 @@ class Sample:
 
     @property
     def lasting(self) -> Use:
-        """The service's own process and the devices'."""
+        """Resources of the service's own process and the devices' processes."""
         return sum((self.roles[role] for role in LASTING if role in self.roles), Use())
 
     @property
     def passing(self) -> Use:
-        """Imports, trainers and the like."""
+        """Resources of the other processes, such as imports and trainers."""
         return sum((use for role, use in self.roles.items() if role not in LASTING), Use())
 
 
 def sample(service: Service, requests: int) -> Sample:
-    """Measure now."""
+    """Measure the resources now."""
     roles: dict[str, Use] = defaultdict(Use)
     for pid, role in service.processes().items():
         roles[role] += use(pid)
@@ -73,12 +73,12 @@ def sample(service: Service, requests: int) -> Sample:
 
 
 def is_torchs(path: Path) -> bool:
-    """Whether torch made it, once for all."""
+    """Return whether torch made the file once, so that it does not count."""
     return any(part.startswith(TORCHS) for part in path.parts)
 
 
 def use(pid: int) -> Use:
-    """What one process holds; nothing if it has ended."""
+    """Measure one process. A process that has ended counts nothing."""
     try:
         memory = (PROC / str(pid) / "smaps_rollup").read_text()
         counts = (len(os.listdir(PROC / str(pid) / name)) for name in ("fd", "task"))  # noqa: PTH208
@@ -89,7 +89,7 @@ def use(pid: int) -> Use:
 
 
 def _files(folder: Path) -> dict[Path, int]:
-    """All that is in a folder, and the bytes of each; some may go meanwhile."""
+    """Return the files in a folder and their sizes. Some may disappear meanwhile."""
     sizes: dict[Path, int] = {}
     for root, folders, files in os.walk(folder):
         sizes |= {Path(root, name): 0 for name in folders}

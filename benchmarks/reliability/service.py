@@ -1,4 +1,4 @@
-"""``n2n serve`` in a process of its own, on any free port; it may be killed and started again. Linux only."""
+"""Run ``n2n serve`` in its own process, on any free port. It can be killed and restarted. Linux only."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROLES = {
     "service.processes.background": BACKGROUND,
     "service.jobs.trainer": TRAINER,
 }
-"""Its processes, by the module that each runs."""
+"""Roles of its processes, by the module that each runs."""
 
 
 class Service:
@@ -59,12 +59,12 @@ class Service:
 
     @property
     def pid(self) -> int:
-        """Of the service's own process."""
+        """Process id of the service's own process."""
         assert self._process
         return self._process.pid
 
     def start(self) -> None:
-        """Start it, and wait until it listens.
+        """Start the service, and wait until it listens.
 
         Raises:
             RuntimeError: it ended, or did not listen in time; with the end of its log.
@@ -89,7 +89,7 @@ class Service:
         self.url = found[1].decode()
 
     def kill(self) -> None:
-        """``kill -9`` of the service's own process; those that it started are left to themselves."""
+        """Run ``kill -9`` on the service's own process, but not on those that it started."""
         assert self._process
         self._process.kill()
         self._process.wait()
@@ -99,7 +99,7 @@ class Service:
         os.kill(self.pid, number)
 
     def wait(self, seconds: float) -> int:
-        """Its exit status.
+        """Wait for the end, and return the exit status.
 
         Raises:
             subprocess.TimeoutExpired: it still runs.
@@ -108,7 +108,7 @@ class Service:
         return self._process.wait(seconds)
 
     def processes(self) -> dict[int, str]:
-        """All that belong to it, orphans too, by number, with their roles: known by their data folder."""
+        """Return the ids and roles of its processes, with orphans, identified by their data folder."""
         own = f"N2N_DATA={self.data}".encode()
         return {
             int(path.name): _role(_read(path / "cmdline"))
@@ -117,12 +117,12 @@ class Service:
         }
 
     def faults(self) -> list[str]:
-        """What its log tells of failures that nobody expected."""
+        """Return the unexpected failures in the log."""
         lines = self.log.read_text(errors="replace").splitlines()
         return [lines[i - 1] for i, line in enumerate(lines) if line.startswith("Traceback")]
 
     def close(self) -> None:
-        """End it, and kill what is left of it: trainers outlive it by design."""
+        """Stop the service and kill its other processes, as trainers outlive it by design."""
         if self._process and self._process.poll() is None:
             self._process.terminate()
             try:
@@ -142,7 +142,7 @@ class Service:
 
 
 def connect(url: str) -> httpx.AsyncClient:
-    """A client, which may wait long for an answer, as a machine that is busy gives it."""
+    """Return a client with a long timeout, as a busy machine answers late."""
     return httpx.AsyncClient(base_url=url, timeout=120)
 
 
@@ -152,7 +152,7 @@ def _role(command: bytes) -> str:
 
 
 def _read(path: Path) -> bytes:
-    """A file of ``/proc``; nothing of a process that has just ended."""
+    """Read a file in ``/proc``. Empty if the process has just ended."""
     try:
         return path.read_bytes()
     except (OSError, ProcessLookupError):

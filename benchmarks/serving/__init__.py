@@ -1,1 +1,1 @@
-"""The service against other ways to serve the same networks, under real load."""
+"""Compare the service with other ways to serve the same networks, under real load."""

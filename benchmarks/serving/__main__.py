@@ -1,4 +1,4 @@
-"""The service against plain FastAPI, LitServe and Mosec, on the same networks and pictures.
+"""Compare the service with plain FastAPI, LitServe and Mosec, on the same networks and pictures.
 
 ``python -m benchmarks.serving`` starts one server after the other, each in a process of its
 own, and prints two tables: steady load (answers per second, latencies, the server's CPU time for
@@ -46,7 +46,7 @@ def steady(server: Running, seconds: float, table: Table, results: Results) -> N
 
 
 def ratios(results: Results) -> None:
-    """Print ours over the best of the others: of answers/s more is better, of all else less."""
+    """Print our figures divided by the best of the others. More answers/s are better; of all else, less."""
     pairs = {}
     for key, row in results.items():
         others = [result for name, result in row.items() if name != OURS and result.rate > 0]
@@ -60,7 +60,7 @@ def ratios(results: Results) -> None:
 
 
 def compare(ours: Result, others: list[Result]) -> list[float]:
-    """Our figures over the best of the others, each by itself."""
+    """Divide each of our figures by the best of the others."""
 
     def least(name: str) -> float:
         value: float = getattr(ours, name) / (min(getattr(other, name) for other in others) or nan)
@@ -107,15 +107,19 @@ def all_awkward(names: list[str], model: str, extent: Extent, threads: int) -> N
 
 
 def parse() -> argparse.Namespace:
-    """The command line's options."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
-    parser.add_argument("--servers", nargs="+", choices=SERVERS, default=[*SERVERS], help="which ones")
+    parser.add_argument(
+        "--servers", nargs="+", choices=SERVERS, default=[*SERVERS], help="servers to measure"
+    )
     parser.add_argument("--models", nargs="+", choices=architectures.MODELS, default=["torch", "scratch"])
-    parser.add_argument("--seconds", type=float, default=5, help="of load for each case")
+    parser.add_argument("--seconds", type=float, default=5, help="seconds of load for each case")
     parser.add_argument("--soak", type=int, default=5000, help="mixed requests of the memory test")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of one inference")
-    parser.add_argument("--quick", action="store_true", help="all of it, too short for figures")
-    parser.add_argument("--only", choices=("steady", "awkward"), help="one of the two tables")
+    parser.add_argument(
+        "--quick", action="store_true", help="do everything briefly, too short for reliable figures"
+    )
+    parser.add_argument("--only", choices=("steady", "awkward"), help="print only one of the two tables")
     options = parser.parse_args()
     if options.quick:
         options.seconds, options.soak = QUICK.seconds, QUICK.soak

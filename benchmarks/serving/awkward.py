@@ -1,4 +1,4 @@
-"""Traffic that a benchmark leaves out and the world does not: mixed, broken, hung up, too much.
+"""Real-world traffic that benchmarks leave out: mixed sizes, corrupt files, hang-ups, overload.
 
 Each function puts one server through one situation, and returns what happened as a list of
 ``(what, value, unit)``. All of them are bounded, and wait for what they began.
@@ -27,7 +27,7 @@ LARGE_CLIENTS = 2
 
 @dataclass(frozen=True)
 class Extent:
-    """How long, how much, how large; ``--quick`` makes it small."""
+    """Duration, amount and size of the traffic. ``--quick`` makes it small."""
 
     seconds: float
     soak: int
@@ -35,7 +35,7 @@ class Extent:
 
 
 def beside_large(server: Running, extent: Extent) -> list[Finding]:
-    """One client's small pictures, alone and while others send large ones."""
+    """Measure one client's small pictures, alone and while others send large ones."""
     small, large = png(32), png(512)
 
     async def both() -> list[Answer]:
@@ -72,7 +72,7 @@ def _times(what: str, answers: list[Answer]) -> list[Finding]:
 
 
 def poisoned(server: Running, extent: Extent) -> list[Finding]:
-    """Corrupt pictures among good ones, all at once: each should concern its sender alone."""
+    """Send corrupt pictures among good ones, all at once. Each should affect only its sender."""
     good, bad = png(32), corrupt()
     spoilt = {index * (GOOD + BAD) // BAD for index in range(BAD)}
 
@@ -89,7 +89,7 @@ def poisoned(server: Running, extent: Extent) -> list[Finding]:
 
 
 def statuses(answers: list[Answer]) -> str:
-    """How often each came: ``422 x12``; ``none`` is a connection that brought no answer.
+    """Count the answers by status, such as ``422 x12``; ``none`` is a connection without an answer.
 
     >>> statuses([Answer(422, b"", 0, 1), Answer(422, b"", 0, 1), Answer(NO_ANSWER, b"", 0, 1)])
     'none x1, 422 x2'
@@ -99,7 +99,7 @@ def statuses(answers: list[Answer]) -> str:
 
 
 def hung_up(server: Running, extent: Extent) -> list[Finding]:
-    """Clients that send large pictures and leave: how long the next one waits for their work."""
+    """Measure how long a client waits after others have sent large pictures and hung up."""
     small, large = png(32), png(256)
 
     async def leave() -> Answer:
@@ -120,7 +120,7 @@ def hung_up(server: Running, extent: Extent) -> list[Finding]:
 
 
 def crowd(server: Running, extent: Extent) -> list[Finding]:
-    """Far more clients than can be served at once."""
+    """Measure far more clients than can be served at once."""
     picture = png(32)
     answers = asyncio.run(
         client.together(server.port, CROWD, lambda one, _: one.post(server.path, picture)),
@@ -138,7 +138,7 @@ def crowd(server: Running, extent: Extent) -> list[Finding]:
 
 
 def soak(server: Running, extent: Extent) -> list[Finding]:
-    """Many mixed requests, some of them bad: what stays in memory."""
+    """Send many mixed requests, some of them bad, and measure the memory that remains."""
     pictures = mixture()
     first = extent.soak // 100
     failed = asyncio.run(_send(server, pictures, 0, first))
@@ -154,13 +154,13 @@ def soak(server: Running, extent: Extent) -> list[Finding]:
 
 
 def mixture() -> list[tuple[bytes, bool]]:
-    """100 pictures, and whether each is good: mostly small, one of 128 px, one corrupt."""
+    """Return 100 pictures, and whether each is good: mostly small, one of 128 px, one corrupt."""
     sides = [128 if index == 50 else (32, 40, 48, 64)[index % 4] for index in range(99)]
     return [*((png(side, seed), True) for seed, side in enumerate(sides)), (corrupt(), False)]
 
 
 async def _send(server: Running, pictures: list[tuple[bytes, bool]], begin: int, end: int) -> int:
-    """Send pictures ``begin`` to ``end`` of the endless mixture; how many good ones failed."""
+    """Send pictures ``begin`` to ``end`` of the endless mixture, and return how many good ones failed."""
     numbers = iter(range(begin, end))
 
     async def work(connection: Connection, _: int) -> int:
@@ -177,7 +177,7 @@ async def _send(server: Running, pictures: list[tuple[bytes, bool]], begin: int,
 
 
 def idle(server: Running, extent: Extent) -> list[Finding]:
-    """What a server costs that has nothing to do."""
+    """Measure the resources of an idle server."""
     sleep(1)  # threads that wait for work in a loop give up
     before = server.usage().cpu
     sleep(extent.seconds)
@@ -192,11 +192,11 @@ SITUATIONS: dict[str, Callable[[Running, Extent], list[Finding]]] = {
     "soak": soak,
     "idle": idle,
 }
-"""In this order on one server; ``huge`` needs a fresh one."""
+"""Measurements in the order in which they run on one server. ``huge`` needs a fresh one."""
 
 
 def settle(server: Running) -> None:
-    """Wait until a server has ended what earlier traffic left behind, a minute at most."""
+    """Wait until a server has finished the work of earlier traffic, a minute at most."""
     deadline, span = perf_counter() + 60, 0.3
     while perf_counter() < deadline:
         before = server.usage().cpu
@@ -206,7 +206,7 @@ def settle(server: Running) -> None:
 
 
 def huge(server: Running, extent: Extent) -> list[Finding]:
-    """One huge picture on a server that has only seen a small one: time, and memory beyond before."""
+    """Send one huge picture to a server that has only seen a small one; measure time and added memory."""
     before = server.usage().peak
     answer = client.ask(server.port, server.path, png(extent.huge))
     seconds = answer.seconds if answer.good else nan

@@ -1,4 +1,4 @@
-"""Whether a server gives the picture that the library gives."""
+"""Check that a server returns the same picture as the library."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from n2n_core.models import weights
 
 
 def largest_difference(server: Running, picture: bytes) -> int:
-    """Grey levels between a server's answer and the library's; rounding may make it 1."""
+    """Return the largest difference from the library's result in grey levels. Rounding may make it 1."""
     answer = torch.from_numpy(image.decode(client.ask(server.port, server.path, picture).body).colour)
     denoiser = Denoiser.load(weights.find(server.model).path, "cpu", engine="torch")
     expected = denoiser(torch.from_numpy(image.decode(picture).colour)[None])[0]

@@ -1,4 +1,4 @@
-"""A small HTTP client on asyncio: it times every answer, and can hang up in the middle."""
+"""Small HTTP client on asyncio that times every answer, and can hang up in the middle."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, ``NO_ANSWER`` as its status if nothing did; and when, by ``perf_counter``."""
+    """Answer to a request, with its times by ``perf_counter``. The status is ``NO_ANSWER`` if none came."""
 
     status: int
     body: bytes
@@ -29,23 +29,23 @@ class Answer:
 
     @property
     def good(self) -> bool:
-        """Whether it is a picture."""
+        """True if the answer is a picture."""
         return self.status == 200 and self.body.startswith(PNG)
 
     @property
     def seconds(self) -> float:
-        """From sending to the last byte."""
+        """Seconds from sending the request to the last byte of the answer."""
         return self.ended - self.began
 
 
 def frame(path: str, body: bytes) -> bytes:
-    """A POST of a picture, with its header."""
+    """Return a POST request with a picture."""
     lines = f"POST {path} HTTP/1.1", f"Host: {HOST}", f"Content-Type: {MEDIA_TYPE}"
     return "\r\n".join([*lines, f"Content-Length: {len(body)}", "\r\n"]).encode() + body
 
 
 def parse_head(head: bytes) -> tuple[int, int, bool]:
-    """Status, body length, and whether the connection stays open, of an answer's header.
+    """Return the status, the body length, and whether the connection stays open, from an answer's header.
 
     Raises:
         ValueError: the header announces no length.
@@ -60,14 +60,14 @@ def parse_head(head: bytes) -> tuple[int, int, bool]:
 
 
 class Connection:
-    """One connection, opened when it is used, and anew after it was closed."""
+    """A connection that is opened when it is used, and again after it was closed."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def post(self, path: str, body: bytes) -> Answer:
-        """Send a picture; failures of the connection are an answer, too."""
+        """Send a picture, and return the answer. A failed connection is an answer, too."""
         began = perf_counter()
         try:
             async with asyncio.timeout(TIMEOUT):
@@ -78,13 +78,13 @@ class Connection:
         return Answer(status, content, began, perf_counter())
 
     async def send(self, path: str, body: bytes) -> None:
-        """Send a picture, and do not wait."""
+        """Send a picture without waiting for the answer."""
         _, writer = await self._open()
         writer.write(frame(path, body))
         await writer.drain()
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._streams:
             self._streams[1].close()
         self._streams = None
@@ -105,12 +105,12 @@ class Connection:
 
 
 def ask(port: int, path: str, body: bytes) -> Answer:
-    """One request on a connection of its own."""
+    """Send one request on a new connection."""
     return asyncio.run(together(port, 1, lambda connection, _: connection.post(path, body)))[0]
 
 
 async def together(port: int, count: int, act: Callable[[Connection, int], Awaitable[T]]) -> list[T]:
-    """Let ``count`` clients, numbered from 0, act at once, each on a connection of its own."""
+    """Run ``count`` clients at once, numbered from 0, each on its own connection."""
     connections = [Connection(port) for _ in range(count)]
     try:
         return await asyncio.gather(*(act(connection, i) for i, connection in enumerate(connections)))
@@ -120,7 +120,7 @@ async def together(port: int, count: int, act: Callable[[Connection, int], Await
 
 
 async def repeat(connection: Connection, path: str, body: bytes, until: float) -> list[Answer]:
-    """POST one picture again and again; none is begun after ``until``, and each is waited for."""
+    """POST a picture repeatedly until the time ``until``, and wait for each answer."""
     answers = [await connection.post(path, body)]
     while perf_counter() < until:
         answers.append(await connection.post(path, body))

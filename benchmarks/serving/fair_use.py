@@ -1,4 +1,4 @@
-"""What a training job costs those who wait for a picture: ``python -m benchmarks.serving.fair_use``.
+"""Measure how much a training job slows down denoising: ``python -m benchmarks.serving.fair_use``.
 
 One service, with its defaults. Load of several kinds is measured while nothing trains and while a
 job does, in turns, so that both see the same machine; the medians over the turns are compared.
@@ -34,7 +34,7 @@ ENDLESS = 10**6
 
 
 def add_dataset(client: Client) -> str:
-    """Noisy pairs of one colour each; its id."""
+    """Upload a dataset of noisy pairs of one colour each, and return its id."""
     generator = Generator().manual_seed(0)
     clean = torch.rand(PAIRS, 3, 1, 1, generator=generator).expand(-1, -1, SIDE, SIDE)
     shots = [to_bytes(clean + 0.1 * torch.randn(clean.shape, generator=generator)) for _ in range(2)]
@@ -46,7 +46,7 @@ def add_dataset(client: Client) -> str:
 
 @contextmanager
 def training(client: Client, dataset: str, model: str) -> Iterator[None]:
-    """A job trains within the block."""
+    """Train a job within the block."""
     job = client.submit(dataset, model=model, epochs=ENDLESS, force=True)
     while not (job.state == "running" and job.progress.step):
         job = client.job(job.id, wait=5)
@@ -59,7 +59,7 @@ def training(client: Client, dataset: str, model: str) -> Iterator[None]:
 
 
 def compare(server: Running, client: Client, dataset: str, options: argparse.Namespace, table: Table) -> None:
-    """Measure in turns; a row for each case."""
+    """Measure in turns, with and without the job, and return a row for each case."""
     alone, beside = ({case: list[tuple[float, float]]() for case in CASES} for _ in range(2))
 
     def round_into(found: dict[tuple[int, int], list[tuple[float, float]]]) -> None:
@@ -83,9 +83,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving.fair_use", description=__doc__)
     parser.add_argument("--models", nargs="+", choices=architectures.MODELS, default=["torch", "scratch"])
     parser.add_argument(
-        "--trained", choices=architectures.MODELS, default="torch", help="what the job trains"
+        "--trained", choices=architectures.MODELS, default="torch", help="model that the job trains"
     )
-    parser.add_argument("--seconds", type=float, default=5, help="of load for each case")
+    parser.add_argument("--seconds", type=float, default=5, help="seconds of load for each case")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of one inference")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Steady load on one server: as many requests as it answers, from a number of connections."""
+"""Put steady load on one server: as many requests as it answers, over several connections."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ones it is most of the work, so our own client sends those: it waits for every a
 
 @dataclass(frozen=True)
 class Load:
-    """One case: pictures of ``side`` pixels on so many connections, for so many seconds."""
+    """A case: pictures of ``side`` pixels over a number of connections, for a number of seconds."""
 
     side: int
     connections: int
@@ -33,7 +33,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of it; milliseconds, of which ``cpu`` is the server's for each answer."""
+    """Results of a case, in milliseconds. ``cpu`` is the server's CPU time per answer."""
 
     requests: int
     errors: int
@@ -47,7 +47,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Counts:
-    """What a load generator saw; milliseconds."""
+    """Results of a load generator, in milliseconds."""
 
     requests: int
     errors: int
@@ -58,7 +58,7 @@ class Counts:
 
 
 def measure(server: Running, load: Load, picture: bytes) -> Result:
-    """Load a server after a short time of the same load that does not count."""
+    """Load a server, after a short warm-up with the same load."""
     generate = _wrk if generator(load) == "wrk" else _own
     asyncio.run(_repeat(server, load, picture, load.seconds / 5))
     before = server.usage()
@@ -71,7 +71,7 @@ def measure(server: Running, load: Load, picture: bytes) -> Result:
 
 
 def generator(load: Load) -> str:
-    """Who sends: ``wrk`` or ``own``."""
+    """Name of the load generator: ``wrk`` or ``own``."""
     return "wrk" if shutil.which("wrk") and load.side <= WRK_MOST_SIDE else "own"
 
 
@@ -88,7 +88,7 @@ def _wrk(server: Running, load: Load, picture: bytes) -> Counts:
 
 
 def parse_wrk(output: str) -> Counts:
-    """The line that our script for wrk prints last."""
+    """Parse the last line that our script for wrk prints."""
     figures = json.loads(output.strip().splitlines()[-1])
     quantiles = (figures[name] / 1000 for name in ("p50", "p95", "p99"))
     return Counts(figures["requests"], figures["errors"], figures["microseconds"] / 1e6, *quantiles)
@@ -100,7 +100,7 @@ def _own(server: Running, load: Load, picture: bytes) -> Counts:
 
 
 def count(answers: list[Answer], seconds: float) -> Counts:
-    """Sum up the answers of all connections; the quantiles are of the good ones."""
+    """Summarise the answers of all connections. The quantiles are of the good ones."""
     times = [answer.seconds * 1000 for answer in answers if answer.good]
     quantiles = (percentile(times, share) for share in (50, 95, 99))
     return Counts(len(answers), len(answers) - len(times), seconds, *quantiles)

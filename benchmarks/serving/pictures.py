@@ -1,4 +1,4 @@
-"""The pictures that are sent: drawn, point-sampled, as PNG files."""
+"""Draw the pictures that are sent: point-sampled PNG files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BLOCK = 4
 
 
 def png(side: int, seed: int = 0) -> bytes:
-    """A square picture of discs on a gradient, with one sample per pixel."""
+    """Draw a square picture of discs on a gradient, with one sample per pixel."""
     generator = Generator().manual_seed(seed)
     fine = torch.linspace(0, 1, side * BLOCK)
     y, x = torch.meshgrid(fine, fine, indexing="ij")
@@ -26,6 +26,6 @@ def png(side: int, seed: int = 0) -> bytes:
 
 
 def corrupt(seed: int = 0) -> bytes:
-    """A PNG that is cut off in the middle, and says nothing of it in its header."""
+    """Return a PNG that is cut off in the middle; its header looks valid."""
     whole = png(32, seed)
     return whole[: len(whole) // 2]

@@ -1,4 +1,4 @@
-"""What processes use, from Linux's ``/proc``: a server is its process and all that it started."""
+"""Read the resources of processes from Linux's ``/proc``. A server is its process and all descendants."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Stat:
 
 @dataclass(frozen=True)
 class Usage:
-    """Of a whole tree: CPU seconds so far; MiB held now; the sum of the MiB each held at most."""
+    """Resources of a process tree: CPU seconds so far, MiB now, and the sum of the peak MiB."""
 
     cpu: float
     rss: float
@@ -38,13 +38,13 @@ def parse_stat(text: str) -> Stat:
 
 
 def parse_status(text: str) -> tuple[float, float]:
-    """MiB held now and at most, from ``/proc/PID/status``; zeros for a process that ends."""
+    """Return the current and the peak MiB from ``/proc/PID/status``; zeros if the process ends."""
     found = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB$", text, re.MULTILINE))
     return int(found.get("VmRSS", 0)) / 1024, int(found.get("VmHWM", 0)) / 1024
 
 
 def tree(root: int, stats: list[Stat]) -> list[Stat]:
-    """``root`` and its descendants."""
+    """Return ``root`` and its descendants."""
     members = {root}
     while grown := {stat.pid for stat in stats if stat.parent in members} - members:
         members |= grown
@@ -52,7 +52,7 @@ def tree(root: int, stats: list[Stat]) -> list[Stat]:
 
 
 def usage(root: int) -> Usage:
-    """What the tree of process ``root`` uses."""
+    """Measure the tree of process ``root``."""
     members = tree(root, [parse_stat(text) for text in _read_all("stat")])
     memory = [parse_status(text) for stat in members for text in _read_all("status", stat.pid)]
     return Usage(
@@ -61,7 +61,7 @@ def usage(root: int) -> Usage:
 
 
 def _read_all(name: str, pid: int | None = None) -> list[str]:
-    """The file of one process or of all, leaving out those that have just ended."""
+    """Read a file of one process or of all, without those that have just ended."""
     texts = []
     for path in PROC.glob(f"{pid or '[0-9]*'}/{name}"):
         try:

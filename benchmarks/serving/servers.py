@@ -1,4 +1,4 @@
-"""The servers: how each is started, in a process of its own, and ended with all its children."""
+"""Start servers, each in its own process, and stop them with all their children."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OURS = "n2n"
 
 @dataclass(frozen=True)
 class Running:
-    """A server that answers."""
+    """A running server."""
 
     name: str
     model: str
@@ -35,11 +35,11 @@ class Running:
 
     @property
     def path(self) -> str:
-        """What to POST to; a peer has one model."""
+        """Path to POST to. A peer has one model."""
         return PATH if self.name in PEERS else f"{PATH}?model={self.model}"
 
     def usage(self) -> Usage:
-        """What all its processes use."""
+        """Resources of all its processes."""
         return procfs.usage(self.pid)
 
 
@@ -70,7 +70,7 @@ SERVERS: dict[str, Callable[[int, str, int], list[str]]] = {
 
 
 def missing(name: str) -> str | None:
-    """Why server ``name`` cannot be started here."""
+    """Return why server ``name`` cannot be started here, or None if it can."""
     if name == OURS or find_spec(name):
         return None
     return f"{name} is left out, it is not installed: pip install -c constraints.txt -e '.[bench]'"
@@ -116,7 +116,7 @@ def _answers(server: Running, process: subprocess.Popen[bytes], picture: bytes) 
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask it to end, then kill what is left of its session, which is its own."""
+    """Terminate the server, then kill what is left of its session."""
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
         process.wait(END_SECONDS)

@@ -1,4 +1,4 @@
-"""Percentiles, and tables of text."""
+"""Percentiles and text tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Cell = str | int | float
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that ``share`` percent of all do not exceed; NaN of none.
+    """Return the smallest value that ``share`` percent do not exceed; NaN if there are no values.
 
     >>> percentile([3, 1, 2, 4], 50)
     2
@@ -20,7 +20,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def text(value: Cell) -> str:
-    """Three significant digits, but no fewer than the whole part has; ``-`` for what was not measured."""
+    """Format with three significant digits, or all of the whole part; ``-`` if it was not measured."""
     if not isinstance(value, float):
         return str(value)
     if isnan(value):

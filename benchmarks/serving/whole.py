@@ -1,4 +1,4 @@
-"""A whole picture through the network at once, without a server: what serving is held against."""
+"""Run a whole picture through the network at once, without a server, for comparison."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.serving.pictures import png
 
 
 def measure(model: str, side: int, threads: int) -> tuple[float, float]:
-    """Seconds, and by how many MiB it raised the peak of a process of its own."""
+    """Return the seconds, and the MiB that it added to the peak memory of a fresh process."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_run, model, side, threads).result()
 

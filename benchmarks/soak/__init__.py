@@ -1,1 +1,1 @@
-"""Many mixed requests: is every answer right, and does nothing grow?"""
+"""Send many mixed requests: is every answer right, and does nothing grow?"""

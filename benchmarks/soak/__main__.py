@@ -1,4 +1,4 @@
-"""Many mixed requests, hang-ups, bombs and a training job: answers right, and nothing grows.
+"""Send many mixed requests, hang-ups and bombs beside a training job: all answers right, nothing grows?
 
 ``python -m benchmarks.soak`` starts ``n2n serve``, sends the requests from several clients, checks every
 answer, and tells what the service and its processes held. After every 10,000 requests it rests, and
@@ -56,7 +56,7 @@ async def soak(outcome: Outcome, tell: Tell) -> None:
 
 
 async def _send(outcome: Outcome, requests: int, samples: list[Sample], tell: Tell) -> None:
-    """Send requests beside a job that trains; a sample for every second."""
+    """Send requests beside a training job, and take a sample every second."""
     mixture = outcome.mixture
 
     async def watch() -> None:
@@ -79,7 +79,7 @@ async def _send(outcome: Outcome, requests: int, samples: list[Sample], tell: Te
 
 
 async def _rest(outcome: Outcome) -> None:
-    """What is held after the plan's seconds without work, and a while longer if it is not flat."""
+    """Measure after the plan's seconds without work, and again for a while if it is not flat."""
     rests, plan = outcome.rests, outcome.plan
     rests.append(await _rested(outcome.mixture, plan.rest))
     deadline = perf_counter() + plan.patience
@@ -88,7 +88,7 @@ async def _rest(outcome: Outcome) -> None:
 
 
 async def _rested(mixture: Mixture, seconds: float) -> Sample:
-    """What is held after so many seconds without work."""
+    """Measure after a number of seconds without work."""
     await asyncio.sleep(seconds)
     async with mixture.client() as client:
         await things.lists(client)  # upon which a pool's threads that idled end
@@ -97,7 +97,7 @@ async def _rested(mixture: Mixture, seconds: float) -> Sample:
 
 
 async def until_told(outcome: Outcome, tell: Tell) -> None:
-    """Soak; the first signal stops the requests, the next one ends all."""
+    """Run the soak. The first signal stops the requests, the next one ends everything."""
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -111,20 +111,26 @@ async def until_told(outcome: Outcome, tell: Tell) -> None:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line's options."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
-    parser.add_argument("--requests", type=int, default=100_000, help="after the warm-up")
-    parser.add_argument("--warm-up", type=int, help="requests before; a tenth of the others if not given")
-    parser.add_argument("--clients", type=int, default=Plan.clients, help="that send at once")
-    parser.add_argument("--rest", type=float, default=Plan.rest, help="seconds without work before a look")
+    parser.add_argument("--requests", type=int, default=100_000, help="requests after the warm-up")
     parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="write all samples and the verdict there, every 30 seconds"
+        "--warm-up", type=int, help="requests of the warm-up; a tenth of --requests if not given"
+    )
+    parser.add_argument(
+        "--clients", type=int, default=Plan.clients, help="number of clients that send at once"
+    )
+    parser.add_argument(
+        "--rest", type=float, default=Plan.rest, help="seconds without work before a measurement"
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write all samples and the verdict to FILE every 30 seconds"
     )
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Soak, and tell; the exit status."""
+    """Run the soak, print the results, and return the exit status."""
     options = parse(arguments)
     warm_up = options.requests // 10 if options.warm_up is None else options.warm_up
     plan = Plan(options.requests, warm_up, options.clients, options.rest)

@@ -1,4 +1,4 @@
-"""Clients that hang up, or are slow, on sockets of their own."""
+"""Clients that hang up or are slow, on raw sockets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def leave(url: str, good: Good, random: Random) -> None:
 
 
 async def dawdle(url: str, good: Good) -> bytes:
-    """Send a request piece by piece; the answer's body.
+    """Send a request piece by piece, and return the answer's body.
 
     Raises:
         WrongError: it is no good one.
@@ -44,14 +44,14 @@ async def dawdle(url: str, good: Good) -> bytes:
 
 @dataclass(frozen=True)
 class Admitted:
-    """A request whose header was looked at, and whose body the service waits for."""
+    """A request whose headers the service has read, and whose body it waits for."""
 
     good: Good
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
     async def finish(self) -> bytes:
-        """Send the body; the answer's.
+        """Send the body, and return the answer's.
 
         Raises:
             WrongError: it is no good one.
@@ -62,7 +62,7 @@ class Admitted:
 
 
 async def admitted(url: str, good: Good) -> Admitted:
-    """Ask whether to go on (``Expect: 100-continue``), and wait for the word.
+    """Send ``Expect: 100-continue``, and wait for the interim answer.
 
     Raises:
         WrongError: there is another one.
@@ -76,7 +76,7 @@ async def admitted(url: str, good: Good) -> Admitted:
 
 
 async def announce_too_much(url: str) -> None:
-    """Announce a body of 10 GB: refused before any of it is sent.
+    """Announce a body of 10 GB, which must be rejected before any of it is sent.
 
     Raises:
         WrongError: it is not refused at once.
@@ -101,7 +101,7 @@ async def _connect(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-    """The body of an answer after which the connection ends."""
+    """Read the body of an answer up to the end of the connection."""
     try:
         head, _, body = (await reader.read(-1)).partition(b"\r\n\r\n")
     finally:

@@ -1,4 +1,4 @@
-"""Requests that must be refused, each with its problem."""
+"""Requests that must be rejected, each with its problem."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.reliability.answers import WrongError, drawn, form
 
 PROBLEM = "application/problem+json"
 HUGE = 60_000
-"""Pixels of a side that a bomb's header announces: 3.6 billion in all."""
+"""Side in pixels that a bomb's header declares: 3.6 billion pixels in all."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Bad:
 
 
 def check_problem(name: str, answer: httpx.Response, status: int, code: str) -> None:
-    """Raise ``WrongError`` unless the answer is this problem."""
+    """Raise ``WrongError`` unless the answer is the expected problem."""
     kind = answer.headers.get("content-type")
     got = (answer.status_code, answer.json()["code"]) if kind == PROBLEM else (answer.status_code, kind)
     if got != (status, code):
@@ -88,7 +88,7 @@ def tiff_bomb() -> bytes:
 
 
 def bad_requests() -> list[Bad]:
-    """Of all kinds."""
+    """Return bad requests of all kinds."""
     png, denoise = drawn("png", 64), "/denoise?model=scratch"
     empty_form, broken_form = form("other", [("a.png", png)]), form("file", [("a.png", png)])
     archive = form("file", [("set.zip", b"PK\x03\x04 no archive")], kind="single", name="broken")

@@ -1,4 +1,4 @@
-"""What is sent: a long mixture of requests, drawn by a seed, and what their answers were."""
+"""Random mixture of requests, drawn with a seed, and counts of their answers."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ SHARES = {
     "dataset": 4,
     "model": 2,
 }
-"""Of 1,000 requests, by kind."""
+"""Number of requests of each kind per 1,000."""
 
 MOST_WRONG = 1000
-"""After so many nothing more is sent: the service is gone, or as good as."""
+"""Number of failures after which nothing more is sent, as the service seems to be gone."""
 
 
 class Mixture:
@@ -69,21 +69,21 @@ class Mixture:
 
     @property
     def speed(self) -> float:
-        """Requests a second."""
+        """Requests per second."""
         return self.sent.total() / self.seconds if self.seconds else 0.0
 
     def client(self) -> httpx.AsyncClient:
-        """One connection to the service."""
+        """Open a connection to the service."""
         return connect(self.service.url)
 
     async def learn(self) -> None:
-        """Ask every good request once, alone: what later answers must be."""
+        """Send every good request once, alone. Later answers must equal these."""
         async with self.client() as client:
             for request in self.good:
                 self.expected[request.name] = await request.ask(client)
 
     async def send(self, requests: int) -> None:
-        """Send so many, from all clients at once."""
+        """Send a number of requests from all clients at once."""
         kinds = iter(self.random.choices(list(SHARES), list(SHARES.values()), k=requests))
 
         async def work() -> None:

@@ -1,4 +1,4 @@
-"""What a soak has seen so far, told as it goes, and judged by what was compared at rest."""
+"""Results of a soak so far: progress, and a verdict from measurements at rest."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHOWN = 20
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be sent, and how.
+    """Plan of a soak.
 
     Args:
         requests: after the warm-up, in rounds of ``round``, with a rest after each.
@@ -39,7 +39,7 @@ class Plan:
 
 @dataclass
 class Outcome:
-    """What a soak has seen so far.
+    """Results of a soak so far.
 
     Attributes:
         warm: under load in the warm-up.
@@ -55,7 +55,7 @@ class Outcome:
 
     @property
     def done(self) -> int:
-        """Requests sent after the warm-up."""
+        """Number of requests sent after the warm-up."""
         return self.mixture.sent.total() - self.rests[0].requests if self.rests else 0
 
     @property
@@ -66,12 +66,12 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        """Whether no promise was broken, as far as this was looked at; without a round, it was not."""
+        """True if no promise was broken. False if no round is complete, as nothing was checked."""
         return len(self.rests) > 1 and not self.failures
 
     @property
     def verdict(self) -> str:
-        """On what was done, in a line."""
+        """Verdict on the soak, in a line."""
         failures = len(self.failures)
         cut = "" if self.done >= self.plan.requests else f", cut after {self.done:,}"
         asked = f"{self.plan.requests:,} requests{cut}: "
@@ -83,7 +83,7 @@ class Outcome:
         return f"{asked}all answers right, and {flat}"
 
     def progress(self) -> str:
-        """Where it is, in a line."""
+        """Return the progress in a line."""
         now = [*self.warm, *self.loaded][-1]
         at = f"{self.done:,} of {self.plan.requests:,} requests" if self.rests else "warm-up"
         held = (
@@ -92,7 +92,7 @@ class Outcome:
         return f"{at}, {self.mixture.speed:.0f} a second; {held}; {len(self.mixture.wrong)} wrong"
 
     def show(self) -> None:
-        """Print what was sent, what was held, and the verdict."""
+        """Print the requests, the resources and the verdict."""
         sent = ", ".join(f"{count} {kind}" for kind, count in self.mixture.sent.most_common())
         print(f"sent: {sent}; {self.mixture.speed:.1f} a second;", end=" ")
         print(f"{self.mixture.rounded} good answers differ by a grey level somewhere\n")
@@ -107,7 +107,7 @@ class Outcome:
         print(self.verdict)
 
     def write(self, path: Path) -> None:
-        """All of it so far as JSON."""
+        """Write all results so far as JSON."""
         told = {
             "verdict": self.verdict,
             "failures": self.failures,

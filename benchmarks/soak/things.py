@@ -1,4 +1,4 @@
-"""Datasets, models and a training job: made, looked at, and deleted again."""
+"""Make datasets, models and a training job, read them, and delete them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from n2n_core.models import architectures, weights
 from n2n_core.models.weights import Card
 
 STEPS_KNOWN = 40
-"""Events after which a watcher hangs up, and comes again with the last one's id."""
+"""Number of events after which a watcher disconnects, and reconnects with the last event's id."""
 
 Json = dict[str, Any]
 
 
 async def call(client: httpx.AsyncClient, method: str, path: str, status: int, **options: Any) -> Json:
-    """The JSON of an answer, if there is any.
+    """Return the JSON of an answer, if there is any.
 
     Raises:
         WrongError: it has another status.
@@ -38,20 +38,20 @@ async def call(client: httpx.AsyncClient, method: str, path: str, status: int, *
 
 
 def scenes(count: int, side: int = 32, **values: str) -> tuple[bytes, str]:
-    """An upload of a dataset of single noisy pictures."""
+    """Return an upload of a dataset of single noisy pictures."""
     files = [(f"{seed}.png", drawn("png", side, seed=seed)) for seed in range(count)]
     return form("file", files, **({"kind": "single"} | values))
 
 
 async def upload_dataset(client: httpx.AsyncClient, upload: tuple[bytes, str]) -> str:
-    """Make a dataset; its path."""
+    """Make a dataset, and return its path."""
     body, kind = upload
     made = await call(client, "POST", "/datasets", 201, content=body, headers={"Content-Type": kind})
     return f"/datasets/{made['id']}"
 
 
 async def one_dataset(client: httpx.AsyncClient, upload: tuple[bytes, str]) -> None:
-    """Make one, look at all of it, and delete it."""
+    """Make a dataset, read all of it, and delete it."""
     path = await upload_dataset(client, upload)
     for part in ("", "/report", "/report.png", "/thumbnails/0.png"):
         await call(client, "GET", path + part, 200)
@@ -60,7 +60,7 @@ async def one_dataset(client: httpx.AsyncClient, upload: tuple[bytes, str]) -> N
 
 
 def small_model(seed: int = 0) -> bytes:
-    """A weights file of a network of few parameters."""
+    """Return a weights file of a small network."""
     network = architectures.AutoEncoder((4, 3), skip=False)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "small.safetensors"
@@ -71,7 +71,7 @@ def small_model(seed: int = 0) -> bytes:
 
 
 async def one_model(client: httpx.AsyncClient, name: str, content: bytes) -> None:
-    """Upload a model, ask it, fetch it, and delete it."""
+    """Upload a model, use it, download it, and delete it."""
     await call(client, "POST", f"/models/{name}/versions", 201, content=content)
     picture = {"content": drawn("png", 32), "headers": {"Content-Type": "image/png"}}
     await call(client, "POST", f"/denoise?model={name}", 200, **picture)
@@ -83,7 +83,7 @@ async def one_model(client: httpx.AsyncClient, name: str, content: bytes) -> Non
 
 
 async def lists(client: httpx.AsyncClient) -> None:
-    """All pages of all lists; no item comes twice."""
+    """Read all pages of all lists. No item may come twice."""
     await call(client, "GET", "/models", 200)
     for name in ("datasets", "train-jobs"):
         token, seen = "", list[str]()
@@ -100,7 +100,7 @@ async def lists(client: httpx.AsyncClient) -> None:
 
 @asynccontextmanager
 async def training(client: httpx.AsyncClient, wrong: list[str]) -> AsyncIterator[str]:
-    """A job that trains within the block, and whose events are watched; then all of it is deleted."""
+    """Train a job within the block and watch its events, then delete everything."""
     dataset = await upload_dataset(client, scenes(6, name="soak"))
     recipe = {"dataset": dataset.rpartition("/")[2], "model": "scratch", "batch_size": 4, "force": True}
     job = await call(client, "POST", "/train-jobs", 202, json=recipe | {"epochs": 100_000, "name": "soak"})
@@ -124,7 +124,7 @@ async def training(client: httpx.AsyncClient, wrong: list[str]) -> AsyncIterator
 
 
 async def wait_done(client: httpx.AsyncClient, path: str, seconds: float = 120) -> Json:
-    """A job once it has ended.
+    """Wait until a job has ended, and return it.
 
     Raises:
         WrongError: it does not.
@@ -139,7 +139,7 @@ async def wait_done(client: httpx.AsyncClient, path: str, seconds: float = 120) 
 
 
 async def _watch(client: httpx.AsyncClient, path: str) -> None:
-    """Read a job's events until it is done; hang up now and then, and come again.
+    """Read a job's events until it is done. Disconnects now and then, and reconnects.
 
     Raises:
         WrongError: a line is missing, or comes twice.

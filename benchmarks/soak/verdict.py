@@ -1,4 +1,4 @@
-"""Whether what was held stayed flat, by rules that are told."""
+"""Rules that decide whether the resources stayed flat."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FIGURES: dict[str, Figure] = {
     "files in the data folder": lambda sample: sample.data.count,
     "MiB in the data folder": lambda sample: sample.data.bytes / 2**20,
 }
-"""What is told of every sample; the first ones of the service's own process and the devices'."""
+"""Columns of every sample. The first ones are of the service's own process and the devices'."""
 
 EQUAL = "processes", "temporary files", "files in the data folder"
 BOUNDED = "RSS, MiB", "PSS, MiB"
@@ -33,7 +33,7 @@ each."""
 
 
 def not_flat(warm: Sequence[Sample], start: Sample, end: Sample) -> list[str]:
-    """The rules that are broken, by what was held at rest after the warm-up and at the end.
+    """Return the broken rules, from the resources at rest after the warm-up and at the end.
 
     Memory may be more by a tenth and 50 MiB, descriptors by ``POOL``; threads may be as many as the warm-up
     had under load, for pools keep what they needed; other counts must be equal.
@@ -59,7 +59,7 @@ def not_flat(warm: Sequence[Sample], start: Sample, end: Sample) -> list[str]:
 
 
 def slope(samples: Sequence[Sample], figure: Figure, per: int = 10_000) -> float:
-    """Growth per ``per`` requests, by least squares; 0 of fewer than two moments."""
+    """Return the growth per ``per`` requests by least squares; 0 if there are fewer than two samples."""
     moments = [(sample.requests / per, figure(sample)) for sample in samples]
     middle = [sum(values) / len(moments) for values in zip(*moments, strict=True)] or [0, 0]
     spread = sum((x - middle[0]) ** 2 for x, _ in moments)

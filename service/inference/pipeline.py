@@ -1,4 +1,4 @@
-"""The way of an image file through the service: decoded, denoised tile by tile, and encoded."""
+"""Process image files: decode them, denoise them tile by tile, and encode the results."""
 
 import asyncio
 from collections.abc import Callable, Sequence

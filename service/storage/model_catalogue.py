@@ -1,4 +1,4 @@
-"""ModelCatalogue of models: names, numbered versions, and the promoted version that is served.
+"""Catalogue of models: names, numbered versions, and the promoted version that is served.
 
 A version is a row, and a file named by its hash. The file is synced to disk before the row is committed, so
 every file that a row names exists.

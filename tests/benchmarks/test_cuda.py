@@ -1,4 +1,4 @@
-"""The benchmark of CUDA, as a command."""
+"""Run the CUDA benchmark as a command."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The fault runs, each a few times, on the real service."""
+"""Fault runs, each a few times, on the real service."""
 
 import json
 import sys

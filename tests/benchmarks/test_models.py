@@ -1,4 +1,4 @@
-"""The benchmark of the models runs what it says."""
+"""The benchmark of the models runs every case that it lists."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The benchmark's estimates are fair rivals: where there is no texture, each finds the level."""
+"""The estimators in the benchmark are fair rivals: without texture, each finds the noise level."""
 
 import numpy as np
 import pytest

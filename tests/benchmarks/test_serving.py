@@ -1,4 +1,4 @@
-"""The load benchmark: its parts without a server, and, slowly, all of it against ours."""
+"""The load benchmark: its parts without a server, and (slow) all of it against our service."""
 
 import os
 import subprocess

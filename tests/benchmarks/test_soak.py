@@ -1,4 +1,4 @@
-"""The soak: its rules, and a short one of the real service; and SIGTERM amid requests."""
+"""The soak: its rules, a short soak of the real service, and SIGTERM amid requests."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The training benchmark compares what it says."""
+"""The training benchmark compares the engines and loops that it claims to compare."""
 
 import pytest
 import torch

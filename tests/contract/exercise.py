@@ -1,4 +1,4 @@
-"""What a program does with the generated client: ``python exercise.py ADDRESS PICTURES``.
+"""A program that uses the generated client: ``python exercise.py ADDRESS PICTURES``.
 
 ``test_python_client`` generates the package ``n2n_generated``, has mypy check this file with it, and runs it.
 """

@@ -1,4 +1,4 @@
-"""What schemathesis cannot know of the API: how files look, and how to read a form."""
+"""Hooks that tell schemathesis how files look and how to read a form."""
 
 import json
 from email.message import EmailMessage

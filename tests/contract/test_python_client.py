@@ -1,4 +1,4 @@
-"""openapi-python-client makes a client of the document, which compiles and does all that is asked of it."""
+"""The client that openapi-python-client generates compiles and works against the service."""
 
 import os
 import shutil

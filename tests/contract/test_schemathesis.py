@@ -1,4 +1,4 @@
-"""schemathesis against the service: every endpoint, every check, what the document's links lead to."""
+"""Run schemathesis against the service: every endpoint, every check, and the links of the document."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""openapi-typescript makes types of the document, a program compiles with them, and does all it is to."""
+"""A program compiles with the types that openapi-typescript generates, and works against the service."""
 
 import re
 import shutil

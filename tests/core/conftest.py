@@ -1,4 +1,4 @@
-"""What several of the commands' tests need."""
+"""Fixtures that several test modules of commands share."""
 
 from pathlib import Path
 

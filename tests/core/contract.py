@@ -1,4 +1,4 @@
-"""The service's endpoints as a client sees them, small, over a real socket, with faults on demand."""
+"""A small stand-in for the service: its endpoints over a real socket, with faults on demand."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The error tree is whole, and messages say what was got and what was expected."""
+"""The tree of errors is complete, and messages quote the bad value and what was expected."""
 
 import builtins
 import inspect

@@ -1,4 +1,4 @@
-"""Files and folders are written wholly or not at all."""
+"""Files and folders are written completely or not at all."""
 
 import threading
 from pathlib import Path

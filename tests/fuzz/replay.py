@@ -1,4 +1,4 @@
-"""Give a reader its corpus, and tell what memory that took: ``python -m tests.fuzz.replay image``."""
+"""Run a reader on its corpus, and print the memory that it took: ``python -m tests.fuzz.replay image``."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The corpus' own files, written anew: ``python -m tests.fuzz.seeds``."""
+"""Write the seed files of the corpus: ``python -m tests.fuzz.seeds``."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What is fuzzed: readers of files that strangers send. Each may raise errors of ours, and nothing else."""
+"""Fuzz targets: readers of clients' files. Each may raise our errors, and nothing else."""
 
 import tempfile
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What fuzzers found stays mended: the corpus is replayed, and changed a little in many ways."""
+"""Bugs that fuzzing found stay fixed: the corpus is replayed, and mutated in many ways."""
 
 import json
 import subprocess

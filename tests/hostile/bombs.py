@@ -1,4 +1,4 @@
-"""Image files that are not what they seem: small ones that ask for much, and damaged ones."""
+"""Hostile image files: small ones that need much memory or time, and damaged ones."""
 
 import struct
 import zlib

@@ -1,4 +1,4 @@
-"""One server for all attacks, with small limits; after each file of tests it must be as it was."""
+"""One server for all attacks, with small limits. After each test module it must be in its first state."""
 
 import os
 import re

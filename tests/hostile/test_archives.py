@@ -1,4 +1,4 @@
-"""Archives that unpack to too much, lead elsewhere, or hold no picture: over HTTP, and by command."""
+"""Hostile archives, over HTTP and on the command line: too large, leading outside, or without pictures."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""Image files of every format that ask for much, or are damaged: over HTTP, and on the command line."""
+"""Hostile image files of every format, over HTTP and on the command line: too large or damaged."""
 
 from itertools import chain
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Names that clients give, wherever one could reach a path or a header; and forms of many parts."""
+"""Names from clients wherever they could reach a path or a header, and forms of many parts."""
 
 import json
 import zipfile

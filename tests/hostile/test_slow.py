@@ -1,4 +1,4 @@
-"""Clients that send, or take, almost nothing: each is cut off, and holds nothing afterwards."""
+"""Clients that send or accept almost nothing are disconnected, and use no resources afterwards."""
 
 import socket
 import time

@@ -1,4 +1,4 @@
-"""Requests that are not HTTP, or say two things about their length; floods of heads and of requests."""
+"""Requests that are not HTTP or have two lengths, and floods of headers and requests."""
 
 import select
 import socket

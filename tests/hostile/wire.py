@@ -1,4 +1,4 @@
-"""Bytes to a server and back, with nothing in between that would mend them."""
+"""Exchange raw bytes with a server, without a library that would correct them."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Both databases, real ones, and a dataset of pairs that is learnt in seconds."""
+"""Both real databases, and a dataset of pairs that is learnt in seconds."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The service's other processes, within the test's own: the same work, without starts and calibration.
+"""The service's other processes, run inside the test process: the same work, without starts and calibration.
 
 The networks, and the functions that are run beside the requests, are the real ones; what is left out is
 the boundary between processes. It is tested in ``inference/test_device_process.py``,

@@ -1,4 +1,4 @@
-"""What every error answer must be."""
+"""Checks that every error response must pass."""
 
 import httpx
 

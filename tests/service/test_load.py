@@ -1,4 +1,4 @@
-"""The service under load: refusals, hang-ups, deadlines, exchange of models, and its end."""
+"""The service under load: rejections, disconnects, deadlines, replaced models, and shutdown."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Plain FastAPI: decode, run and encode in a thread, a request by itself."""
+"""Plain FastAPI: decode, run and encode each request alone, in a thread."""
 
 import uvicorn
 from anyio import CapacityLimiter
@@ -10,11 +10,11 @@ from benchmarks.serving.peers.network import MEDIA_TYPE, PATH, Options
 from n2n_core.errors import ImageError
 
 AT_ONCE = 2
-"""Requests in threads: one's codec runs beside the other's network; more only get in each other's way."""
+"""Number of threads: one request's codec runs beside another's network. More threads are slower."""
 
 
 def create_app(options: Options) -> FastAPI:
-    """The app, its model loaded."""
+    """Return the app with its model loaded."""
     model = network.load(options.model, options.threads)
     app, limiter = FastAPI(), CapacityLimiter(AT_ONCE)
 

@@ -17,7 +17,7 @@ from n2n_core.image import Picture
 
 
 class Api(litserve.LitAPI):
-    """The hooks, in the order in which a request meets them."""
+    """Hooks, in the order in which they are called for a request."""
 
     def __init__(self, model: str, threads: int) -> None:
         super().__init__(max_batch_size=MAX_BATCH, batch_timeout=WINDOW_MS / 1000, api_path=PATH)
@@ -28,14 +28,14 @@ class Api(litserve.LitAPI):
         self.network: nn.Module = network.load(self.name, self.threads)
 
     def decode_request(self, request: Annotated[bytes, Body(media_type=MEDIA_TYPE)]) -> Picture:
-        """A raw body to a picture."""
+        """Convert a raw body to a picture."""
         try:
             return image.decode(request)
         except ImageError as error:
             raise HTTPException(422, str(error)) from error
 
     def batch(self, inputs: list[Picture]) -> list[Picture]:
-        """Leave them apart: ``predict`` stacks those of one shape."""
+        """Do not stack the pictures: ``predict`` stacks those of equal shape."""
         return inputs
 
     def predict(self, pictures: list[Picture]) -> list[Picture]:
@@ -43,11 +43,11 @@ class Api(litserve.LitAPI):
         return network.denoise(self.network, pictures)
 
     def unbatch(self, output: list[Picture]) -> list[Picture]:
-        """They are apart."""
+        """Return the results unchanged, as they are not stacked."""
         return output
 
     def encode_response(self, output: Picture) -> Response:
-        """A picture to the answer."""
+        """Convert a picture to the answer."""
         return Response(image.encode(output), media_type=MEDIA_TYPE)
 
 

@@ -18,7 +18,7 @@ TIMEOUT_MS = 600_000
 
 
 class Denoise(mosec.Worker):
-    """The hooks, in the order in which a request meets them."""
+    """Hooks, in the order in which they are called for a request."""
 
     resp_mime_type = MEDIA_TYPE
 
@@ -27,7 +27,7 @@ class Denoise(mosec.Worker):
         self.network = network.load(os.environ["BENCH_MODEL"], int(os.environ["BENCH_THREADS"]))
 
     def deserialize(self, data: bytes) -> Picture:
-        """A raw body to a picture."""
+        """Convert a raw body to a picture."""
         try:
             return image.decode(data)
         except ImageError as error:
@@ -38,7 +38,7 @@ class Denoise(mosec.Worker):
         return network.denoise(self.network, data)
 
     def serialize(self, data: Picture) -> bytes:
-        """A picture to the answer."""
+        """Convert a picture to the answer."""
         return image.encode(data)
 
 

@@ -1,4 +1,4 @@
-"""What every peer serves: a shipped network on ``torch.nn``, run eagerly on whole pictures."""
+"""Network that every peer serves: a shipped one on ``torch.nn``, run eagerly on whole pictures."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from n2n_core.models import weights
 PATH = "/denoise"
 MEDIA_TYPE = "image/png"
 MAX_BATCH, WINDOW_MS = 16, 1
-"""Of the servers that batch: up to so many requests, collected for so many milliseconds."""
+"""Batching of the servers that batch: largest number of requests, and milliseconds to collect them."""
 BATCH_PIXELS = 2**16
-"""Run at once: larger batches of large pictures leave the CPU's caches, and take longer."""
+"""Pixels to run at once. Larger batches of large pictures leave the CPU's caches, and take longer."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a peer is started with."""
+    """Command-line options of a peer."""
 
     port: int
     model: str
@@ -32,7 +32,7 @@ class Options:
 
 
 def options() -> Options:
-    """The command line's."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("port", type=int)
     parser.add_argument("model")
@@ -41,7 +41,7 @@ def options() -> Options:
 
 
 def load(model: str, threads: int) -> nn.Module:
-    """The network of a shipped model, on ``torch.nn``, in channels-last order."""
+    """Return the network of a shipped model, on ``torch.nn``, in channels-last order."""
     set_threads(threads)
     network, _, _ = weights.load(weights.find(model).path, engine="torch")
     assert isinstance(network, nn.Module)
@@ -49,7 +49,7 @@ def load(model: str, threads: int) -> nn.Module:
 
 
 def denoise(network: nn.Module, pictures: list[Picture]) -> list[Picture]:
-    """Run colour pictures of any sizes, those of one shape in batches; the order stays."""
+    """Run colour pictures of any sizes, in batches of equal shape. The order stays."""
     cleaned: dict[int, Picture] = {}
     for height, width in {picture.colour.shape[1:] for picture in pictures}:
         places = [i for i, picture in enumerate(pictures) if picture.colour.shape[1:] == (height, width)]
@@ -68,5 +68,5 @@ def _run(network: nn.Module, batch: Tensor) -> Tensor:
 
 
 def denoise_file(network: nn.Module, data: bytes) -> bytes:
-    """A picture's file to that of the denoised picture."""
+    """Convert a picture file to that of the denoised picture."""
     return image.encode(denoise(network, [image.decode(data)])[0])

@@ -1,4 +1,4 @@
-"""What ``n2n denoise`` can be asked for beside a result."""
+"""Options of ``n2n denoise`` beyond the result: strength, reports, references, uncertainty."""
 
 import json
 from collections.abc import Callable

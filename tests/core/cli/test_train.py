@@ -1,4 +1,4 @@
-"""``n2n train`` by a recipe in a file."""
+"""``n2n train`` with a recipe file."""
 
 from pathlib import Path
 

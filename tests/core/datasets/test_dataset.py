@@ -1,4 +1,4 @@
-"""A dataset is read in parts, knows when it was changed, and refuses what is not one."""
+"""A dataset is read in parts, detects changes, and rejects folders that are not datasets."""
 
 import json
 import pickle

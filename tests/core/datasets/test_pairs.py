@@ -1,4 +1,4 @@
-"""Training files are read without running what they carry, and every bad one is named."""
+"""Training files are read without running pickled code, and errors name every bad file."""
 
 import pickle
 from collections.abc import Callable

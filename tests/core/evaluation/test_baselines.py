@@ -1,4 +1,4 @@
-"""Classical denoisers: that each of them denoises, and says what it lacks."""
+"""Classical denoisers: each of them denoises, and reports a missing library."""
 
 import subprocess
 import sys

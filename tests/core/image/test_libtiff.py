@@ -1,4 +1,4 @@
-"""What libtiff says of a damaged file is not said twice."""
+"""libtiff prints nothing about damaged files, as we report them ourselves."""
 
 import os
 import subprocess

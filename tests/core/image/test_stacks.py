@@ -1,4 +1,4 @@
-"""TIFFs of several pages: all come back, each with what describes it; bombs do not go off."""
+"""TIFFs of several pages: every page and its metadata are kept, and bombs are rejected."""
 
 import struct
 from io import BytesIO

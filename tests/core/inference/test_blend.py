@@ -1,4 +1,4 @@
-"""Strength is a straight line from the picture to the result."""
+"""Strength interpolates linearly between the picture and the result."""
 
 import numpy as np
 import pytest

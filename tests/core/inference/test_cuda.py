@@ -1,4 +1,4 @@
-"""The path on CUDA: its arithmetic and its order here, its results where there is a device."""
+"""The code path for CUDA: its arithmetic and order on the CPU, its results if there is a device."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Half precision: where it is taken, and where it is not."""
+"""Half precision is used where it is accurate enough, and nowhere else."""
 
 import logging
 from collections.abc import Callable

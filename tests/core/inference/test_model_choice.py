@@ -1,4 +1,4 @@
-"""What ``auto`` stands for."""
+"""The model that ``auto`` selects."""
 
 import pytest
 

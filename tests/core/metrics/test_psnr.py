@@ -1,4 +1,4 @@
-"""PSNR is scikit-image's, both means are what they say, and tensors give what arrays give."""
+"""PSNR equals scikit-image's; both means are correct; tensors and arrays give the same result."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What is measured of one picture, at its own depth."""
+"""Quality figures of one picture, at its own depth."""
 
 import numpy as np
 import pytest

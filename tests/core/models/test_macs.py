@@ -1,4 +1,4 @@
-"""Costs, held against torch's own count of what runs."""
+"""Computed costs equal torch's own count of operations."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The weights that the project ships are whole, and say where they come from."""
+"""The shipped weights are complete, and state their origin."""
 
 import pytest
 import torch

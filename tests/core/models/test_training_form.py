@@ -1,4 +1,4 @@
-"""The form that a network trains in gives the network's own output and gradients."""
+"""The training form of a network has the same output and gradients as the network."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""A weights file alone rebuilds its model, and an index vouches for every file."""
+"""A weights file alone rebuilds its model, and the index checks the hash of every file."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Corruptions have the moments that they document, and the generator decides them."""
+"""Corruptions have the documented moments, and the generator determines the noise."""
 
 import re
 from collections.abc import Callable

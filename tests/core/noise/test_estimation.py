@@ -1,4 +1,4 @@
-"""Levels that are known, found again."""
+"""The estimator finds known noise levels."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""What JPEG loses is what libjpeg loses."""
+"""Simulated JPEG artifacts equal those of libjpeg."""
 
 from io import BytesIO
 

@@ -1,4 +1,4 @@
-"""A few cases instead of a whole grid: every two values of different parameters meet in one of them."""
+"""Choose a few cases instead of a full grid, so that every pair of parameter values occurs in one of them."""
 
 from collections.abc import Sequence
 from itertools import combinations, product

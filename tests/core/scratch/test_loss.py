@@ -1,4 +1,4 @@
-"""MSE is torch's, and hides nothing."""
+"""MSE equals torch's, and keeps NaN and infinity."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""What every layer has in common: modes, types, states, and no autograd."""
+"""Behaviour that all layers share: modes, types, states, and no autograd."""
 
 import pickle
 from collections.abc import Callable

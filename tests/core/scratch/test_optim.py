@@ -1,4 +1,4 @@
-"""SGD and Adam are torch's, and their memory can be put back."""
+"""SGD and Adam equal torch's, and their state can be restored."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What a run may be told to do."""
+"""Settings of a run, and their limits."""
 
 from typing import Any
 

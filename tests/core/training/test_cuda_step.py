@@ -1,4 +1,4 @@
-"""Training steps as CUDA graphs do what they did step by step."""
+"""Training steps recorded as CUDA graphs give the same results as plain steps."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Both engines learn, and go on exactly from a saved state."""
+"""Both engines learn, and continue exactly from a saved state."""
 
 import io
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The clock of a run, and what it foretells."""
+"""The clock of a run, and its estimate of the time left."""
 
 import time
 

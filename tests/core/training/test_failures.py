@@ -1,4 +1,4 @@
-"""Runs that cannot go on: they say why, and leave the last good checkpoint. Real limits, real signals."""
+"""Runs that cannot continue report why, and leave the last good checkpoint. Real limits, real signals."""
 
 import signal
 import subprocess

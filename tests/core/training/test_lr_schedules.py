@@ -1,4 +1,4 @@
-"""Learning-rate schedules: their ends, their course, no jumps."""
+"""Learning-rate schedules: first and last value, shape, and no jumps."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""Who gets in: keys, their scopes, and what is refused, on every route."""
+"""Access control on every route: keys, their scopes, and rejected requests."""
 
 import re
 from collections.abc import AsyncIterator, Iterator

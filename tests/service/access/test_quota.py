@@ -1,4 +1,4 @@
-"""What a key may ask for: a rate, and requests at a time, told in the RateLimit headers."""
+"""Quotas of a key: rate, concurrent requests, and the RateLimit headers."""
 
 import asyncio
 import re

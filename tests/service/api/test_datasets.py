@@ -1,4 +1,4 @@
-"""``/datasets``: uploads of every kind, what is refused, and that a refusal leaves nothing."""
+"""``/datasets``: uploads of every kind, rejected uploads, and that these leave nothing behind."""
 
 import io
 import json

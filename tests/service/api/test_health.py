@@ -1,4 +1,4 @@
-"""``/healthz``, ``/readyz``, and what is at no endpoint."""
+"""``/healthz``, ``/readyz``, and paths without an endpoint."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""``/models``: what is there, its versions and files; uploads, promotion, deletion."""
+"""``/models``: lists, versions and files; uploads, promotion, deletion."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""How much of a body is read, and for how long it is waited for; tests/hostile does so on the wire."""
+"""Limits on the size of bodies and on the time to send them. tests/hostile tests them on the wire."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable

@@ -1,4 +1,4 @@
-"""What browsers are told, and pages of other sites that ask for changes."""
+"""Headers for browsers, and requests from pages of other sites."""
 
 import re
 from base64 import b64encode

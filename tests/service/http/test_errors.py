@@ -1,4 +1,4 @@
-"""Which problem each of the core's errors becomes, and each of the system's."""
+"""The problem that each error of the core and of the system becomes."""
 
 import errno
 import sqlite3

@@ -1,4 +1,4 @@
-"""What ``Connection`` takes from uvicorn and httptools is there in the installed versions.
+"""The installed uvicorn and httptools have the attributes that ``Connection`` uses.
 
 What the connection does is tested on the wire, in ``tests/hostile``.
 """

@@ -1,4 +1,4 @@
-"""What is published is served: from the catalogue and the weights folder, by name and by version."""
+"""Published models are served: from the catalogue and the weights folder, by name and by version."""
 
 import asyncio
 import shutil

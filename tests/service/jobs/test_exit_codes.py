@@ -1,4 +1,4 @@
-"""Which failures are no use to repeat."""
+"""Failures that are not retried."""
 
 import errno
 from pathlib import Path

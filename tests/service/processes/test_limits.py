@@ -1,4 +1,4 @@
-"""What a trainer may take, told by real processes."""
+"""Limits of a trainer, measured on real processes."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Who is starved: a process that could run and may not, and nobody else."""
+"""A process counts as starved if it could run but gets no core, and only then."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Names that no database can hold are names of nothing."""
+"""Names that no database can store are treated as unknown."""
 
 import pytest
 

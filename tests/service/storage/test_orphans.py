@@ -1,4 +1,4 @@
-"""What a crash leaves between a file and its row goes at the start, and nothing else does."""
+"""Files that a crash left without a row are removed at the start, and nothing else."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Any study is conducted, run by run, and goes on where it was stopped."""
+"""Studies are conducted run by run, and continue where they were stopped."""
 
 from collections.abc import Callable
 from dataclasses import replace

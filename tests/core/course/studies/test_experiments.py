@@ -1,4 +1,4 @@
-"""The studies are the report's."""
+"""The studies match the report: recipes, networks and figures."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""Runs side by side give what they give one after the other."""
+"""Parallel runs give the same results as sequential ones."""
 
 import os
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The report's bug: in the study's networks alone, and in their gradients alone."""
+"""The planted bug affects only the networks of the study, and only their gradients."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What is kept of runs, and the rows that come of it."""
+"""Results that are stored for each run, and the rows made from them."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The table has the report's figures beside ours, and the scale with them."""
+"""The table shows the report's figures beside ours, and the scale."""
 
 from n2n_core.course.studies import STUDIES
 from n2n_core.course.studies.table import markdown

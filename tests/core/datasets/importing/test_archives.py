@@ -1,4 +1,4 @@
-"""Archives are read whole or refused with a reason; nothing that they say leads out of the folder."""
+"""Archives are read completely or rejected with a reason, and never write outside the folder."""
 
 import lzma
 import os

@@ -1,4 +1,4 @@
-"""Every source and kind becomes a dataset that holds its very values, or nothing is written."""
+"""Sources of every kind become a dataset with exactly their values, or nothing is written."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Names are sorted into scenes, and one that does not fit is named."""
+"""Names are grouped into scenes, and errors quote a name that does not fit."""
 
 import re
 

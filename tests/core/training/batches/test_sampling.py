@@ -1,4 +1,4 @@
-"""What batches are made of, for every kind of data."""
+"""Batches of every kind of data."""
 
 from collections import Counter
 from typing import Any

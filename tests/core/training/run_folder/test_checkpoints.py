@@ -1,4 +1,4 @@
-"""Checkpoints come back as they were, or not at all."""
+"""Checkpoints are restored exactly, or rejected."""
 
 from pathlib import Path
 from typing import Any
