@@ -31,7 +31,7 @@ SUFFIXES = {
 }
 
 Samples = NDArray[Any]
-"""Samples as a file holds them: uint8, uint16 or float32."""
+"""Samples as stored in a file: uint8, uint16 or float32."""
 
 Pixels = NDArray[np.float32]
 """``(..., H, W)``, values nominally in [0, 1]."""

@@ -26,7 +26,7 @@ PRECISIONS = ("float32", "bfloat16")
 
 TARGETS = ("clean", "noisy")
 MAX_SEED = 2**32 - 1
-MAX_LR = 1e38  # that float32 holds
+MAX_LR = 1e38  # close to the largest float32
 MIN_CROP = 8
 
 SCRATCH_ONLY = {"precision": "float32", "loss": "mse", "max_norm": None}

@@ -1,4 +1,4 @@
-"""A device in a process of its own. Networks run there, on pictures in shared memory.
+"""Run a device in its own process. Networks run there, on pictures in shared memory.
 
 In one process, the many short operations of a network and the event loop would compete for Python's lock, and
 neither would keep its core busy. When a device process dies, another one is started with the

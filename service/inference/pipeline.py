@@ -151,7 +151,7 @@ class Pipeline:
     ) -> T:
         """Call a function of whole pictures in the measuring thread.
 
-        It has a thread of its own, and runs one call at a time: a call may take seconds, and several times
+        It has its own thread, and runs one call at a time: a call may take seconds, and several times
         the picture's memory.
         """
         began = perf_counter()

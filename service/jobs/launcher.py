@@ -38,7 +38,7 @@ class Launcher(Protocol):
 
 
 class ProcessLauncher:
-    """Trainers as processes on this host. Each leads a session of its own and outlives the service."""
+    """Trainers as processes on this host. Each leads its own session and outlives the service."""
 
     def __init__(self, settings: JobSettings) -> None:
         self.folder = DataFolder(settings.data)

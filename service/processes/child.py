@@ -34,7 +34,7 @@ class ChildDiedError(RuntimeError):
 
 
 def start(module: str, *arguments: object, **options: Any) -> subprocess.Popen[bytes]:
-    """Start ``python -m module`` in a session of its own; ``options`` are those of ``subprocess.Popen``."""
+    """Start ``python -m module`` in a new session; ``options`` are those of ``subprocess.Popen``."""
     command = [sys.executable, "-m", module, *map(str, arguments)]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **options)  # noqa: S603
 

@@ -123,7 +123,7 @@ def log_tail(folder: Path, size: int = TAIL_BYTES) -> str:
 
 
 def try_lock(folder: Path) -> TextIO | None:
-    """Lock a folder until the file is closed or the process ends; return None if another process holds it.
+    """Lock a folder until the file is closed or the process ends; return None if another process has it.
 
     Only a trainer may call this, and only once: any other caller would be mistaken for the trainer.
     """

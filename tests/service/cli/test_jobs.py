@@ -179,8 +179,8 @@ def test_jobs_are_listed_shown_and_steered(service: Contract, capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["submit"], "either PATHs to upload, or --dataset"),
-        (["submit", "a.zip", "--dataset", "d1"], "either PATHs to upload, or --dataset"),
+        (["submit"], "either PATHs to upload or --dataset"),
+        (["submit", "a.zip", "--dataset", "d1"], "either PATHs to upload or --dataset"),
         (["submit", "a.zip"], "--kind is not given"),
         (["submit", "missing.zip", "--kind", "pairs"], "missing.zip: no such file"),
         (["show", "j9"], "unknown job 'j9'"),

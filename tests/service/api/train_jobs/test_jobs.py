@@ -225,7 +225,7 @@ async def test_a_base_decides_the_architecture(idle: httpx.AsyncClient, dataset:
 
 async def test_a_dataset_does_not_validate_itself(idle: httpx.AsyncClient, dataset: str) -> None:
     answer = await idle.post("/train-jobs", json={"dataset": dataset, "validation_dataset": dataset})
-    problem = problems.check(answer, 422, "bad_recipe", "expected another one")
+    problem = problems.check(answer, 422, "bad_recipe", "expected a dataset other than")
     assert [fault.pointer for fault in problem.errors] == ["body/validation_dataset"]
 
 
