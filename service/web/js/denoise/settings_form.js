@@ -4,7 +4,7 @@ import { json } from "../api.js";
 import { element } from "../dom.js";
 import { queue } from "./queue.js";
 
-const AUTO = "Measures the picture's noise, and chooses the shipped model that suits it.";
+const AUTO = "Uses the best shipped model: photo, or else unet, torch or scratch.";
 const FORMATS = [["", "Same as the picture"], ["png", "PNG"], ["jpeg", "JPEG"], ["webp", "WebP, lossless"], ["tiff", "TIFF"]];
 const SHALLOW = new Set(["jpeg", "webp"]);
 
