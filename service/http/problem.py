@@ -19,7 +19,7 @@ class Problem(BaseModel):
                 "type": "about:blank",
                 "title": "Not Found",
                 "status": 404,
-                "detail": "unknown model 'best'; known models: scratch, torch",
+                "detail": "unknown model 'best'; known models: photo, scratch, torch, unet",
                 "instance": "/denoise",
                 "code": "unknown_model",
                 "request_id": "5f0c3b1e2d6a4f0c9d1b7a3e8c2f4d6b",
