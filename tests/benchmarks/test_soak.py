@@ -116,6 +116,7 @@ def test_a_short_soak_finds_nothing_wrong(
     assert shown.splitlines()[-1] == outcome.verdict
 
 
+@pytest.mark.slow
 @linux
 def test_a_soak_that_is_cut_has_a_verdict_on_what_was_done(service: Service, tmp_path: Path) -> None:
     outcome = planned(service, 9999, each=9999)
@@ -159,6 +160,7 @@ def test_a_sample_sees_what_is_left(service: Service) -> None:
     (service.temporary / "spooled").unlink()
 
 
+@pytest.mark.slow
 @linux
 def test_sigterm_loses_no_request_that_was_admitted(service: Service) -> None:
     tally = asyncio.run(terminations(service, 1, grace=20, stalls=False))

@@ -43,6 +43,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_it_compiles_and_does_all_that_the_service_offers(
     generated: Path, server: str, pictures: Path
 ) -> None:

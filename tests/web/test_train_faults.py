@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import httpx
+import pytest
 from playwright.sync_api import Browser, expect
 
 from n2n_core.models import weights
@@ -12,6 +13,7 @@ from tests.web.training import ENDLESS, PATIENCE, await_job, grows, submit, uplo
 QUALITY = "PSNR on held-out pictures"
 
 
+@pytest.mark.slow
 def test_a_run_is_watched_on_after_the_service_came_back(browser: Browser, tmp_path: Path) -> None:
     weights.publish(weights.find("scratch").path, "scratch", "", None, tmp_path / "weights")
     quick = {"N2N_WEIGHTS": str(tmp_path / "weights"), "N2N_DEFAULT_MODEL": "scratch"}  # the least to start

@@ -58,6 +58,7 @@ def test_a_run_is_live_in_two_tabs_and_is_stopped_and_resumed(
     assert violations(page) == []
 
 
+@pytest.mark.slow
 def test_a_training_is_looked_at_later(page: Page, service_url: str, dataset: str) -> None:
     job = submit(service_url, dataset, name="looked-at")
     assert await_job(service_url, job)["state"] == "succeeded"
@@ -95,6 +96,7 @@ def test_a_training_is_looked_at_later(page: Page, service_url: str, dataset: st
     picture(page, "model-deleted")
 
 
+@pytest.mark.slow
 def test_runs_are_compared_and_deleted(page: Page, finished: list[str]) -> None:
     page.goto("/#/train")
     for name in ("done-1", "done-2"):

@@ -68,6 +68,7 @@ def test_bad_study_commands_are_one_line(course_data: Path, capsys: pytest.Captu
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(course_data: Path) -> None:
     out = course_data / "out"
     command = [
