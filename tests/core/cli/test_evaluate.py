@@ -171,7 +171,7 @@ def test_bad_commands_are_one_line(
     (clean / "1.png").write_bytes(b"no picture")
     assert "1.png: not a readable image" in refusal(capsys, "evaluate", clean, *noise)
     (clean.parent / "empty").mkdir()
-    assert "holds no picture" in refusal(capsys, "evaluate", clean.parent / "empty", *noise)
+    assert "contains no picture" in refusal(capsys, "evaluate", clean.parent / "empty", *noise)
 
 
 def test_what_is_not_installed_is_told(clean: Path, capsys: pytest.CaptureFixture[str]) -> None:

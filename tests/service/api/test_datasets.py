@@ -351,7 +351,7 @@ async def test_delete_unless_a_job_uses_it() -> None:
         dataset_id = (await send(client, ("shots.zip", pairs()))).json()["id"]
         own = f"/datasets/{dataset_id}"
         job = held.jobs.create({}, "mine", dataset_id)
-        problems.check(await client.delete(own), 409, "conflict", "1 job")
+        problems.check(await client.delete(own), 409, "conflict", "1 unfinished job")
         assert held.folder.dataset(dataset_id).exists()
         held.jobs.cancel(job.id)
         assert (await client.delete(own)).status_code == 204
