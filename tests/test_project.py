@@ -241,6 +241,12 @@ def test_the_map_of_the_sources_names_every_package(top: str) -> None:
     assert all((ROOT / name).is_dir() for name in named)
 
 
+def test_the_changelog_is_sorted_by_added_changed_and_fixed() -> None:
+    headings = re.findall(r"^### (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings
+    assert set(headings) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
 def test_the_citation_is_of_this_version() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == n2n_core.__version__
