@@ -41,13 +41,13 @@ serve: $(VENV)/.base
 	$(BIN)/n2n serve --host $(HOST) --port $(PORT)
 
 test: lint
-	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow
 
 coverage: $(VENV)/.dev
-	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile --cov --cov-report=term --cov-report=html
+	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term --cov-report=html
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
