@@ -23,7 +23,7 @@ def without_protocol() -> None:
 
 def without_short_way() -> None:
     """Small pictures through the router, like all others."""
-    single.is_small = lambda scope: False
+    single.is_small = lambda request: False
 
 
 def without_lanes() -> None:

@@ -158,10 +158,6 @@ class JobStore:
             }  # fmt: skip
             return move(connection, job_id, {State.QUEUED}, State.STARTING, **values)
 
-    def active(self, host: str) -> list[Job]:
-        """Return the jobs that trainers of ``host`` hold."""
-        return self._select(jobs.c.state.in_(ACTIVE), jobs.c.host == host)
-
     def expired(self) -> list[Job]:
         """Return the jobs of all hosts whose lease has run out."""
         return self._select(jobs.c.state.in_(ACTIVE), jobs.c.lease_until < now())

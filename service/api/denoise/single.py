@@ -1,10 +1,8 @@
 """``POST /denoise``: an image in, a denoised image out."""
 
 from typing import Annotated, Any
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Query, Request, Response
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.denoise.request import (
@@ -176,11 +174,14 @@ class SmallPictures:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or hand it on."""
-        if not is_small(scope):
+        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        if not is_small(request):
             await self.app(scope, receive, send)
             return
         scope["route"] = self
-        request = Request(scope, receive)
         try:
             response = await self._answer(request)
         except Exception as error:
@@ -197,17 +198,14 @@ class SmallPictures:
         return await answer(wanted, state)
 
 
-def is_small(scope: Scope) -> bool:
-    """Whether this is a small raw picture for ``POST /denoise``, with no parameters but model and format."""
-    if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
-        return False
-    headers = Headers(scope=scope)
-    length = headers.get("content-length", "")
+def is_small(request: Request) -> bool:
+    """Whether the body is a small raw picture, and there are no parameters but model and format."""
+    length = request.headers.get("content-length", "")
     if not length.isdecimal() or not 0 < int(length) <= TINY_BYTES:
         return False
-    if not headers.get("content-type", "").startswith("image/"):
+    if not request.headers.get("content-type", "").startswith("image/"):
         return False
-    query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    query = request.query_params
     return query.keys() <= {"model", "format"} and query.get("format", "png") in FORMATS
 
 

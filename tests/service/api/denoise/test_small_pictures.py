@@ -3,7 +3,7 @@
 import httpx
 import pytest
 from PIL import Image
-from starlette.types import Scope
+from starlette.requests import Request
 
 from service.api.denoise import single
 from tests.pictures import drawn, file
@@ -46,7 +46,7 @@ async def test_answers_are_those_of_the_endpoint(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     fast = await post(client, content, headers, query)
-    monkeypatch.setattr(single, "is_small", lambda scope: False)
+    monkeypatch.setattr(single, "is_small", lambda request: False)
     slow = await post(client, content, headers, query)
     assert fast.status_code == slow.status_code
     assert {k: v for k, v in fast.headers.items() if k not in OWN} == {
@@ -64,9 +64,9 @@ async def test_only_small_raw_pictures_take_the_short_way(
     taken: list[str] = []
     is_small = single.is_small
 
-    def spied(scope: Scope) -> bool:
-        small = is_small(scope)
-        taken.extend([scope["query_string"].decode()] if small else [])
+    def spied(request: Request) -> bool:
+        small = is_small(request)
+        taken.extend([request.url.query] if small else [])
         return small
 
     monkeypatch.setattr(single, "is_small", spied)
