@@ -31,6 +31,7 @@ def course_data(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_run_that_goes_on(course_data: Path) -> None:
     run = course_data / "run"
     command = ("train", course_data, "-o", run, "--model", "scratch", "--batch-size", 4, "--epochs", 8)
@@ -55,6 +56,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on(course_data: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_help_lists_every_command() -> None:
     out, _ = start("--help").communicate(timeout=60)
     for name in ("serve", "denoise", "data", "train", "evaluate", "models", "publish", "jobs"):

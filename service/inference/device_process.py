@@ -35,6 +35,9 @@ MALLOC = {
 """Settings of glibc that keep the memory of a batch for the next one. Returning it to the system, and getting
 it anew page by page, took a quarter of a batch's time. Environment variables of the user go before these."""
 
+UNMEASURED = "_N2N_UNMEASURED"
+"""Environment variable with which models keep the default throughput. For tests, which start many devices."""
+
 log = logging.getLogger("n2n.service")
 
 

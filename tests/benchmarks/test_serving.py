@@ -162,6 +162,7 @@ def test_a_server_that_is_not_installed_is_named_with_the_remedy(monkeypatch: py
     assert "'.[bench]'" in (servers.missing("mosec") or "")
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_start_shows_its_log() -> None:
     with (
         pytest.raises(RuntimeError, match="unknown model 'no-such-model'"),

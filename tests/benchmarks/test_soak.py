@@ -94,6 +94,7 @@ def planned(service: Service, requests: int, each: int) -> Outcome:
     return Outcome(plan, Mixture(service, plan.clients))
 
 
+@pytest.mark.slow
 @linux
 def test_a_short_soak_finds_nothing_wrong(
     service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -148,6 +149,7 @@ def test_a_soak_whose_service_is_gone_fails(tmp_path: Path) -> None:
     assert outcome.verdict == "200 requests, cut after 0: 1 failures"
 
 
+@pytest.mark.slow
 @linux
 def test_a_sample_sees_what_is_left(service: Service) -> None:
     before = sample(service, 0)

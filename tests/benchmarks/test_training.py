@@ -19,6 +19,7 @@ def test_both_ways_train_the_same_network(model: str) -> None:
     assert losses[0][2] < losses[0][0]
 
 
+@pytest.mark.slow
 def test_a_table_has_a_line_for_each_case(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

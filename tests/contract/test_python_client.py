@@ -48,12 +48,14 @@ def test_nothing_is_left_out(generated: tuple[Path, str]) -> None:
     assert "will not be generated" not in generated[1]
 
 
+@pytest.mark.slow
 def test_it_compiles(generated: tuple[Path, str]) -> None:
     folder, _ = generated
     (folder / "mypy.ini").write_text(MYPY)
     run("-m", "mypy", "--config-file", "mypy.ini", "-p", PACKAGE, "-m", EXERCISE.stem, folder=folder)
 
 
+@pytest.mark.slow
 def test_it_does_all_that_the_service_offers(
     generated: tuple[Path, str], server: str, pictures: Path
 ) -> None:

@@ -110,6 +110,7 @@ def test_connections_beyond_the_limit_are_refused_at_once(server: Server) -> Non
         assert time.monotonic() < deadline
 
 
+@pytest.mark.slow
 def test_hundreds_of_slow_clients_keep_nobody_waiting(server: Server) -> None:
     heads = [*BODIES.values(), *(start for start, _ in HEADS.values())]
     connections = [socket.create_connection((HOST, server.port)) for _ in range(300)]

@@ -33,9 +33,10 @@ async def serving(quick: bool = True, **settings: Any) -> AsyncIterator[tuple[ht
 
 
 @asynccontextmanager
-async def unstarted(**settings: Any) -> AsyncIterator[tuple[httpx.AsyncClient, State]]:
+async def unstarted(quick: bool = True, **settings: Any) -> AsyncIterator[tuple[httpx.AsyncClient, State]]:
     """The app with its database, and without models and devices, which take seconds to start."""
-    app = create_app(Settings(device="cpu", train_concurrency=0, **settings))
+    make = quick_app if quick else create_app
+    app = make(Settings(device="cpu", train_concurrency=0, **settings))
     state: State = app.state.n2n
     state.jobs.database.migrate()
     state.folder.make()

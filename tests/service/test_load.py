@@ -189,6 +189,7 @@ async def waiting(client: httpx.AsyncClient) -> float:
     return float(found[1])
 
 
+@pytest.mark.slow
 async def test_sigterm_finishes_what_was_taken_on(
     process: tuple[subprocess.Popen[str], str],
 ) -> None:

@@ -58,6 +58,7 @@ def client(server: subprocess.Popen[str]) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_it_does_all_of_it_without_torch(client: httpx.Client, server: subprocess.Popen[str]) -> None:
     png, like = file(drawn("RGB")), {"Content-Type": "image/png"}
@@ -205,6 +206,7 @@ def test_sigterm_ends_it_cleanly_and_every_line_of_the_json_log_is_an_object() -
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_a_half_sent_upload_does_not_keep_it_alive() -> None:
     with serve("--port", "0", N2N_DEVICE="cpu") as process:
@@ -235,13 +237,18 @@ def test_what_keeps_it_from_serving_is_told_in_a_line() -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         assert f"cannot listen on 127.0.0.1:{port}" in refusal("--port", port)
+    assert "/proc/no/n2n.db: cannot be written" in refusal("--port", "0", N2N_DATA="/proc/no")
+
+
+@pytest.mark.slow
+def test_whatever_keeps_it_from_serving_is_told_in_a_line() -> None:
     assert "'70000' is not a port" in refusal("--port", "70000")
     assert "N2N_THREADS is 'two'" in refusal("--port", "0", N2N_THREADS="two")
     assert "cannot listen on" in refusal("--host", "a" * 70 + ".com")
-    assert "/proc/no/n2n.db: cannot be written" in refusal("--port", "0", N2N_DATA="/proc/no")
     assert "'best', expected one of" in refusal("--port", "0", N2N_DEFAULT_MODEL="best")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_it_does_not_listen_to_others_without_a_key_unless_told_so(data: Path) -> None:
     everywhere = ("--port", "0", "--host", "0.0.0.0")
@@ -279,6 +286,7 @@ def test_the_option_says_what_the_setting_does(monkeypatch: pytest.MonkeyPatch) 
     assert seen == [("127.0.0.1", 8000, False), ("127.0.0.1", 8000, True)]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_with_a_key_it_listens_to_others_and_asks_for_it(data: Path) -> None:
     made = subprocess.run([N2N, "keys", "add", "me", "--scopes", "denoise"], capture_output=True, text=True)

@@ -16,21 +16,22 @@ from service.access.keys import ApiKeys
 from service.storage.database import Database
 from tests.pictures import drawn, file
 from tests.web.conftest import service, watched
-from tests.web.steps import NOISY, choose, download, open_view, payload, row, wait_until
+from tests.web.steps import choose, download, open_view, payload, row, wait_until
 from tests.web.training import PATIENCE
 
 LARGE = file(drawn("RGB", 900, 700))
 HUGE = file(drawn("L", 1600, 1200))
 
 
+def metric(url: str, pattern: str) -> float:
+    """Return the sum of the service's metrics whose names match."""
+    found = re.findall(rf"^{pattern} (\S+)$", httpx.get(f"{url}/metrics").text, re.MULTILINE)
+    return sum(map(float, found))
+
+
 def dropped(url: str) -> float:
     """Return how many pictures the service dropped because their clients hung up."""
-    found = re.findall(
-        r'^n2n_dropped_total\{.*reason="cancelled".*\} (\S+)$',
-        httpx.get(f"{url}/metrics").text,
-        re.MULTILINE,
-    )
-    return sum(map(float, found))
+    return metric(url, r'n2n_dropped_total\{.*reason="cancelled".*\}')
 
 
 def test_cancel_ends_the_work_on_the_service(page: Page, service_url: str) -> None:
@@ -90,6 +91,7 @@ def tab(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
+@pytest.mark.slow
 def test_the_page_waits_for_a_service_that_goes_away(small: Path, tab: Page) -> None:
     with service(small, settings=settings(small)) as (url, process):
         tab.goto(f"{url}/#/denoise?model=scratch")
@@ -138,11 +140,14 @@ def busy(url: str) -> Iterator[None]:
     head += "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
     with socket.create_connection((address.host, address.port or 80)) as connection:
         connection.sendall(f"{head}\r\n".encode() + request.read())
-        while httpx.post(f"{url}/denoise", files={"file": NOISY}, timeout=60).status_code != 503:
-            pass
+        while not metric(url, "n2n_pixels_waiting"):  # a picture of ours, waiting, would have it refused
+            connection.setblocking(False)
+            with pytest.raises(BlockingIOError):  # it is not answered yet
+                connection.recv(1)
         yield
 
 
+@pytest.mark.slow
 def test_the_queue_waits_while_the_service_is_busy(small: Path, tab: Page, tmp_path: Path) -> None:
     with service(tmp_path, settings={**settings(small), "N2N_MAX_WAITING_PIXELS": "1000"}) as (url, _):
         tab.goto(f"{url}/#/denoise?model=scratch")

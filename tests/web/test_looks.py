@@ -18,6 +18,7 @@ def shots(page: Page, name: str) -> None:
         page.screenshot(path=PICTURES / f"{name}-{theme}.png")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", ["desktop", "phone"])
 def test_every_state_passes_axe_at_every_width(width: str, page: Page) -> None:
     if width == "phone":
@@ -95,6 +96,8 @@ def test_dragging_the_line_draws_nothing_anew(page: Page) -> None:
     open_view(page)
     choose(page, payload())
     wait_until(page, "a.png")
+    expect(page.locator(".compare")).to_have_class("compare has-after")
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     page.evaluate(
         """() => {
           window.drawn = 0;

@@ -29,6 +29,7 @@ def finished(service_url: str, dataset: str) -> list[str]:
     return jobs
 
 
+@pytest.mark.slow
 def test_a_run_is_live_in_two_tabs_and_is_stopped_and_resumed(
     page: Page, context: BrowserContext, endless: str
 ) -> None:

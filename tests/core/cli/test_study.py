@@ -15,6 +15,7 @@ from tests.core.cli.test_cli import n2n, refusal
 SCALE = 0.0004
 
 
+@pytest.mark.slow
 def test_a_study_prints_its_table_and_writes_its_files(
     course_data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

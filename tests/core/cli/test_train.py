@@ -77,6 +77,7 @@ def test_photos_get_noise_as_the_recipe_says(photos: Path, tmp_path: Path) -> No
     assert {"psnr", "noisy_psnr"} <= card.metrics.keys()
 
 
+@pytest.mark.slow
 def test_fresh_pairs_are_made_as_they_are_asked_for(photos: Path, tmp_path: Path) -> None:
     text = COURSE.replace("pairs = 40", "fresh = true").replace(
         "epochs = 2", "epochs = 2\ncrops_per_epoch = 24"
@@ -136,6 +137,7 @@ def test_a_missing_recipe_and_too_many_folders_are_one_line(
     assert "2 folders of data, expected one, or a recipe that makes data from photos" in line
 
 
+@pytest.mark.slow
 def test_a_run_can_begin_with_another(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     path = recipe(tmp_path, CLEAN + "\n[[before]]\nepochs = 2\njpeg = 0.0\n\n[[before]]\nlr = 1e-4\n")

@@ -26,7 +26,7 @@ def test_pretrained_models_denoise_bytes_and_floats(kind: type[CourseModel]) -> 
 
 
 @BOTH
-@pytest.mark.parametrize("autograd", [True, False])
+@pytest.mark.parametrize("autograd", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_training_improves_on_noisy_pairs_alone(kind: type[CourseModel], autograd: bool) -> None:
     generator = torch.Generator().manual_seed(0)
     clean = torch.rand(64, 3, 1, 1, generator=generator).expand(64, 3, 8, 8) * 155 + 50

@@ -77,8 +77,14 @@ def test_memory_that_cannot_be_pinned_is_taken_as_it_is(caplog: pytest.LogCaptur
     assert [record.name for record in caplog.records] == ["n2n.cuda"]
 
 
-@EACH
-@pytest.mark.parametrize("chunk", [1, 3 * 32 * 40, CHUNK_PIXELS])
+@pytest.mark.parametrize(
+    ("name", "chunk"),
+    [
+        pytest.param(name, chunk, marks=() if name == "scratch" else pytest.mark.slow)
+        for name in MODELS
+        for chunk in (1, 3 * 32 * 40, CHUNK_PIXELS)
+    ],
+)
 def test_the_path_gives_the_models_results(name: str, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cuda, "CHUNK_PIXELS", chunk)
     path, denoiser = path_of(name), Denoiser.load(weights.find(name).path, "cpu")
@@ -97,7 +103,9 @@ def test_the_path_gives_the_models_results(name: str, chunk: int, monkeypatch: p
     assert earlier.equal(kept)  # a result is the caller's own
 
 
-@EACH
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == "scratch" else pytest.mark.slow) for name in MODELS]
+)
 def test_exact_results_are_the_models_own_between_others(name: str) -> None:
     path, denoiser = path_of(name), Denoiser.load(weights.find(name).path, "cpu")
     for count in (3, 2, 3):
@@ -110,6 +118,7 @@ def test_exact_results_are_the_models_own_between_others(name: str) -> None:
         assert path.run(batch).equal(quick)
 
 
+@pytest.mark.slow
 def test_forward_takes_floats_and_asks_for_no_gradient() -> None:
     path, batch = path_of("torch"), crops(3)
     with torch.set_grad_enabled(True):

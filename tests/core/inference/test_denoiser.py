@@ -32,7 +32,9 @@ def test_shipped_models_denoise(name: str) -> None:
     assert after.pooled > before.pooled + 3
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == "scratch" else pytest.mark.slow) for name in MODELS]
+)
 def test_a_photo_in_tiles_is_the_photo_at_once(name: str) -> None:
     image = photo("chelsea")[None, :, :201, :303]
     network, _, _ = weights.load(weights.find(name).path)

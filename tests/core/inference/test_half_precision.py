@@ -39,7 +39,11 @@ ONE = Geometry(1, 0, 1)
 
 @pytest.mark.parametrize(
     ("name", "engine"),
-    [(name, engine) for name, network in MODELS.items() for engine in engines(network)],
+    [
+        pytest.param(name, engine, marks=() if name == "scratch" else pytest.mark.slow)
+        for name, network in MODELS.items()
+        for engine in engines(network)
+    ],
 )
 def test_shipped_models_are_safe_in_half_precision(name: str, engine: str) -> None:
     network = rewritten(weights.load(weights.find(name).path, engine)[0])

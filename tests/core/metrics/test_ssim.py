@@ -40,6 +40,7 @@ def test_strips_change_nothing(strip: int, monkeypatch: pytest.MonkeyPatch) -> N
     assert (psnr(noisy, clean), ssim(noisy, clean)) == pytest.approx(whole, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_picture() -> None:
     noisy, clean = (np.zeros((1, height, 4000), np.uint8) for height in (3000, 3000))
     noisy[:, 1::2] = 9

@@ -1,7 +1,6 @@
 """Conv2d is torch's convolution, forward and backward."""
 
 import re
-from itertools import product
 from typing import Any
 
 import pytest
@@ -11,16 +10,12 @@ from torch import Generator, Tensor, nn
 from n2n_core.errors import ShapeError
 from n2n_core.scratch import Conv2d, Convolution, ConvTranspose2d, windows
 from tests.core.scratch.compare import DEVICES, LAYOUTS, against_torch, by_differences, close, normal
-from tests.core.scratch.pairwise import pairwise
+from tests.pairwise import grid
 
 KINDS = [(Conv2d, nn.Conv2d), (ConvTranspose2d, nn.ConvTranspose2d)]
 DTYPES = [torch.float32, torch.float64]
 PARAMETERS = KINDS, (1, 2, 3, 4, 5), (1, 2, 3), (0, 1, 2), (1, 2), (True, False), DTYPES
-ALL_PAIRS = pairwise(*PARAMETERS)
-GRID = [
-    *ALL_PAIRS,
-    *(pytest.param(*case, marks=pytest.mark.slow) for case in product(*PARAMETERS) if case not in ALL_PAIRS),
-]
+GRID = grid(*PARAMETERS)
 AXES: list[dict[str, Any]] = [
     {"kernel_size": (2, 3), "stride": (1, 2), "padding": (2, 0), "dilation": (2, 1)},
     {"kernel_size": (5, 1), "stride": (2, 3), "padding": (0, 1)},

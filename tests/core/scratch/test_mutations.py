@@ -39,6 +39,7 @@ from tests.core.scratch.compare import (
     same_steps,
     torch_upsampling,
 )
+from tests.pairwise import pairwise
 
 Plant = Callable[[pytest.MonkeyPatch], object]
 TARGET = normal(2, 3, seed=5)
@@ -119,7 +120,7 @@ def steps(momentum: str) -> None:
 
 
 def by_all_pairs() -> None:
-    for case in test_conv.ALL_PAIRS:
+    for case in pairwise(*test_conv.PARAMETERS):
         test_conv.test_the_grid_of_arguments(*case)
 
 

@@ -11,6 +11,7 @@ from n2n_core.models import architectures
 from n2n_core.models.architectures import Architecture
 from n2n_core.scratch import MSE, SGD, Adam, Module, ReLU, Sequential, Sigmoid, strided_autoencoder
 from tests.core.scratch.compare import DEVICES, against_torch, by_differences, normal
+from tests.pairwise import grid
 
 SMALL: dict[str, Architecture] = {
     "strided": architectures.StridedAutoEncoder(hidden=6),
@@ -137,9 +138,9 @@ def pair(step: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     return noisy.to(dtype), target.to(dtype)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("name", ["strided", "skip"])
+@pytest.mark.parametrize(
+    ("optimizer", "name", "dtype"), grid([*OPTIMIZERS], ("strided", "skip"), (torch.float32, torch.float64))
+)
 def test_200_steps_lead_to_torchs_weights(name: str, optimizer: str, dtype: torch.dtype) -> None:
     make, make_torch, options = OPTIMIZERS[optimizer]
     network, reference = ours(SMALL[name]).to(dtype), theirs(SMALL[name]).to(dtype)

@@ -127,6 +127,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         loop.fit(CONFIG, scenes("pairs"), None, tmp_path / "file" / "run")
 
 
+@pytest.mark.slow
 def test_too_little_memory_is_one_clear_error(tmp_path: Path) -> None:
     config = CONFIG.model_copy(
         update={"model": "torch", "batch_size": 64, "crop": 256, "crops_per_epoch": 64}

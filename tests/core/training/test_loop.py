@@ -23,6 +23,7 @@ from n2n_core.training.run import learning_rate
 from n2n_core.training.run_folder import checkpoints
 from n2n_core.training.run_folder.event_log import Event
 from n2n_core.training.run_folder.sample_sheet import CELL, GAP
+from tests.pairwise import grid
 from tests.pictures import opened
 from tests.scenes import noisy, scenes, smooth
 
@@ -66,7 +67,10 @@ def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
     return first.keys() == second.keys() and all(first[name].equal(second[name]) for name in first)
 
 
-@pytest.mark.parametrize(("model", "engine"), RUNS)
+@pytest.mark.parametrize(
+    ("model", "engine"),
+    [run if run[0] in ("torch", "scratch") else pytest.param(*run, marks=pytest.mark.slow) for run in RUNS],
+)
 def test_noisy_pairs_alone_teach_to_denoise(model: str, engine: str, tmp_path: Path) -> None:
     assert fit(SMALL.model_copy(update={"model": model, "engine": engine, "epochs": 30}), tmp_path)
     last = log(tmp_path)[-1]
@@ -84,9 +88,15 @@ def test_a_recipe_repeats_to_the_bit_and_a_seed_changes_it(model: str, tmp_path:
     assert not same(tensors(tmp_path / "first"), tensors(tmp_path / "other"))
 
 
-@EACH
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-@pytest.mark.parametrize("steps", [0, 3, 5, 7, 14])
+@pytest.mark.parametrize(
+    ("steps", "model", "optimizer"),
+    grid((0, 3, 5, 7, 14), ["torch", "scratch"], ("adam", "sgd"))
+    + [
+        pytest.param(5, model, "adam", marks=pytest.mark.slow)
+        for model in architectures.MODELS
+        if model not in ("torch", "scratch")
+    ],
+)
 def test_a_stopped_run_resumes_to_the_bit(model: str, optimizer: str, steps: int, tmp_path: Path) -> None:
     config = SMALL.model_copy(
         update={"model": model, "optimizer": optimizer, "momentum": 0.9 if optimizer == "sgd" else 0.0}
@@ -100,9 +110,7 @@ def test_a_stopped_run_resumes_to_the_bit(model: str, optimizer: str, steps: int
     assert ends[0]["psnr"] == ends[1]["psnr"]
 
 
-@KIND
-@ENGINE
-@pytest.mark.parametrize("steps", [2, 6, 7])
+@pytest.mark.parametrize(("kind", "engine", "steps"), grid([*SHOTS], [*architectures.ENGINES], (2, 6, 7)))
 def test_a_stopped_run_on_any_kind_resumes_to_the_bit(
     kind: str, engine: str, steps: int, tmp_path: Path
 ) -> None:
@@ -126,7 +134,9 @@ def test_a_stopped_run_on_any_kind_resumes_to_the_bit(
         assert whole[1].metrics == parts[1].metrics
 
 
-@KIND
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=() if kind == "pairs" else pytest.mark.slow) for kind in SHOTS]
+)
 def test_every_kind_teaches_to_denoise_pictures_never_seen(kind: str, tmp_path: Path) -> None:
     config = SMALL.model_copy(
         update={"lr": 2e-3, "epochs": 4, "batch_size": 4, "crop": 24, "crops_per_epoch": 120}
@@ -139,6 +149,7 @@ def test_every_kind_teaches_to_denoise_pictures_never_seen(kind: str, tmp_path: 
     assert after > before + 1
 
 
+@pytest.mark.slow
 def test_the_estimate_of_a_run_is_close_to_what_clean_pictures_tell(tmp_path: Path) -> None:
     config = SMALL.model_copy(
         update={"epochs": 3, "batch_size": 8, "crop": 16, "crops_per_epoch": 80, "validation": 0.5}
@@ -393,6 +404,7 @@ def test_every_epoch_has_a_sheet_of_samples(tmp_path: Path) -> None:
     assert sheets[0].read_bytes() != sheets[2].read_bytes()
 
 
+@pytest.mark.slow
 def test_the_start_tells_where_the_loss_will_stop(tmp_path: Path) -> None:
     fit(SMALL, tmp_path / "course")
     loop.fit(SMALL.model_copy(update={"crop": 8}), scenes("pairs", 40), None, tmp_path / "pairs")
@@ -418,7 +430,7 @@ def test_a_checkpoint_from_before_there_were_kinds_resumes(tmp_path: Path) -> No
     assert same(tensors(tmp_path / "whole"), tensors(tmp_path / "parts"))
 
 
-@pytest.mark.parametrize("loss", ["l1", "charbonnier"])
+@pytest.mark.parametrize("loss", ["l1", pytest.param("charbonnier", marks=pytest.mark.slow)])
 def test_other_losses_teach_to_denoise_too(loss: str, tmp_path: Path) -> None:
     fit(SMALL.model_copy(update={"loss": loss, "epochs": 30}), tmp_path)
     last = log(tmp_path)[-1]

@@ -156,7 +156,7 @@ async def test_whoever_has_no_key_is_not_told_the_models(
     assert (await locked[0].get("/readyz")).json() == {"status": "ready", "models": None, "device": None}
 
 
-async def test_a_key_denoises_by_the_fast_route_and_by_the_framework(
+async def test_a_key_denoises_by_the_short_way_and_by_the_router(
     locked: tuple[httpx.AsyncClient, State], keys: dict[Scope, str]
 ) -> None:
     client, _ = locked

@@ -270,11 +270,12 @@ async def test_what_is_made_of_an_upload_is_bounded_too() -> None:
         problems.check(response, 413, "dataset_too_large", "more than 400000 bytes", "N2N_MAX_DATASET_BYTES")
 
 
+@pytest.mark.slow
 async def test_an_import_has_a_bound_of_memory() -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (6000, 6000)).save(buffer, "PNG")
     shots = [(f"a_{shot}.png", buffer.getvalue()) for shot in range(4)]  # 108 MB each, and as floats more
-    async with unstarted(train_memory=2**29) as (client, _):
+    async with unstarted(quick=False, train_memory=2**29) as (client, _):
         response = await send(client, *shots, kind="bursts")
         problems.check(response, 422, "bad_dataset", "N2N_TRAIN_MEMORY")
         assert (await send(client, ("a.zip", pairs()))).status_code == 201

@@ -21,13 +21,15 @@ from n2n_core.errors import WeightsError
 from n2n_core.image import Pixels
 from n2n_core.inference.denoiser import Denoiser
 from n2n_core.models import weights
-from service.inference.device_process import DeviceProcess, RemoteDenoiser
+from service.inference.device_process import UNMEASURED, DeviceProcess, RemoteDenoiser
 from service.inference.lines import BRIEF, LONG
 from service.inference.shared_memory import LINE_FLOATS
 from service.processes.child import ChildDiedError
+from tests.pairwise import grid
 
 pytestmark = pytest.mark.anyio
 SECONDS = 60
+SHAPES = [(1, 3, 32, 32), (5, 3, 24, 40), (2, 3, 128, 96)]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
@@ -96,9 +98,10 @@ def stopped(process: int) -> Iterator[None]:
     os.kill(process, signal.SIGCONT)
 
 
-@pytest.mark.parametrize("model", sorted(weights.read_index()))
-@pytest.mark.parametrize("shape", [(1, 3, 32, 32), (5, 3, 24, 40), (2, 3, 128, 96)])
-@pytest.mark.parametrize("lane", [BRIEF, LONG])
+@pytest.mark.parametrize(
+    ("model", "shape", "lane"),
+    grid(sorted(weights.read_index()), [(1, 3, 32, 32), (5, 3, 24, 40), (2, 3, 128, 96)], (BRIEF, LONG)),
+)
 async def test_results_are_the_librarys_own(
     device: DeviceProcess, model: str, shape: tuple[int, ...], lane: int
 ) -> None:
@@ -114,6 +117,7 @@ async def test_results_stay_when_the_memory_is_used_again(device: DeviceProcess)
         assert np.array_equal(result, own(batch))
 
 
+@pytest.mark.slow
 async def test_a_lane_does_not_wait_for_the_other(device: DeviceProcess) -> None:
     denoiser, large, small = remote(device), batch_of(1, 3, 576, 576), batch_of(1, 3, 32, 32)
     await run(denoiser, small)
@@ -124,6 +128,7 @@ async def test_a_lane_does_not_wait_for_the_other(device: DeviceProcess) -> None
     assert np.array_equal(await long, own(large))
 
 
+@pytest.mark.slow
 @linux
 async def test_threads_that_wait_for_each_other_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_WAIT_POLICY")
@@ -138,6 +143,7 @@ async def test_threads_that_wait_for_each_other_sleep(monkeypatch: pytest.Monkey
     device.close()
 
 
+@pytest.mark.slow
 @linux
 async def test_killed_while_idle_it_is_started_anew(device: DeviceProcess) -> None:
     denoiser, batch = remote(device), batch_of(1, 3, 32, 32)
@@ -183,6 +189,7 @@ async def test_the_event_loop_goes_on_while_a_process_starts(device: DeviceProce
     assert longest < 0.3 * (turns[-1] - turns[0])  # most of which it takes to import torch
 
 
+@pytest.mark.slow
 @linux
 async def test_killed_again_and_again_the_work_fails(device: DeviceProcess) -> None:
     denoiser, batch = remote(device), batch_of(1, 3, 576, 576)
@@ -200,6 +207,7 @@ async def test_killed_again_and_again_the_work_fails(device: DeviceProcess) -> N
     assert (await run(denoiser, batch_of(1, 3, 32, 32))).shape == (1, 3, 32, 32)
 
 
+@pytest.mark.slow
 @linux
 async def test_killed_before_a_call_the_call_is_made_again(device: DeviceProcess) -> None:
     denoiser, batch = remote(device), batch_of(1, 3, 32, 32)
@@ -240,7 +248,7 @@ async def test_other_errors_are_told_with_their_kind(device: DeviceProcess) -> N
     assert (await run(denoiser, batch_of(1, 3, 32, 32))).shape == (1, 3, 32, 32)
 
 
-@pytest.mark.parametrize("running", [False, True])
+@pytest.mark.parametrize("running", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_damaged_weights_file_is_told_as_such(device: DeviceProcess, tmp_path: Path, running: bool) -> None:
     bad = tmp_path / "bad.safetensors"
     bad.write_bytes(weights.find("torch").path.read_bytes()[:1000])
@@ -254,6 +262,7 @@ def test_a_damaged_weights_file_is_told_as_such(device: DeviceProcess, tmp_path:
     assert len(device._models) <= 1
 
 
+@pytest.mark.slow
 @linux
 async def test_after_its_death_nothing_asks_for_a_damaged_file(device: DeviceProcess, tmp_path: Path) -> None:
     denoiser, bad = remote(device), tmp_path / "bad.safetensors"
@@ -279,8 +288,17 @@ async def test_a_model_that_nobody_holds_is_freed_at_the_next_measure(device: De
     assert np.array_equal(await run(kept, batch), own(batch))
 
 
-def test_calibration_measures_the_throughput(device: DeviceProcess) -> None:
-    denoiser = remote(device)
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> Iterator[DeviceProcess]:
+    """A device that measures its models, as the service's own does."""
+    monkeypatch.delenv(UNMEASURED)
+    device = DeviceProcess("cpu", threads=1)
+    yield device
+    device.close()
+
+
+def test_calibration_measures_the_throughput(measured: DeviceProcess) -> None:
+    denoiser = remote(measured)
     before = denoiser.throughput
     denoiser.calibrate()
     assert denoiser.throughput is not before
@@ -288,6 +306,7 @@ def test_calibration_measures_the_throughput(device: DeviceProcess) -> None:
     assert 0 < denoiser.throughput.seconds_per_pixel < 1
 
 
+@pytest.mark.slow
 @linux
 async def test_to_close_it_ends_the_process(device: DeviceProcess) -> None:
     denoiser, batch = remote(device), batch_of(1, 3, 32, 32)
@@ -299,6 +318,7 @@ async def test_to_close_it_ends_the_process(device: DeviceProcess) -> None:
     assert np.array_equal(await run(denoiser, batch), own(batch))  # and whoever asks, gets another one
 
 
+@pytest.mark.slow
 @linux
 async def test_to_forget_it_ends_the_process() -> None:
     device = DeviceProcess("cpu", threads=1)
@@ -353,6 +373,7 @@ async def test_signals_to_the_group_are_not_for_it(device: DeviceProcess, number
     assert os.getsid(process) == process  # a terminal's Ctrl-C does not even come
 
 
+@pytest.mark.slow
 @linux
 async def test_its_memory_is_told_while_it_runs(device: DeviceProcess) -> None:
     device.close()

@@ -137,6 +137,7 @@ async def test_a_database_that_is_gone_stops_no_request(
         assert "the models stay as they are" in caplog.text
 
 
+@pytest.mark.slow
 async def test_a_device_that_dies_at_every_start_stops_no_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

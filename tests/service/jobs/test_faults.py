@@ -288,6 +288,7 @@ def test_a_stalled_trainer_is_replaced_and_never_writes_again(place: Place) -> N
     wait_gone(pid)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who is starved")
 def test_a_trainer_that_gets_no_core_is_not_taken_for_dead(
     place: Place, caplog: pytest.LogCaptureFixture
@@ -311,6 +312,7 @@ def test_a_trainer_that_gets_no_core_is_not_taken_for_dead(
     assert (job.state, job.attempt, job.fence) == ("succeeded", 1, 1)
 
 
+@pytest.mark.slow
 def test_a_job_is_cancelled_while_it_runs_and_resumed(place: Place) -> None:
     job_id = place.submit(60)
     place.supervise()

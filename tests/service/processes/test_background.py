@@ -115,6 +115,7 @@ def test_what_cannot_be_sent_is_an_error_of_the_caller(shared: BackgroundProcess
     assert shared.run(abs, -1) == 1
 
 
+@pytest.mark.slow
 @linux
 def test_if_it_dies_the_call_fails_and_the_next_gets_another_one(background: BackgroundProcess) -> None:
     process = background.run(os.getpid)
@@ -124,6 +125,7 @@ def test_if_it_dies_the_call_fails_and_the_next_gets_another_one(background: Bac
     assert background.run(os.getpid) != process
 
 
+@pytest.mark.slow
 @linux
 def test_it_ends_when_there_is_nothing_to_do() -> None:
     background = BackgroundProcess(idle_seconds=0.5)
@@ -133,6 +135,7 @@ def test_it_ends_when_there_is_nothing_to_do() -> None:
     background.close()
 
 
+@pytest.mark.slow
 @linux
 def test_it_ends_when_it_is_told_to_rest(background: BackgroundProcess) -> None:
     background.stop()

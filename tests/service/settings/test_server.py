@@ -105,11 +105,11 @@ def test_the_database_is_in_the_data_folder_unless_it_is_named(tmp_path: Path) -
 
 def test_what_cannot_be_served_is_refused_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="'best', expected one of: scratch, torch"):
-        create_app(Settings(default_model="best"))
+        create_app(Settings(device="cpu", default_model="best"))
     with pytest.raises(ConfigError, match="device is 'abacus'"):
         create_app(Settings(device="abacus"))
     with pytest.raises(WeightsError, match="no such file, expected the index"):
-        create_app(Settings(weights=tmp_path))
+        create_app(Settings(device="cpu", weights=tmp_path))
 
 
 def test_weights_that_are_not_the_indexs_are_refused(tmp_path: Path) -> None:
@@ -119,4 +119,4 @@ def test_weights_that_are_not_the_indexs_are_refused(tmp_path: Path) -> None:
     damaged[-1] ^= 1
     (tmp_path / "torch.safetensors").write_bytes(damaged)
     with pytest.raises(WeightsError, match=r"sha256 is .*, expected "):
-        create_app(Settings(weights=tmp_path))
+        create_app(Settings(device="cpu", weights=tmp_path))

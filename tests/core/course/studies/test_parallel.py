@@ -20,6 +20,7 @@ def figures(folder: Path) -> dict[tuple[str, int], float]:
     return {(record["run"], record["seed"]): record["psnr"] for record in read(folder)}
 
 
+@pytest.mark.slow
 def test_results_are_those_of_runs_in_turn(tmp_path: Path) -> None:
     told: list[StudyProgress] = []
     assert conducted(tmp_path / "both", jobs=2, on_progress=told.append)
@@ -29,6 +30,7 @@ def test_results_are_those_of_runs_in_turn(tmp_path: Path) -> None:
     assert told[-1].share == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_a_stop_saves_what_is_under_way(tmp_path: Path) -> None:
     asked = iter(range(10**6))
     assert not conducted(tmp_path, jobs=2, should_stop=lambda: next(asked) >= 0)
@@ -37,6 +39,7 @@ def test_a_stop_saves_what_is_under_way(tmp_path: Path) -> None:
     assert len(read(tmp_path)) == 4
 
 
+@pytest.mark.slow
 def test_an_error_of_a_run_is_the_studys(tmp_path: Path) -> None:
     wrong = replace(RUNS[1], config=RUNS[1].config.model_copy(update={"loss": "l1"}))
     with pytest.raises(N2NError, match="loss is 'l1', expected 'mse' for a scratch network"):

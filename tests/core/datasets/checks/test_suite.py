@@ -15,6 +15,7 @@ from n2n_core.datasets.checks.report import Check, CheckReport
 from n2n_core.datasets.checks.suite import check_dataset
 from n2n_core.datasets.dataset import Dataset
 from n2n_core.datasets.importing.writer import DatasetWriter
+from tests.pairwise import grid
 from tests.pictures import PHOTOS, opened, photo
 
 Array = NDArray[Any]
@@ -155,7 +156,9 @@ def test_noise_in_clean_pictures(make: Make) -> None:
 
 
 @pytest.mark.parametrize(("down", "right"), [(0.5, 0), (0, -0.5), (0.25, 0.3), (2.3, -1.4), (0, 9)])
-@pytest.mark.parametrize("sigma", [0, 2, 25])
+@pytest.mark.parametrize(
+    "sigma", [pytest.param(0, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow), 25]
+)
 def test_a_shift_is_measured_within_a_tenth_of_a_pixel(
     make: Make, down: float, right: float, sigma: float
 ) -> None:
@@ -241,10 +244,12 @@ def test_even_pictures_may_be_identical(make: Make) -> None:
     assert make.find("identical", "pairs", black, black).verdict == "fine"
 
 
-@pytest.mark.parametrize(("share", "verdict"), [(0.1, "warning"), (0.6, "refuse"), (0.01, "fine")])
-@pytest.mark.parametrize("end", [0, 1])
-@pytest.mark.parametrize("kind", ["pairs", "single", "clean"])
-def test_clipping_is_measured(make: Make, kind: str, end: int, share: float, verdict: str) -> None:
+@pytest.mark.parametrize(
+    ("clipped", "end", "kind"),
+    grid([(0.1, "warning"), (0.6, "refuse"), (0.01, "fine")], (0, 1), ("pairs", "single", "clean")),
+)
+def test_clipping_is_measured(make: Make, kind: str, end: int, clipped: tuple[float, str]) -> None:
+    share, verdict = clipped
     shots = [noisy(seed=seed) for seed in range(2 if kind == "pairs" else 1)]
     level = np.quantile(np.stack(shots), share if end == 0 else 1 - share)
     cut: Callable[[Array], Array] = lambda p: np.where(p < level if end == 0 else p > level, end, p)  # noqa: E731

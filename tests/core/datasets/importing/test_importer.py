@@ -384,6 +384,7 @@ def test_a_stack_grows_over_a_digit_more(tmp_path: Path) -> None:
     dataset.verify()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "sysconf"), reason="memory is measured on POSIX systems")
 def test_a_large_file_is_not_held_in_memory(tmp_path: Path) -> None:
     source = npz(tmp_path / "x.npz", images=np.zeros((400, 3, 256, 256), np.uint8))  # 79 MB

@@ -86,7 +86,7 @@ async def test_strength_is_a_straight_line(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "I;16"])
-@pytest.mark.parametrize("size", [(40, 28), (7, 150), (300, 257)])
+@pytest.mark.parametrize("size", [(40, 28), (7, 150), pytest.param((300, 257), marks=pytest.mark.slow)])
 async def test_the_self_ensemble_is_the_librarys(
     client: httpx.AsyncClient, scratch: Denoiser, mode: str, size: tuple[int, int]
 ) -> None:
@@ -274,6 +274,7 @@ async def idle(state: State) -> None:
             await asyncio.sleep(0.001)
 
 
+@pytest.mark.slow
 async def test_a_hang_up_frees_the_device_of_all_eight() -> None:
     async with serving() as (client, state):
         scheduler, large = state.pipeline.scheduler, file(drawn("RGB", 700, 700))

@@ -20,6 +20,7 @@ from n2n_core.models import weights
 from service.inference.device_process import RemoteDenoiser
 from service.inference.lines import Cores
 from tests.core.cli.test_cli import n2n
+from tests.pairwise import grid
 
 pytestmark = pytest.mark.anyio
 OPTIONS = [(1.0, False), (0.3, False), (1.0, True), (0.3, True)]
@@ -38,14 +39,16 @@ def night(bits: Bits, channels: int) -> bytes:
     return image.encode(picture, FORMATS[bits])
 
 
-@pytest.mark.parametrize(("strength", "ensemble"), OPTIONS)
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("bits", FORMATS)
-@pytest.mark.parametrize(("model", "is_blind"), [("photo", True), ("scratch", False)])
+@pytest.mark.parametrize(
+    ("options", "channels", "bits", "chosen"),
+    grid(OPTIONS, (1, 3), [*FORMATS], [("photo", True), ("scratch", False)]),
+)
 async def test_python_the_command_and_the_service_agree(
-    model: str, is_blind: bool, bits: Bits, channels: int, strength: float, ensemble: bool,
+    options: tuple[float, bool], channels: int, bits: Bits, chosen: tuple[str, bool],
     client: httpx.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
+    (strength, ensemble), (model, is_blind) = options, chosen
+
     async def one_by_one(own: RemoteDenoiser, batch: Pixels, line: int, cores: Cores, exact: bool) -> Pixels:
         assert exact == (bits > 8)
         tiles = torch.from_numpy(batch)

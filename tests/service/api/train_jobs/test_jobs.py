@@ -229,6 +229,7 @@ async def test_a_dataset_does_not_validate_itself(idle: httpx.AsyncClient, datas
     assert [fault.pointer for fault in problem.errors] == ["body/validation_dataset"]
 
 
+@pytest.mark.slow
 async def test_another_dataset_validates(live: httpx.AsyncClient, live_app: FastAPI) -> None:
     state = live_app.state.n2n
     dataset, other = add_dataset(state), add_dataset(state, "Held out")

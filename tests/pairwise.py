@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from itertools import combinations, product
 from typing import Any
 
+import pytest
+from _pytest.mark import ParameterSet
+
 Case = tuple[Any, ...]
 Pair = tuple[tuple[int, int], tuple[int, int]]
 
@@ -24,6 +27,16 @@ def pairwise(*parameters: Sequence[Any]) -> list[Case]:
         chosen = dict(index for pair in best for index in pair)
         cases.append(tuple(values[chosen[place]] for place, values in enumerate(parameters)))
     return cases
+
+
+def grid(*parameters: Sequence[Any]) -> list[ParameterSet]:
+    """Return the whole grid for ``parametrize``: the pairwise cases, and the others as slow tests."""
+    chosen = pairwise(*parameters)
+    others = [case for case in product(*parameters) if case not in chosen]
+    return [
+        *(pytest.param(*case) for case in chosen),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in others),
+    ]
 
 
 def _pairs(indices: tuple[int, ...]) -> frozenset[Pair]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.scratch.pairwise import pairwise
+from tests.pairwise import pairwise
 
 GRIDS = [("ab", "cd"), ("abc", "ab"), ("abc", (1, 2), "abcde", (True, False)), (range(5), *["abc"] * 3)]
 
