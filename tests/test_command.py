@@ -63,6 +63,7 @@ def test_help_lists_every_command() -> None:
         assert f"\n    {name} " in out
 
 
+@pytest.mark.slow
 def test_nothing_to_do_is_refused_in_a_line() -> None:
     process = start()
     _, err = process.communicate(timeout=60)

@@ -20,7 +20,6 @@ from tests.web.steps import choose, download, open_view, payload, row, wait_unti
 from tests.web.training import PATIENCE
 
 LARGE = file(drawn("RGB", 900, 700))
-HUGE = file(drawn("L", 1600, 1200))
 
 
 def metric(url: str, pattern: str) -> float:
@@ -135,7 +134,9 @@ def ask_for_a_key(folder: Path, tab: Page, url: str) -> None:
 def busy(url: str) -> Iterator[None]:
     """Fill the service's queue with another client's large picture within the block."""
     address = httpx.URL(url)
-    request = httpx.Request("POST", f"{url}/denoise?self_ensemble=true", files={"file": HUGE})
+    request = httpx.Request(
+        "POST", f"{url}/denoise?self_ensemble=true", files={"file": file(drawn("L", 1600, 1200))}
+    )
     head = f"POST {request.url.raw_path.decode()} HTTP/1.1\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
     with socket.create_connection((address.host, address.port or 80)) as connection:

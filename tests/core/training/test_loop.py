@@ -31,6 +31,14 @@ RUNS = [
     (name, engine) for name, known in architectures.MODELS.items() for engine in architectures.engines(known)
 ]
 EACH = pytest.mark.parametrize("model", architectures.MODELS)
+FAST = ("torch", "photo")
+FEW = pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(m, marks=() if m in ("torch", "photo") else pytest.mark.slow)
+        for m in architectures.MODELS
+    ],
+)
 ENGINE = pytest.mark.parametrize("engine", architectures.ENGINES)
 KIND = pytest.mark.parametrize("kind", SHOTS)
 SMALL = TrainConfig(epochs=3, batch_size=8, lr=1e-3)
@@ -79,7 +87,7 @@ def test_noisy_pairs_alone_teach_to_denoise(model: str, engine: str, tmp_path: P
     assert last["psnr_pooled"] > last["noisy_psnr_pooled"] + least
 
 
-@EACH
+@FEW
 def test_a_recipe_repeats_to_the_bit_and_a_seed_changes_it(model: str, tmp_path: Path) -> None:
     config = SMALL.model_copy(update={"model": model})
     for name, seed in (("first", 5), ("again", 5), ("other", 6)):
@@ -439,7 +447,7 @@ def test_other_losses_teach_to_denoise_too(loss: str, tmp_path: Path) -> None:
         fit(SMALL.model_copy(update={"loss": loss, "engine": "scratch"}), tmp_path / "scratch")
 
 
-@EACH
+@FEW
 def test_a_mean_of_the_weights_is_saved_and_resumes_to_the_bit(model: str, tmp_path: Path) -> None:
     config = SMALL.model_copy(update={"model": model, "ema": 0.9})
     fit(config.model_copy(update={"ema": 0.0}), tmp_path / "plain")

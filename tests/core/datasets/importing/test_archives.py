@@ -222,6 +222,7 @@ def test_headers_of_a_tar_take_little_memory(tmp_path: Path) -> None:
     refused(tmp_path / "a", f"larger than {unpacking.HEADER_BYTES} bytes")
 
 
+@pytest.mark.slow
 def test_an_xz_that_asks_for_much_memory_is_refused(tmp_path: Path) -> None:
     filters: list[dict[str, Any]] = [{"id": lzma.FILTER_LZMA2, "dict_size": 2**29, "mode": lzma.MODE_FAST}]
     encoder = lzma.LZMACompressor(filters=filters)
