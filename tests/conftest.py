@@ -14,6 +14,7 @@ from service.processes.limits import IMPOLITE
 let_threads_sleep()  # before torch is loaded: several test processes may share the cores
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # so they do, and the last bit of results does not depend on it
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the many processes that tests start are compiled once
 os.environ[IMPOLITE] = "1"  # tests wait for trainers, which otherwise let everybody go first
 os.environ[UNMEASURED] = "1"  # and for services, which otherwise measure the speed of every model first
 

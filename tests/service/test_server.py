@@ -20,6 +20,7 @@ from n2n_core import cli
 from n2n_core.models import weights
 from service.cli.main import COMMANDS
 from service.server import is_loopback, listen
+from tests.course_models import publish_course_models
 from tests.pictures import drawn, file, opened
 from tests.service import problems
 from tests.service.access.test_access import bearer
@@ -40,8 +41,13 @@ def serve(*arguments: str, **variables: str) -> subprocess.Popen[str]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
-    data = str(tmp_path_factory.mktemp("data"))
-    with serve("--port", "0", N2N_DEVICE="cpu", N2N_MAX_BYTES="1000000", N2N_DATA=data) as process:
+    data, models = str(tmp_path_factory.mktemp("data")), tmp_path_factory.mktemp("weights")
+    settings = {
+        "N2N_MAX_BYTES": "1000000",
+        "N2N_DATA": data,
+        "N2N_WEIGHTS": str(publish_course_models(models)),
+    }
+    with serve("--port", "0", N2N_DEVICE="cpu", **settings) as process:
         yield process
         process.terminate()
 
