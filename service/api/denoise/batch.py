@@ -154,7 +154,7 @@ async def _read(request: Request, settings: Settings) -> list[tuple[str, bytes]]
 async def _one(request: Request, state: State, name: str, wanted: DenoiseRequest) -> Result:
     """Denoise one image; an error becomes its result."""
     try:
-        response = await answer(wanted, state)
+        response = await answer(wanted, state.pipeline, state.catalogue)
     except Exception as error:
         problem = await problem_answer(request, error)
         return Result(name, problem.status_code, problem.media_type or "", bytes(problem.body))

@@ -46,7 +46,8 @@ from service.http.problem_types import (
     UNKNOWN_MODEL,
     UNSUPPORTED_MEDIA_TYPE,
 )
-from service.inference.pipeline import TINY_BYTES
+from service.inference.pipeline import TINY_BYTES, Pipeline
+from service.storage.model_catalogue import ModelCatalogue
 
 PATH = "/denoise"
 
@@ -151,13 +152,12 @@ async def denoise(
         strength=strength, self_ensemble=self_ensemble, format=format,
         accept=_accept(request), report=report, uncertainty=uncertainty,
     )  # fmt: skip
-    return await run_while_connected(request, answer(wanted, state))
+    return await run_while_connected(request, answer(wanted, state.pipeline, state.catalogue))
 
 
-async def answer(wanted: DenoiseRequest, state: State) -> Response:
+async def answer(wanted: DenoiseRequest, pipeline: Pipeline, catalogue: ModelCatalogue) -> Response:
     """Denoise the file, and return the answer."""
-    outcome = await state.pipeline.run(wanted)
-    return await respond(outcome, state.pipeline, state.catalogue)
+    return await respond(await pipeline.run(wanted), pipeline, catalogue)
 
 
 class SmallPictures:
@@ -195,7 +195,7 @@ class SmallPictures:
             served=served, data=await request.body(), timeout=state.settings.timeout,
             format=query.get("format"), accept=_accept(request),
         )  # fmt: skip
-        return await answer(wanted, state)
+        return await answer(wanted, state.pipeline, state.catalogue)
 
 
 def is_small(request: Request) -> bool:

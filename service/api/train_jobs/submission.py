@@ -1,6 +1,7 @@
 """Validates a request for training and creates the job."""
 
 import re
+from pathlib import Path
 
 from n2n_core.datasets.checks.report import CheckReport
 from n2n_core.errors import ConfigError, UnknownModelError
@@ -21,8 +22,8 @@ from service.http.problem_types import (
 )
 from service.jobs.records import Job, Json
 from service.jobs.spec import recipe
-from service.storage.dataset_store import DatasetRecord
-from service.storage.model_catalogue import Version
+from service.storage.dataset_store import DatasetRecord, DatasetStore
+from service.storage.model_catalogue import ModelCatalogue, Version
 
 NAME_LENGTH = 64
 NO_RECIPE = {"dataset", "validation_dataset", "name", "base", "force"}
@@ -35,18 +36,18 @@ def submit(state: State, request: TrainJobRequest, job_id: str | None) -> Job:
         ProblemError: a field is wrong; names the field.
         ConflictError: the dataset is not ready.
     """
-    dataset = _dataset(state, "dataset", request.dataset, request.force)
+    dataset = _dataset(state.datasets, "dataset", request.dataset, request.force)
     other = request.validation_dataset
     if other == dataset.id:
         detail = f"validation_dataset is {other}, expected a dataset other than the training dataset"
         raise _refusal("validation_dataset", BAD_RECIPE, detail)
-    validation = other and _dataset(state, "validation_dataset", other, request.force).id
-    base = _base(state, request)
+    validation = other and _dataset(state.datasets, "validation_dataset", other, request.force).id
+    base = _base(state.catalogue, request)
     spec = _spec(request, base)
     if spec["corruption"] is not None and dataset.kind != "clean":
         detail = f"corruption is {spec['corruption']}, expected none: the dataset's kind is {dataset.kind!r}"
         raise _refusal("corruption", BAD_RECIPE, detail)
-    name = _name(state, request, dataset)
+    name = _name(state.settings.weights, request, dataset)
     sha256 = base.sha256 if base else None
     return state.jobs.create(
         spec, name, dataset.id, job_id=job_id, validation_dataset_id=validation, base_sha256=sha256
@@ -57,10 +58,10 @@ def _refusal(field: str, type: ProblemType, detail: str) -> ProblemError:
     return ProblemError(type, detail, [FieldError(pointer=f"body/{field}", detail=detail)])
 
 
-def _dataset(state: State, field: str, dataset_id: str, force: bool) -> DatasetRecord:
+def _dataset(datasets: DatasetStore, field: str, dataset_id: str, force: bool) -> DatasetRecord:
     """Return the dataset, or raise a problem if its checks do not allow training."""
     try:
-        dataset = state.datasets.get(dataset_id)
+        dataset = datasets.get(dataset_id)
     except UnknownDatasetError as error:
         raise _refusal(field, NO_SUCH_DATASET, str(error)) from error
     blocking = CheckReport.from_dict(dataset.report).blocks(force) if dataset.report else []
@@ -78,11 +79,11 @@ def _dataset(state: State, field: str, dataset_id: str, force: bool) -> DatasetR
     return dataset
 
 
-def _base(state: State, request: TrainJobRequest) -> Version | None:
+def _base(catalogue: ModelCatalogue, request: TrainJobRequest) -> Version | None:
     if request.base is None:
         return None
     try:
-        return state.catalogue.resolve(request.base)
+        return catalogue.resolve(request.base)
     except UnknownModelError as error:
         raise _refusal("base", NO_SUCH_BASE, str(error)) from error
 
@@ -113,9 +114,9 @@ def _architecture(base: Version) -> str:
     raise _refusal("base", BAD_RECIPE, detail)
 
 
-def _name(state: State, request: TrainJobRequest, dataset: DatasetRecord) -> str:
+def _name(shipped: Path, request: TrainJobRequest, dataset: DatasetRecord) -> str:
     """Return the model's name: the requested one, or one derived from the dataset's name."""
-    taken = RESERVED.keys() | set(weights.read_index(state.settings.weights))
+    taken = RESERVED.keys() | set(weights.read_index(shipped))
     if request.name is None:
         return derive_name(dataset.name, taken)
     try:
