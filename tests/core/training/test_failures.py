@@ -78,6 +78,7 @@ def same_weights(first: Path, second: Path) -> bool:
     return a.keys() == b.keys() and all(a[name].equal(b[name]) for name in a)
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_the_middle_of_anything_resumes_to_the_bit(tmp_path: Path) -> None:
     data, config = scenes("pairs", 40), CONFIG.model_copy(update={"epochs": 8})
     loop.fit(config, data, None, tmp_path / "whole")

@@ -27,7 +27,10 @@ def lines(axes: Any) -> dict[str, list[tuple[float, float]]]:
     return {line.get_label(): list(zip(*line.get_data(), strict=True)) for line in axes.lines}
 
 
-@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in ("depth", "skip") else pytest.mark.slow) for name in DRAWN],
+)
 def test_every_study_is_drawn_with_and_without_results(name: str) -> None:
     for records in ([], results(name)[:1], results(name)):
         assert opened(plots.encode(draw(DRAWN[name], records), "png")).size[0] == 840

@@ -53,6 +53,7 @@ class Dying(StridedAutoEncoder):
         return super().build(generator, engine)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_an_error_in_a_line(tmp_path: Path) -> None:
     dying = replace(RUNS[1], architecture=Dying(hidden=4))
     with pytest.raises(N2NError, match="a run's process died"):
