@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: help serve test test-slow coverage lint format openapi web-vendor audit fuzz bench bench-serving soak clean
+.PHONY: help serve test quick-tests test-slow coverage lint format openapi web-vendor audit fuzz bench bench-serving soak clean
 
 help:
 	@echo "make serve      serve on http://$(HOST):$(PORT) (set HOST, PORT to change)"
-	@echo "make test       lint, then all tests but the slow ones"
+	@echo "make test       lint, and all tests but the slow ones, at the same time"
 	@echo "make test-slow  the slow tests"
 	@echo "make coverage   the tests of make test, and which lines and branches they reach"
 	@echo "make lint       ruff, strict mypy, and ESLint where npm is"
@@ -40,7 +40,10 @@ $(VENV)/.audit: $(VENV)/.dev
 serve: $(VENV)/.base
 	$(BIN)/n2n serve --host $(HOST) --port $(PORT)
 
-test: lint
+test: $(VENV)/.dev
+	$(MAKE) --no-print-directory --jobs 2 lint quick-tests
+
+quick-tests: $(VENV)/.dev
 	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(VENV)/.dev
