@@ -5,7 +5,6 @@ from itertools import combinations, product
 from typing import Any
 
 import pytest
-from _pytest.mark import ParameterSet
 
 Case = tuple[Any, ...]
 Pair = tuple[tuple[int, int], tuple[int, int]]
@@ -29,7 +28,7 @@ def pairwise(*parameters: Sequence[Any]) -> list[Case]:
     return cases
 
 
-def grid(*parameters: Sequence[Any]) -> list[ParameterSet]:
+def grid(*parameters: Sequence[Any]) -> list[Any]:
     """Return the whole grid for ``parametrize``: the pairwise cases, and the others as slow tests."""
     chosen = pairwise(*parameters)
     others = [case for case in product(*parameters) if case not in chosen]

@@ -141,8 +141,8 @@ def busy(url: str) -> Iterator[None]:
     head += "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
     with socket.create_connection((address.host, address.port or 80)) as connection:
         connection.sendall(f"{head}\r\n".encode() + request.read())
+        connection.setblocking(False)
         while not metric(url, "n2n_pixels_waiting"):  # a picture of ours, waiting, would have it refused
-            connection.setblocking(False)
             with pytest.raises(BlockingIOError):  # it is not answered yet
                 connection.recv(1)
         yield

@@ -34,10 +34,7 @@ EACH = pytest.mark.parametrize("model", architectures.MODELS)
 FAST = ("torch", "photo")
 FEW = pytest.mark.parametrize(
     "model",
-    [
-        pytest.param(m, marks=() if m in ("torch", "photo") else pytest.mark.slow)
-        for m in architectures.MODELS
-    ],
+    [pytest.param(m, marks=() if m in FAST else pytest.mark.slow) for m in architectures.MODELS],
 )
 ENGINE = pytest.mark.parametrize("engine", architectures.ENGINES)
 KIND = pytest.mark.parametrize("kind", SHOTS)
