@@ -25,6 +25,7 @@ from service.api.dependencies import State
 from service.api.openapi import completed, responses
 from service.api.schemas import MAX_JSON
 from service.api.train_jobs import jobs
+from service.api.turns import Turns
 from service.http import errors
 from service.http.authentication import Authentication
 from service.http.body_limit import BodyLimit
@@ -44,11 +45,14 @@ from service.storage.database import Database
 from service.storage.dataset_store import DatasetStore
 from service.storage.idempotency import IdempotencyKeys
 from service.storage.model_catalogue import ModelCatalogue
-from service.storage.model_check import can_serve
+from service.storage.model_check import CHECK_MEMORY, CHECK_SECONDS, CheckInProcess
 from service.storage.orphans import sweep
 from service.telemetry import Telemetry
 
 log = logging.getLogger("n2n.service")
+
+EXPORT_MEMORY, CALL_SECONDS = 2**31, 60.0
+"""Bytes that an ONNX export may take, and seconds that an export or a thumbnail may."""
 
 DESCRIPTION = """\
 Denoise images with networks that were trained from noisy pictures alone (Noise2Noise).
@@ -107,11 +111,13 @@ def _state(
     settings: Settings, device_class: type[DeviceProcess], background_class: type[BackgroundProcess]
 ) -> State:
     """Make the collaborators, and connect them."""
-    background = background_class()
+    background = background_class(seconds=CALL_SECONDS)
+    checks = background_class(memory=CHECK_MEMORY, seconds=CHECK_SECONDS)
+    exports = background_class(memory=EXPORT_MEMORY, seconds=CALL_SECONDS)
     devices = [device_class(name, settings.threads) for name in _device_names(settings, background)]
     database, folder = Database(settings.database_url), DataFolder(settings.data)
     store = JobStore(database)
-    catalogue = ModelCatalogue(database, folder, check=lambda path: background.run(can_serve, path))
+    catalogue = ModelCatalogue(database, folder, check=CheckInProcess(checks))
     telemetry = Telemetry(n2n_core.__version__, version("torch"))
     for device in devices:
         telemetry.watch_device(device.name, device.resident_bytes)
@@ -130,10 +136,12 @@ def _state(
         keyring=Keyring(ApiKeys(database)),
         folder=folder,
         supervisor=Supervisor(settings, store),
-        background=background,
         imports=background_class(
             memory=settings.train_memory
         ),  # so that nothing else waits for a large archive
+        thumbnails=Turns(background),
+        checks=Turns(checks),
+        exports=Turns(exports),
     )
 
 
@@ -170,8 +178,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await state.pipeline.close()
     if state.settings.train_concurrency:
         await anyio.to_thread.run_sync(state.supervisor.close)
-    state.background.close()
     state.imports.close()
+    for turns in (state.thumbnails, state.checks, state.exports):
+        turns.close()
     state.loaded_models.close()
     state.jobs.database.close()
 
@@ -182,7 +191,8 @@ def _open(state: State) -> None:
     state.folder.make()
     sweep(state.folder, state.datasets, state.catalogue)
     state.loaded_models.open()
-    state.background.stop()  # start-up is what it was needed for
+    for turns in (state.thumbnails, state.checks):
+        turns.process.stop()  # start-up is what it was needed for
     if state.settings.train_concurrency:
         state.supervisor.start()
 

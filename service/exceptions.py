@@ -7,7 +7,7 @@ N2NError
 |-- KeyReusedError       the idempotency key was used with another request
 `-- LeaseLostError       the job belongs to another attempt: stop without writing
 Exception
-|-- RefusedError         the scheduler does not accept the work now
+|-- RefusedError         the work cannot be done now
 `-- DeadlineError        the request's time ran out
 """
 
@@ -15,8 +15,8 @@ from typing import Literal
 
 from n2n_core.errors import N2NError
 
-Reason = Literal["overloaded", "stopping", "too_late"]
-"""Reason why the scheduler rejects work. It is the code of the problem that the client gets."""
+Reason = Literal["overloaded", "stopping", "too_late", "unavailable"]
+"""Reason why work is rejected. It is the code of the problem that the client gets."""
 
 
 class UnknownJobError(N2NError, KeyError):
@@ -59,7 +59,8 @@ class LeaseLostError(N2NError):
 
 
 class RefusedError(Exception):
-    """The scheduler rejects work: the queue is full, the service is stopping, or it would take too long.
+    """Work is rejected: the queue is full, the service is stopping, it would take too long, or what it needs
+    is not available.
 
     Args:
         reason: the problem's code.

@@ -41,7 +41,12 @@ OUTSIDE = {
 
 NARROW = {
     "n2n_core.scratch": {"n2n_core.errors"},
-    "service.http.errors": {"n2n_core.errors", "service.exceptions", "service.http"},
+    "service.http.errors": {
+        "n2n_core.errors",
+        "service.exceptions",
+        "service.http",
+        "service.processes.child",
+    },
     "service.http.middleware": {"service.http", "service.telemetry", "service.logs"},
 }
 """Modules that may import less of ours than their floor allows."""

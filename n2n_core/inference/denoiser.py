@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from math import ceil
 from pathlib import Path
 from time import perf_counter
 
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from n2n_core.device import limit_threads, pick_device
+from n2n_core.device import is_out_of_memory, limit_threads, pick_device
 from n2n_core.errors import ShapeError, WeightsError
 from n2n_core.image import Picture
 from n2n_core.inference import cuda, tiling
@@ -130,17 +131,30 @@ class Denoiser:
         Args:
             lines: batches of large tiles that will run in parallel, each on its share of the cores.
         """
-        counts = cuda.COUNTS if self.cuda else COUNTS
-        speeds = {n: n * 32**2 / self._seconds(n, self.geometry.fit(32)) for n in counts}
+        speeds = {n: n * 32**2 / self._seconds(n, self.geometry.fit(32)) for n in self._counts}
         enough = min(n for n, speed in speeds.items() if speed > 0.9 * max(speeds.values()))
         with limit_threads(max(1, torch.get_num_threads() // lines)):
             window = self._best_window()
         self.throughput = Throughput(window, enough * 32**2, 1 / speeds[enough])
 
+    def rehearse(self) -> None:
+        """Run the largest batches that ``calibrate`` and pictures of any size lead to, once each."""
+        largest = ceil(tiling.TOLERANCE * max((self.window, *self._windows)))
+        for count, side in ((max(self._counts), 32), (1, largest)):
+            self.run(torch.zeros(count, 3, *2 * [self.geometry.fit(side)]))
+
+    @property
+    def _counts(self) -> tuple[int, ...]:
+        return cuda.COUNTS if self.cuda else COUNTS
+
+    @property
+    def _windows(self) -> list[int]:
+        """Tile sides whose context is less than half of them."""
+        return [w for w in WINDOWS if 4 * self.geometry.halo < w <= 2 * self.window]
+
     def _best_window(self) -> int:
         """Return the smallest tile side within 5 % of the best speed per pixel, halo excluded."""
-        halo = 2 * self.geometry.halo
-        windows = [w for w in WINDOWS if 2 * halo < w <= 2 * self.window]
+        halo, windows = 2 * self.geometry.halo, self._windows
         costs = {w: self._seconds(1, self.geometry.fit(w)) / (w - halo) ** 2 for w in windows}
         return min((w for w in windows if costs[w] < 1.05 * min(costs.values())), default=self.window)
 
@@ -167,6 +181,8 @@ def check_channels(network: Network) -> None:
         with torch.no_grad():
             shape = network(torch.zeros(1, 3, side, side, device=device)).shape
     except (ShapeError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
         raise WeightsError("the network does not accept images with 3 channels") from error
     if shape[1] != 3:
         raise WeightsError(f"the network returns images with {shape[1]} channels, expected 3")

@@ -31,18 +31,21 @@ def can_export() -> bool:
     return all(find_spec(name) is not None for name in ("onnx", "onnxruntime"))
 
 
-def to_onnx(path: Path) -> bytes:
+def to_onnx(path: Path, expected: str | None = None) -> bytes:
     """Export a weights file as ONNX, and check the result against torch.
 
     The model maps ``(N, 3, H, W)`` floats in [0, 1] to the same; H and W must be multiples of ``period``. The
     metadata holds ``period`` and the card of the weights file.
 
+    Args:
+        expected: the SHA-256 that the file must have, if that is known.
+
     Raises:
-        WeightsError: the file is not a model, or ONNX Runtime's results differ from torch's.
+        WeightsError: the file is not a model, not the expected one, or ONNX Runtime's results differ from torch's.
     """
     import torch
 
-    network, _, card = weights.load(path, "torch")
+    network, _, card = weights.load(path, "torch", expected)
     assert isinstance(network, torch.nn.Module)
     geometry = tiling.geometry(network)
     free = {0: "n", 2: "height", 3: "width"}

@@ -77,25 +77,67 @@ def save(path: Path, network: Network, card: Card) -> None:
         temporary.write_bytes(to_safetensors(state, metadata))  # so that the file has default permissions
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], Card]:
+def read(path: Path, expected: str | None = None) -> tuple[dict[str, Tensor], Card]:
     """Read the tensors and the card of a weights file.
 
+    The file is read once, so what is loaded is what was hashed.
+
+    Args:
+        expected: the SHA-256 that the file must have, if that is known.
+
     Raises:
-        WeightsError: the file cannot be read.
+        WeightsError: the file cannot be read, or has another hash.
     """
-    with _opened(path, "pt") as file:
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        return state, _card(file)
+    return parse(contents(path, expected), path)
+
+
+def contents(path: Path, expected: str | None = None) -> bytes:
+    """Return the bytes of a weights file.
+
+    Raises:
+        WeightsError: the file cannot be read, or does not have the expected SHA-256.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise WeightsError(f"{path}: no such weights file") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if expected is not None:
+        _check_hash(path, hashlib.sha256(content).hexdigest(), expected)
+    return content
+
+
+def parse(content: bytes, path: Path) -> tuple[dict[str, Tensor], Card]:
+    """Return the tensors and the card in the bytes of a weights file; ``path`` is for errors.
+
+    Raises:
+        WeightsError: they are no weights file.
+    """
+    from safetensors.torch import load as tensors_of
+
+    try:
+        state = tensors_of(content)  # which also checks the header
+        header = json.loads(content[8 : header_end(content)])
+    except Exception as error:
+        raise _unreadable(path, error) from error
+    with _telling(path):
+        return state, _card(header.get("__metadata__"))
+
+
+def header_end(content: bytes) -> int:
+    """Return where the header ends, by the first eight bytes of a weights file."""
+    return 8 + int.from_bytes(content[:8], "little")
 
 
 def read_card(path: Path) -> Card:
     """Read the card of a weights file, and only the file's header."""
     with _opened(path, "np") as file:
-        return _card(file)
+        return _card(file.metadata())
 
 
-def _card(file: Any) -> Card:
-    metadata = file.metadata() or {}
+def _card(metadata: dict[str, str] | None) -> Card:
+    metadata = metadata or {}
     return Card(**{key: json.loads(metadata[key]) for key in asdict(Card({})) if key in metadata})
 
 
@@ -103,24 +145,49 @@ def _card(file: Any) -> Card:
 def _opened(path: Path, framework: str) -> Iterator[Any]:
     """Open a safetensors file, and turn errors in the block into ``WeightsError``."""
     try:
-        with safe_open(path, framework) as file:
+        with _telling(path), safe_open(path, framework) as file:
             yield file
     except FileNotFoundError as error:
         raise WeightsError(f"{path}: no such weights file") from error
-    except (SafetensorError, json.JSONDecodeError, RecursionError, OSError) as error:
-        raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
+    except (SafetensorError, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+@contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    """Turn errors of reading a card into ``WeightsError``."""
+    try:
+        yield
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise _unreadable(path, error) from error
     except TypeError as error:
         raise WeightsError(f"{path}: its metadata does not name an architecture") from error
 
 
-def load(path: Path, engine: str = "auto") -> tuple[Network, Architecture, Card]:
+def _unreadable(path: Path, reason: Exception) -> WeightsError:
+    return WeightsError(f"{path}: not a readable safetensors file ({reason})")
+
+
+def load(path: Path, engine: str = "auto", expected: str | None = None) -> tuple[Network, Architecture, Card]:
     """Rebuild a model on ``engine``, in inference mode, from its file alone.
 
+    Args:
+        expected: the SHA-256 that the file must have, if that is known.
+
     Raises:
-        WeightsError: the file is not a weights file of n2n, or its weights do not fit its architecture.
+        WeightsError: the file is not a weights file of n2n, or not the expected one, or its weights do not
+            fit its architecture.
         ConfigError: the architecture cannot be built on ``engine``.
     """
-    state, card = read(path)
+    state, card = read(path, expected)
+    network, architecture = rebuild(state, card, path, engine)
+    return network, architecture, card
+
+
+def rebuild(
+    state: dict[str, Tensor], card: Card, path: Path, engine: str = "auto"
+) -> tuple[Network, Architecture]:
+    """Rebuild a model from its tensors and card; see ``load`` for the errors, which name ``path``."""
     with _fitting(path):
         architecture = architectures.restore(card.architecture)
         known = architectures.engines(architecture)
@@ -130,7 +197,7 @@ def load(path: Path, engine: str = "auto") -> tuple[Network, Architecture, Card]
         _check_size(architecture, engine, state)
         network = architecture.build(engine=engine)
         network.load_state_dict(state)
-    return network.eval(), architecture, card
+    return network.eval(), architecture
 
 
 @contextmanager
@@ -217,9 +284,12 @@ def verify(entry: Entry) -> None:
     """Raise ``WeightsError`` unless the file has the SHA-256 of the index."""
     if not entry.path.is_file():
         raise WeightsError(f"{entry.path}: no such weights file")
-    found = sha256(entry.path)
-    if found != entry.sha256:
-        raise WeightsError(f"{entry.path}: sha256 is {found}, expected {entry.sha256}")
+    _check_hash(entry.path, sha256(entry.path), entry.sha256)
+
+
+def _check_hash(path: Path, found: str, expected: str) -> None:
+    if found != expected:
+        raise WeightsError(f"{path}: sha256 is {found}, expected {expected}")
 
 
 def publish(

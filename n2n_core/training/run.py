@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +77,13 @@ class Run:
         if self.config.initial is None:
             return
         path = Path(self.config.initial)
-        state, card = weights.read(path)
+        content = weights.contents(path)
+        state, card = weights.parse(content, path)
         if (given := architectures.restore(card.architecture)) != self.architecture:
             raise ConfigError(f"initial is {path}: {given}, expected {self.architecture}", "initial")
         self.engine.network.load_state_dict(state)
         self.ema.load(state)
-        self.initial = weights.sha256(path)
+        self.initial = sha256(content).hexdigest()
 
     @property
     def recipe(self) -> dict[str, Any]:

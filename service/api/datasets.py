@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from n2n_core.errors import ConfigError, DataError, LimitError
 from service.api import schemas
-from service.api.dependencies import BackgroundDep, DatasetsDep, FolderDep, ImportsDep, SettingsDep
+from service.api.dependencies import DatasetsDep, FolderDep, ImportsDep, SettingsDep, ThumbnailsDep
 from service.api.openapi import ALWAYS, FILE, form, links, picture, responses
 from service.api.paging import PageSize, PageToken
 from service.exceptions import DeadlineError
@@ -163,12 +163,19 @@ async def get_dataset_report_picture(
 @router.get(
     "/{dataset}/thumbnails/{scene}.png",
     response_class=Response,
-    responses={**picture("A PNG", PNG), **_PART_FOUND},
-)
+    responses={
+        **picture("A PNG", PNG),
+        **responses(
+            problem_types.UNKNOWN_DATASET, problem_types.NOT_FOUND, problem_types.BAD_REQUEST,
+            problem_types.OVERLOADED, problem_types.UNAVAILABLE,
+        ),
+    },
+)  # fmt: skip
 async def get_dataset_thumbnail(
+    request: Request,
     datasets: DatasetsDep,
     folder: FolderDep,
-    background: BackgroundDep,
+    thumbnails: ThumbnailsDep,
     dataset: Id,
     scene: Annotated[int, Path(ge=0, description="number of the scene, from 0", examples=[0])],
     shot: Annotated[int, Query(ge=0, description="number of its shot, from 0")] = 0,
@@ -177,7 +184,7 @@ async def get_dataset_thumbnail(
     """Get a small picture of one shot."""
     path = folder.dataset((await run_sync(datasets.get, dataset)).id)
     try:
-        content = await run_sync(background.run, thumbnail, path, scene, shot)
+        content = await thumbnails.run(request, partial(thumbnails.process.run, thumbnail, path, scene, shot))
     except IndexError as error:
         raise ProblemError(problem_types.NOT_FOUND, f"dataset {dataset}: {error}") from error
     return Response(content, media_type=sent_as(PNG, accept))

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from service.access.keyring import Keyring
+from service.api.turns import Turns
 from service.inference.loaded_models import LoadedModels
 from service.inference.pipeline import Pipeline
 from service.inference.scheduler import Scheduler
@@ -39,8 +40,10 @@ class State:
     keyring: Keyring
     folder: DataFolder
     supervisor: Supervisor
-    background: BackgroundProcess
     imports: BackgroundProcess
+    thumbnails: Turns
+    checks: Turns
+    exports: Turns
 
 
 async def _state(request: Request) -> State:
@@ -71,5 +74,7 @@ CatalogueDep = Annotated[ModelCatalogue, _part("catalogue")]
 KeyringDep = Annotated[Keyring, _part("keyring")]
 FolderDep = Annotated[DataFolder, _part("folder")]
 SupervisorDep = Annotated[Supervisor, _part("supervisor")]
-BackgroundDep = Annotated[BackgroundProcess, _part("background")]
 ImportsDep = Annotated[BackgroundProcess, _part("imports")]
+ThumbnailsDep = Annotated[Turns, _part("thumbnails")]
+ChecksDep = Annotated[Turns, _part("checks")]
+ExportsDep = Annotated[Turns, _part("exports")]

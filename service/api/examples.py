@@ -21,6 +21,7 @@ MODEL: JSON = {
     "task": "trained here",
     "default": False,
     "parameters": 134203,
+    "unavailable": None,
     "sha256": SHA256,
     "architecture": {"family": "strided-autoencoder", "channels": 3, "hidden": 100},
     "recipe": {"model": "scratch", "epochs": 10, "batch_size": 8, "lr": 0.1},

@@ -27,11 +27,14 @@ async def get_readiness(scheduler: SchedulerDep, loaded: LoadedModelsDep, keyrin
         raise ProblemError(STOPPING, "the service is stopping, try another one")
     if not loaded.ready:
         raise ProblemError(NOT_READY, "the models are not loaded yet, try again in a second")
-    await loaded.refresh()
+    await loaded.refresh(seconds=0)  # whoever asks this wants an answer at once
+    if not loaded.models:
+        raise ProblemError(NOT_READY, "no model can be served; the server's log has the reasons")
     if keyring.required:  # this endpoint needs no key, so do not reveal more
         return Readiness()
     return Readiness(
         models=sorted(loaded.models),
+        unavailable=loaded.unavailable,
         device=",".join(device.name for device in loaded.devices),
     )
 

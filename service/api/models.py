@@ -6,17 +6,17 @@ from typing import Annotated, Literal
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import JSONResponse
 
 from n2n_core.errors import ConfigError, WeightsError
 from n2n_core.files import storing
 from n2n_core.inference.onnx_export import can_export, to_onnx
 from n2n_core.models import weights
 from n2n_core.models.names import DEFAULT, check_name
-from service.api.dependencies import BackgroundDep, CatalogueDep, FolderDep, LoadedModelsDep
+from service.api.dependencies import CatalogueDep, ChecksDep, ExportsDep, FolderDep, LoadedModelsDep
 from service.api.openapi import ALWAYS, FILE, links, picture, responses
 from service.api.schemas import Model, ModelList, ModelVersions
-from service.exceptions import ConflictError
+from service.exceptions import ConflictError, RefusedError
 from service.http.errors import ProblemError
 from service.http.negotiation import BINARY
 from service.http.problem_types import (
@@ -29,9 +29,10 @@ from service.http.problem_types import (
     READ_TIMEOUT,
     STORAGE,
     TOTAL_TIMEOUT,
+    UNAVAILABLE,
     UNKNOWN_MODEL,
 )
-from service.inference.loaded_models import LoadedModels
+from service.inference.loaded_models import RETRY_SECONDS, LoadedModels
 from service.storage.dataset_import import upload_folder
 from service.storage.model_catalogue import Version
 
@@ -92,7 +93,16 @@ async def list_model_versions(
     response_model=Model,
     responses={
         201: {"links": _NEXT},
-        **responses(READ_TIMEOUT, TOTAL_TIMEOUT, BODY_TOO_LARGE, BAD_MODEL, BAD_REQUEST, OVERLOADED, STORAGE),
+        **responses(
+            READ_TIMEOUT,
+            TOTAL_TIMEOUT,
+            BODY_TOO_LARGE,
+            BAD_MODEL,
+            BAD_REQUEST,
+            OVERLOADED,
+            UNAVAILABLE,
+            STORAGE,
+        ),
     },
     openapi_extra={"requestBody": {"required": True, "content": {BINARY: {"schema": FILE}}}},
 )
@@ -100,6 +110,7 @@ async def upload_model(
     request: Request,
     loaded: LoadedModelsDep,
     catalogue: CatalogueDep,
+    checks: ChecksDep,
     folder: FolderDep,
     model: Annotated[str, Path(description="the model's name, new or not", examples=["mine"])],
     task: Annotated[
@@ -109,19 +120,20 @@ async def upload_model(
 ) -> Response:
     """Add a version from a safetensors file with the architecture's configuration in its metadata.
 
-    The file is accepted if the model can be rebuilt from it, its values are finite, and the model turns a
-    picture into a picture.
+    The file is accepted if the model can be rebuilt from it, its values are finite, the model turns a
+    picture into a picture, and it takes neither too much memory nor too long.
     """
     try:
         check_name(model)
         with upload_folder(folder) as workspace:
             path = workspace / f"{model}.safetensors"
             await _save(request, path)
-            version = await run_sync(partial(catalogue.upload, path, model, task, promote=promote))
+            enter = partial(catalogue.upload, path, model, task, promote=promote)
+            version = await checks.run(request, enter)
     except (WeightsError, ConfigError) as error:
-        detail = str(error).rsplit("/", 1)[-1] if isinstance(error, WeightsError) else str(error)
+        detail = _without_folder(error) if isinstance(error, WeightsError) else str(error)
         raise ProblemError(BAD_MODEL, detail) from error
-    await run_sync(loaded.update)
+    await loaded.update_now()
     body = _describe(loaded, version).model_dump(mode="json")
     return JSONResponse(body, 201, {"Location": f"/models/{version.name}@{version.version}"})
 
@@ -129,12 +141,16 @@ async def upload_model(
 @router.get(
     "/{model}/download",
     response_class=Response,
-    responses={**picture("The file"), **responses(UNKNOWN_MODEL, BAD_REQUEST, NOT_INSTALLED)},
+    responses={
+        **picture("The file"),
+        **responses(UNKNOWN_MODEL, BAD_REQUEST, NOT_INSTALLED, OVERLOADED, UNAVAILABLE),
+    },
 )
 async def download_model(
+    request: Request,
     loaded: LoadedModelsDep,
     catalogue: CatalogueDep,
-    background: BackgroundDep,
+    exports: ExportsDep,
     model: Reference,
     format: Annotated[
         Literal["safetensors", "onnx"],
@@ -143,13 +159,21 @@ async def download_model(
 ) -> Response:
     """Download the weights, with everything needed to rebuild the model."""
     version = await run_sync(catalogue.resolve, _name(loaded, model))
-    path, name = catalogue.path(version), f"{version.name}-{version.version}.{format}"
-    if format == "safetensors":
-        return FileResponse(path, media_type=BINARY, filename=name, headers={"ETag": f'"{version.sha256}"'})
-    if not can_export():
+    name = f"{version.name}-{version.version}.{format}"
+    if format == "onnx" and not can_export():
         detail = "ONNX export is not installed, expected format=safetensors (or pip install 'n2n[onnx]')"
         raise ProblemError(NOT_INSTALLED, detail)
-    content = await run_sync(background.run, to_onnx, path)
+    try:
+        content = await run_sync(catalogue.intact, version)
+        if format == "safetensors":
+            return Response(
+                content, headers=_as_file(name) | {"ETag": f'"{version.sha256}"'}, media_type=BINARY
+            )
+        export = partial(exports.process.run, to_onnx, catalogue.path(version), version.sha256)
+        content = await exports.run(request, export)
+    except WeightsError as error:
+        detail = f"the file of {version.id!r} cannot be read: {_without_folder(error)}"
+        raise RefusedError("unavailable", detail, RETRY_SECONDS) from error
     return Response(content, headers=_as_file(name), media_type=BINARY)
 
 
@@ -178,12 +202,12 @@ async def delete_model(loaded: LoadedModelsDep, catalogue: CatalogueDep, model: 
             f"{version.name!r} is the default model (N2N_DEFAULT_MODEL), it cannot be deleted"
         )
     await run_sync(catalogue.delete, model)
-    await run_sync(loaded.update)
+    await loaded.update_now()
 
 
 async def _changed(loaded: LoadedModels, version: Version) -> Model:
     """Let other requests see the change, and describe the version."""
-    await run_sync(loaded.update)
+    await loaded.update_now()
     return _describe(loaded, version)
 
 
@@ -197,14 +221,26 @@ def _name(loaded: LoadedModels, reference: str) -> str:
     return loaded.default if reference == DEFAULT else reference
 
 
+def _without_folder(error: WeightsError) -> str:
+    """Return the message, which may begin with a path, from the file's name on."""
+    return str(error).rsplit("/", 1)[-1]
+
+
 def _as_file(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
 @cache
-def _parameters(path: FilePath) -> int:
+def _count(path: FilePath) -> int:
     """Count the values in a file. Cached, as files are named by their hash and never change."""
     return weights.count_values(path)
+
+
+def _parameters(path: FilePath) -> int | None:
+    try:
+        return _count(path)
+    except WeightsError:  # it is damaged, which spoils no list
+        return None
 
 
 def _describe(loaded: LoadedModels, version: Version) -> Model:
@@ -212,6 +248,7 @@ def _describe(loaded: LoadedModels, version: Version) -> Model:
         {
             **version.card, **vars(version), "id": version.id,
             "parameters": _parameters(loaded.catalogue.path(version)),
+            "unavailable": loaded.failure(version),
             "default": version.promoted and version.name == loaded.default,
         }
     )  # fmt: skip

@@ -32,7 +32,12 @@ class Model(BaseModel):
     bytes: int = Field(description="size of its weights file")
     task: str = Field(description="purpose of the model")
     default: bool = Field(description="whether it is used when a request names none")
-    parameters: int = Field(description="number of trained parameters", examples=[134203])
+    parameters: int | None = Field(
+        description="number of trained parameters; null if its file is damaged", examples=[134203]
+    )
+    unavailable: str | None = Field(
+        description="why it cannot be served now; null if it can, as far as that was tried"
+    )
     sha256: str = Field(description="SHA-256 of its weights file")
     architecture: dict[str, Any] = Field(description="its configuration")
     recipe: dict[str, Any] = Field(description="how it was trained")
@@ -174,5 +179,10 @@ class Readiness(BaseModel):
     status: Literal["ready"] = "ready"
     models: list[str] | None = Field(
         default=None, description="null if the service requires keys; see /models"
+    )
+    unavailable: dict[str, str] | None = Field(
+        default=None,
+        description="why models cannot be served, by name; of these, `models` lists those with a previous"
+        " version that is served. Null if the service requires keys",
     )
     device: str | None = Field(default=None, description="null if the service requires keys")

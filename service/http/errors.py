@@ -39,6 +39,7 @@ from service.exceptions import (
 from service.http import problem_types
 from service.http.problem import FieldError, Problem
 from service.http.problem_types import ProblemType
+from service.processes.child import ChildDiedError
 
 MEDIA_TYPE = "application/problem+json"
 REQUEST_ID = "X-Request-ID"
@@ -69,8 +70,13 @@ CORE_ERRORS: dict[type[N2NError], ProblemType] = {
     StorageError: problem_types.STORAGE,
 }
 
-REFUSED = problem_types.by_code(problem_types.OVERLOADED, problem_types.STOPPING, problem_types.TOO_LATE)
+REFUSED = problem_types.by_code(
+    problem_types.OVERLOADED, problem_types.STOPPING, problem_types.TOO_LATE, problem_types.UNAVAILABLE
+)
 """Problem types by the ``reason`` of a ``RefusedError``."""
+
+CHILD_SECONDS = 5
+"""Seconds after which a client may try again, if a process that worked for it has ended."""
 
 DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 SQLITE_FAULTS = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
@@ -113,6 +119,7 @@ def _handlers() -> dict[type[Exception], Handler]:
         N2NError: _core,
         RefusedError: _refused,
         DeadlineError: _deadline,
+        ChildDiedError: _child,
         RequestValidationError: _validation,
         HTTPException: _http,
         ClientDisconnect: _disconnect,
@@ -176,6 +183,11 @@ async def _deadline(request: Request, error: Exception) -> JSONResponse:
     settings = "timeout, N2N_TIMEOUT, N2N_TOTAL_TIMEOUT"
     detail = f"the answer was not ready within the time limit ({settings})"
     return problem(request, problem_types.DEADLINE, detail, headers=retry_after(1))
+
+
+async def _child(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s: %s", getattr(request.state, "request_id", ""), error)
+    return problem(request, problem_types.UNAVAILABLE, str(error), headers=retry_after(CHILD_SECONDS))
 
 
 def retry_after(seconds: float) -> dict[str, str]:

@@ -114,6 +114,10 @@ DEADLINE = ProblemType(
     503, "deadline", "/denoise",
     "the answer was not ready within the time limit (timeout, N2N_TIMEOUT, N2N_TOTAL_TIMEOUT)",
 )  # fmt: skip
+UNAVAILABLE = ProblemType(
+    503, "unavailable", "/denoise",
+    "the model 'mine@2' cannot be served now: a tile has 73728 pixels a side, expected at most 1024",
+)  # fmt: skip
 STOPPING = ProblemType(503, "stopping", "/readyz", "the service is stopping, try another one")
 NOT_READY = ProblemType(503, "not_ready", "/readyz", "the models are not loaded yet, try again in a second")
 STORAGE = ProblemType(507, "storage", "/datasets", "the upload cannot be written (No space left on device)")

@@ -23,6 +23,7 @@ from service.inference.device_process import UNMEASURED
 from service.inference.lines import LANES, LONG, Cores, lane_of
 from service.inference.shared_memory import BatchMemory
 from service.processes.child import connect, serve
+from service.storage import model_limits
 
 LONG_NICE = 5
 """Nice value of the threads of the LONG lane, so small pictures go first. On Linux it is per thread."""
@@ -44,11 +45,18 @@ class Worker:
         share = max(1, cores // lines)
         self.threads: dict[Cores, int] = {"all": cores, "spare": max(1, cores - 1), "share": share}
 
-    def load(self, number: int, path: Path) -> Geometry:
-        """Load a model, unless it was loaded when the process started. Return its geometry."""
+    def answer(self) -> None:
+        """Do nothing: the caller learns that the process has started."""
+
+    def load(self, number: int, path: Path, sha256: str) -> Geometry:
+        """Load the weights file with this hash, unless it was loaded when the process started.
+
+        Return the geometry of its network.
+        """
         if number not in self.denoisers:
             try:
-                self.denoisers[number] = Denoiser.load(path, self.device)
+                network, card = model_limits.load(path, sha256)
+                self.denoisers[number] = Denoiser(network, self.device, is_blind=card.is_blind)
             except N2NError as error:  # whatever is wrong, the file is to blame, not a request
                 raise WeightsError(str(error)) from error
         return self.denoisers[number].geometry

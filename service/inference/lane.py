@@ -14,9 +14,10 @@ from typing import Protocol
 import numpy as np
 
 from n2n_core.inference.tiling import Tile
-from service.exceptions import DeadlineError
+from service.exceptions import DeadlineError, RefusedError
 from service.inference.lines import BRIEF, LANES, LONG, Cores, line_number
 from service.inference.tile_job import TileJob
+from service.processes.child import ChildDiedError
 
 BRIEF_SECONDS = 0.005
 """Pictures that take no longer than this go in the BRIEF lane."""
@@ -24,6 +25,9 @@ BRIEF_SECONDS = 0.005
 SERIAL_SECONDS = 0.0005
 """Tiles that take less than this on all cores run on one core less. Receiving and answering their requests
 takes about as long, and waking a sleeping core for each operation costs what it saves."""
+
+NO_ROOM_SECONDS = 5
+"""Seconds after which a client may try again, if the device had no memory for a single tile."""
 
 
 class Observer(Protocol):
@@ -135,15 +139,22 @@ class Lane:
         self.jobs = kept
 
     async def _run(self, batch: Batch, line: int, cores: Cores) -> None:
-        """Run a batch: in halves if the device has not enough memory, tile by tile if it fails otherwise."""
+        """Run a batch: in halves if the device has not enough memory, tile by tile if it fails otherwise.
+
+        If the device's process does not survive the batch, or the model is not there, all of it fails.
+        """
         first = batch[0][0]
         began, throughput = perf_counter(), first.denoiser.throughput
         try:
             tiles = np.stack([job.read(tile) for job, tile in batch])
             results = await first.denoiser.run(tiles, line, cores, first.exact)
+        except (ChildDiedError, RefusedError) as error:
+            for job in {job: None for job, _ in batch}:
+                self._fail(job, error, "failed")
+            return
         except Exception as error:
             if len(batch) == 1:
-                self._fail(first, error, "failed")
+                self._fail(first, _no_room(error) if isinstance(error, MemoryError) else error, "failed")
                 return
             size = (len(batch) + 1) // 2 if isinstance(error, MemoryError) else 1
             for start in range(0, len(batch), size):
@@ -190,6 +201,12 @@ class Device:
         """Wait until both lanes are done."""
         for lane in self.lanes:
             await lane.finish()
+
+
+def _no_room(error: MemoryError) -> RefusedError:
+    return RefusedError(
+        "unavailable", f"the device has not enough memory for a tile: {error}", NO_ROOM_SECONDS
+    )
 
 
 def _is_cheap(job: TileJob) -> bool:

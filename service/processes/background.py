@@ -1,4 +1,4 @@
-"""A background process for work that needs torch or takes seconds: dataset imports, checks, conversions.
+"""A background process for work that needs torch or takes seconds: imports, thumbnails, checks, conversions.
 
 The service's own process does without torch, which would take more memory than everything else in it. The
 background process starts when there is work, ends after some idle time, and has a low priority, so requests
@@ -17,6 +17,7 @@ from n2n_core.device import set_threads
 from n2n_core.image import libtiff
 from service.processes.child import Child, ChildDiedError, connect, serve
 from service.processes.limits import limit_memory
+from service.processes.watchdog import watched
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,17 +29,27 @@ IDLE_SECONDS = 30.0
 """Starting the process again takes a second or two, most of it to import torch."""
 
 
+class AbortedError(ChildDiedError):
+    """Nobody wants the result of the call any more: it was aborted, or the service is stopping."""
+
+
 class BackgroundProcess:
     """Runs functions in another process, one at a time. Thread-safe: concurrent calls wait their turn.
+
+    A process that is stopped, or takes too long, is killed.
 
     Args:
         idle_seconds: time without work after which the process ends.
         memory: bytes that the process may allocate; beyond that, allocations fail. None for no limit.
+        seconds: that one call may take, with the start of the process if it does not run. None for no limit.
     """
 
-    def __init__(self, idle_seconds: float = IDLE_SECONDS, memory: int | None = None) -> None:
-        self.idle_seconds, self.memory = idle_seconds, memory
-        self._calling, self._closed = threading.Lock(), False
+    def __init__(
+        self, idle_seconds: float = IDLE_SECONDS, memory: int | None = None, seconds: float | None = None
+    ) -> None:
+        self.idle_seconds, self.memory, self.seconds = idle_seconds, memory, seconds
+        self._calling = threading.Lock()
+        self._aborted = self._closed = False
         self._child: Child | None = None
         self._timer: threading.Timer | None = None
 
@@ -46,16 +57,21 @@ class BackgroundProcess:
         """Return ``function(*arguments, **options)``, computed by the process. Everything is pickled.
 
         Raises:
-            ChildDiedError: the process ended. The next call starts another one.
+            AbortedError: the call was aborted, or the process is closed.
+            ChildDiedError: the process ended, or was killed by the watchdog, which has kinds of its own. The
+                next call starts another one.
             Exception: what the function raises, with the same class and message.
         """
         with self._calling:
             child = self._start()
             try:
-                result: T = child.lines[0].ask(function, *arguments, **options)
+                self._check_wanted()  # again: whoever aborted it meanwhile may not have seen the child
+                with watched(child, self.seconds):
+                    result: T = child.lines[0].ask(function, *arguments, **options)
             except ChildDiedError as error:
                 self._end()
-                raise ChildDiedError(f"{error} while it ran {function.__name__}") from error
+                self._check_wanted()
+                raise type(error)(f"{error} while it ran {function.__name__}") from error
             finally:
                 self._end_later()
         return result
@@ -65,15 +81,29 @@ class BackgroundProcess:
         with self._calling:
             self._end()
 
-    def close(self) -> None:
-        """End the process for good. Calls under way, and later ones, raise ``ChildDiedError``."""
-        self._closed = True
+    def abort(self) -> None:
+        """End the process now. A call under way, and later ones until ``resume``, raise ``AbortedError``."""
+        self._aborted = True
         if child := self._child:
             child.end()
 
-    def _start(self) -> Child:
+    def resume(self) -> None:
+        """Take calls again after ``abort``."""
+        self._aborted = False
+
+    def close(self) -> None:
+        """End the process for good. Calls under way, and later ones, raise ``AbortedError``."""
+        self._closed = True
+        self.abort()
+
+    def _check_wanted(self) -> None:
         if self._closed:
-            raise ChildDiedError("the service is stopping")
+            raise AbortedError("the service is stopping")
+        if self._aborted:
+            raise AbortedError("nobody waits for the result any more")
+
+    def _start(self) -> Child:
+        self._check_wanted()
         if self._timer:
             self._timer.cancel()
         if self._child is None:

@@ -87,6 +87,11 @@ class Line:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reply: asyncio.Future[tuple[bool, Any]] | None = None
 
+    @property
+    def waits(self) -> bool:
+        """Whether a ``call`` waits for its reply."""
+        return self._reply is not None
+
     def ask(self, *arguments: Any, **options: Any) -> Any:
         """Send a request and block until the reply is here.
 

@@ -4,6 +4,7 @@ A version is a row, and a file named by its hash. The file is synced to disk bef
 every file that a row names exists.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -11,24 +12,32 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Text, case, cast, delete, func, insert, select, update
 
 import n2n_core
 from n2n_core.errors import UnknownModelError, WeightsError
 from n2n_core.models import weights
 from n2n_core.models.names import check_name
+from n2n_core.models.weights import Card
 from service.exceptions import ConflictError
+from service.processes.child import ChildDiedError
 from service.storage.data_folder import DataFolder
 from service.storage.database import Database
 from service.storage.job_states import ENDED
 from service.storage.model_check import Check, Kept, can_serve, commit, keep
+from service.storage.model_limits import MAX_CARD_BYTES
 from service.storage.schema import counters, jobs, models, now, versions
 
 Source = Literal["shipped", "trained", "uploaded"]
 Json = dict[str, Any]
 T = TypeVar("T")
+log = logging.getLogger("n2n.service")
+
 TRIES = 5
 """Attempts to store a file that is deleted in the meantime."""
+
+TOO_LONG = asdict(Card({}, licence="the description of this model is too long to be listed"))
+"""Takes the place of a card that was stored when there was no limit."""
 
 _COUNTER = counters.c.name == "catalogue"
 
@@ -115,10 +124,31 @@ class ModelCatalogue:
 
     def follow(self, folder: Path) -> None:
         """Add the models of a weights folder. Each new file becomes a new version, which is promoted if the
-        previous version from the folder is, or if the model is new."""
+        previous version from the folder is, or if the model is new. A file that cannot be served is left out.
+        """
         for entry in weights.read_index(folder).values():
-            weights.verify(entry)
-            self._enter(entry.path, partial(_follow, entry))
+            try:
+                weights.verify(entry)
+                self._enter(entry.path, partial(_follow, entry))
+            except (WeightsError, ChildDiedError) as error:
+                log.error("model %r of %s is not added: %s", entry.id, folder, error)
+
+    def restore(self, entry: weights.Entry) -> None:
+        """Store the file of a weights folder again, if its copy in the data folder is damaged.
+
+        Raises:
+            WeightsError: the file is damaged, too, or cannot be served.
+        """
+        weights.verify(entry)
+        keep(entry.path, self.folder, self.check)
+
+    def intact(self, version: Version) -> bytes:
+        """Return the content of a version's weights file.
+
+        Raises:
+            WeightsError: the file is missing or damaged.
+        """
+        return weights.contents(self.path(version), version.sha256)
 
     def _enter(self, source: Path, act: Callable[[Connection, Kept], T]) -> T:
         """Store the file and call ``act`` in a transaction; try again if the file is deleted in between,
@@ -274,8 +304,15 @@ def _unknown(connection: Connection, reference: str) -> UnknownModelError:
 
 
 def _select(connection: Connection, *conditions: ColumnElement[bool]) -> Iterator[Version]:
-    """Yield versions, sorted by name and number."""
+    """Yield versions, sorted by name and number. A card beyond the limit is not read from the database."""
     promoted = (versions.c.version == models.c.promoted).label("promoted")  # a Boolean on every database
-    query = select(versions, promoted).join(models).where(*conditions)
+    fits = func.length(cast(versions.c.card, Text)) <= MAX_CARD_BYTES
+    described = [column for column in versions.c if column.name in ("card", "metrics")]
+    others = [column for column in versions.c if column not in described]
+    short = [case((fits, column)).label(column.name) for column in described]
+    query = select(*others, *short, promoted).select_from(versions).join(models).where(*conditions)
     for row in connection.execute(query.order_by(versions.c.name, versions.c.version)):
-        yield Version(**row._mapping)
+        values = dict(row._mapping)
+        if values["card"] is None:
+            values |= {"card": TOO_LONG, "metrics": {}}
+        yield Version(**values)

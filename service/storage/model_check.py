@@ -1,5 +1,6 @@
 """Check weights files, and store them under their hash before they enter the catalogue."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -8,22 +9,36 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
 import n2n_core
+from n2n_core.device import is_out_of_memory
 from n2n_core.errors import N2NError, WeightsError
 from n2n_core.files import atomic_path
 from n2n_core.models import weights
 from n2n_core.models.weights import Card
+from service.processes.background import AbortedError, BackgroundProcess
+from service.processes.child import ChildDiedError
+from service.processes.watchdog import ChildLateError, ChildStoppedError
+from service.storage import model_limits
 from service.storage.data_folder import DataFolder
+
+if TYPE_CHECKING:
+    from n2n_core.models.torch_modules import Network
 
 Check = Callable[[Path], None]
 """A function that raises ``WeightsError`` unless the file can be served."""
 
 MAX_DEPTH = 32
 """Deepest nesting of lists and objects in a file's metadata."""
+
+MAX_QUOTED = 100
+"""Characters of a bad value that an error quotes."""
+
+CHECK_MEMORY, CHECK_SECONDS = 2**30, 60.0
+"""Bytes and seconds that the check of a model may take; our own models take a third of a GiB and a second."""
 
 _CARD = TypeAdapter(Card)
 
@@ -41,61 +56,122 @@ class Kept:
 def can_serve(path: Path) -> None:
     """Check that a weights file can be served.
 
-    The architecture is rebuilt, values must be finite, and the network must turn a picture into a picture.
+    It is within the limits, the architecture is rebuilt, values must be finite, the network must turn a
+    picture into a picture, and the largest batches must fit in this process's memory.
 
     Raises:
         WeightsError: a check fails.
     """
+    try:
+        _check(path)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise WeightsError("running it takes more memory than a model may use") from error
+
+
+def _check(path: Path) -> None:
     import torch
 
     from n2n_core.inference.denoiser import Denoiser
 
-    try:
-        check_card(weights.read_card(path))
-    except WeightsError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise WeightsError(f"its metadata cannot be used: {error}") from error
-    network, _, _ = weights.load(path)
+    network = _load(path)
     if not all(bool(tensor.isfinite().all()) for tensor in network.state_dict().values()):
         raise WeightsError("it contains values that are not finite")
     picture = torch.full((1, 3, 33, 18), 0.5)
     try:
-        output = Denoiser(network, "cpu")(picture)
+        denoiser = Denoiser(network, "cpu")
+        output = denoiser(picture)
     except (N2NError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
         raise WeightsError(f"it does not run on a colour picture: {error}") from error
     if output.shape != picture.shape or not bool(output.isfinite().all()):
         raise WeightsError("its output for a picture is not a picture")
+    denoiser.rehearse()
+
+
+def _load(path: Path) -> "Network":
+    try:
+        network, card = model_limits.load(path)
+        check_card(card)
+    except WeightsError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"its metadata cannot be used: {error}") from error
+    return network
+
+
+class CheckInProcess:
+    """``can_serve`` in a process of its own, which a model can neither exhaust nor hold up.
+
+    Args:
+        process: has a limit of memory (``CHECK_MEMORY``) and of time (``CHECK_SECONDS``).
+    """
+
+    def __init__(self, process: BackgroundProcess) -> None:
+        self.process = process
+
+    def __call__(self, path: Path) -> None:
+        """Check a file; see ``can_serve``.
+
+        Raises:
+            WeightsError: a check fails, takes too long, or makes its process end, twice.
+            ChildDiedError: the process was ended or stopped by somebody else.
+        """
+        try:
+            self._run(path)
+        except (AbortedError, ChildStoppedError):
+            raise
+        except ChildDiedError as error:
+            raise WeightsError(f"its check does not end well: {error}") from error
+
+    def _run(self, path: Path) -> None:
+        try:
+            self.process.run(can_serve, path)
+        except (AbortedError, ChildLateError):
+            raise
+        except ChildDiedError:  # perhaps not because of the model
+            self.process.run(can_serve, path)
 
 
 def keep(source: Path, folder: DataFolder, check: Check = can_serve) -> Kept:
     """Check a weights file, and store it in the data folder under its hash.
 
+    A file that is there, but damaged, is stored again.
+
     Raises:
         WeightsError: the file cannot be served, with the reason.
     """
-    sha256 = weights.sha256(source)
+    content = weights.contents(source)
+    sha256 = hashlib.sha256(content).hexdigest()
     target = folder.weights(sha256)
-    if target.exists():
+    if _is_intact(target, sha256):
         with suppress(OSError):
             os.utime(target)  # renew its age, so that ``orphans`` does not remove it before it gets a row
     else:
         with atomic_path(target) as temporary:
-            temporary.write_bytes(source.read_bytes())
-            if weights.sha256(temporary) != sha256:
-                raise WeightsError(f"{source}: changed while it was read")
+            temporary.write_bytes(content)
             try:
                 check(temporary)
             except WeightsError as error:
                 raise WeightsError(str(error).replace(str(temporary), source.name)) from error
         _sync_folder(target.parent)
-    return Kept(target, sha256, target.stat().st_size, weights.read_card(target))
+    return Kept(target, sha256, len(content), weights.read_card(target))
+
+
+def _is_intact(path: Path, sha256: str) -> bool:
+    try:
+        return weights.sha256(path) == sha256
+    except OSError:
+        return False
 
 
 def check_card(card: Card) -> None:
     """Check that a card can be listed as JSON.
 
     Raises:
+        WeightsError: it is too long.
         ValueError: a value has another type than ``Card`` declares, is not finite or not Unicode, or is
             nested too deeply.
     """
@@ -104,9 +180,14 @@ def check_card(card: Card) -> None:
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"]))
-        raise ValueError(f"{where} is {fault['input']!r}: {fault['msg']}") from error
+        raise ValueError(f"{where} is {_shortened(fault['input'])}: {fault['msg']}") from error
     _check_depth(list(vars(card).values()))
     json.dumps(vars(card), allow_nan=False, ensure_ascii=False).encode()
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}..."
 
 
 @cache

@@ -20,7 +20,7 @@ from n2n_core.inference.tiling import Geometry, Throughput
 from service.inference.device_process import DeviceProcess
 from service.inference.lines import LANES, Cores
 from service.processes.background import BackgroundProcess
-from service.processes.child import ChildDiedError
+from service.storage import model_limits
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,8 +35,9 @@ class DeviceInProcess(DeviceProcess):
         self._count = count()
         self._pool = ThreadPoolExecutor(len(LANES) * self.lines)
 
-    def add(self, path: Path) -> tuple[int, Geometry]:
-        denoiser, number = Denoiser.load(path, self.name), next(self._count)
+    def add(self, path: Path, sha256: str) -> tuple[int, Geometry]:
+        network, card = model_limits.load(path, sha256)
+        denoiser, number = Denoiser(network, self.name, is_blind=card.is_blind), next(self._count)
         self.denoisers[number] = denoiser
         return number, denoiser.geometry
 
@@ -47,7 +48,9 @@ class DeviceInProcess(DeviceProcess):
         """The throughput of a network that has not been measured."""
         return self.denoisers[number].throughput
 
-    async def run(self, line: int, number: int, batch: Pixels, cores: Cores, exact: bool = False) -> Pixels:
+    async def run(
+        self, line: int, number: int, batch: Pixels, cores: Cores, exact: bool = False, expected: float = 0.0
+    ) -> Pixels:
         inbox = torch.from_numpy(batch.copy())
         loop = asyncio.get_running_loop()
         output = await loop.run_in_executor(self._pool, self.denoisers[number].run, inbox, exact)
@@ -65,6 +68,5 @@ class BackgroundInProcess(BackgroundProcess):
 
     def run(self, function: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
         with self._calling:
-            if self._closed:
-                raise ChildDiedError("the service is stopping")
+            self._check_wanted()
             return function(*arguments, **options)

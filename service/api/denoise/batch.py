@@ -43,6 +43,7 @@ from service.http.problem_types import (
     STOPPING,
     TOO_MANY_PARTS,
     TOTAL_TIMEOUT,
+    UNAVAILABLE,
     UNKNOWN_MODEL,
     UNSUPPORTED_MEDIA_TYPE,
 )
@@ -91,6 +92,7 @@ class Result:
             UNSUPPORTED_MEDIA_TYPE,
             BAD_REQUEST,
             OVERLOADED,
+            UNAVAILABLE,
             STOPPING,
         ),
     },

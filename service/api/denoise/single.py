@@ -43,6 +43,7 @@ from service.http.problem_types import (
     TOO_MANY_FRAMES,
     TOO_MANY_PARTS,
     TOTAL_TIMEOUT,
+    UNAVAILABLE,
     UNKNOWN_MODEL,
     UNSUPPORTED_MEDIA_TYPE,
 )
@@ -103,8 +104,8 @@ router = APIRouter(tags=["denoise"], responses=ALWAYS)
         **responses(
             BAD_FORM, UNKNOWN_MODEL, NOT_ACCEPTABLE, READ_TIMEOUT, TOTAL_TIMEOUT,
             BODY_TOO_LARGE, TOO_MANY_PARTS, NAME_TOO_LONG, IMAGE_TOO_LARGE, TOO_MANY_FRAMES,
-            UNSUPPORTED_MEDIA_TYPE, BAD_IMAGE, SEVERAL_PAGES, BAD_REQUEST, OVERLOADED, TOO_LATE, DEADLINE,
-            STOPPING,
+            UNSUPPORTED_MEDIA_TYPE, BAD_IMAGE, SEVERAL_PAGES, BAD_REQUEST, OVERLOADED, TOO_LATE,
+            UNAVAILABLE, DEADLINE, STOPPING,
         ),
     },
     openapi_extra={"requestBody": _BODY},

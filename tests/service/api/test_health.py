@@ -14,7 +14,8 @@ pytestmark = pytest.mark.anyio
 async def test_a_warm_service_is_ready(client: httpx.AsyncClient) -> None:
     assert (await client.get("/healthz")).json() == {"status": "ok"}
     ready = (await client.get("/readyz")).json()
-    assert ready == {"status": "ready", "models": ["photo", "scratch", "torch", "unet"], "device": "cpu"}
+    models = ["photo", "scratch", "torch", "unet"]
+    assert ready == {"status": "ready", "models": models, "unavailable": {}, "device": "cpu"}
 
 
 async def test_a_cold_service_is_healthy_but_not_ready() -> None:

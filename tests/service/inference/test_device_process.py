@@ -21,7 +21,7 @@ from n2n_core.errors import WeightsError
 from n2n_core.image import Pixels
 from n2n_core.inference.denoiser import Denoiser
 from n2n_core.models import weights
-from service.inference.device_process import UNMEASURED, DeviceProcess, RemoteDenoiser
+from service.inference.device_process import TRIES, UNMEASURED, DeviceProcess, RemoteDenoiser
 from service.inference.lines import BRIEF, LONG
 from service.inference.shared_memory import LINE_FLOATS
 from service.processes.child import ChildDiedError
@@ -42,7 +42,8 @@ async def device(anyio_backend: str) -> AsyncIterator[DeviceProcess]:
 
 
 def remote(device: DeviceProcess, model: str = "torch") -> RemoteDenoiser:
-    return RemoteDenoiser(device, weights.find(model).path)
+    entry = weights.find(model)
+    return RemoteDenoiser(device, entry.path, entry.sha256)
 
 
 def batch_of(*shape: int) -> Pixels:
@@ -203,7 +204,8 @@ async def test_killed_again_and_again_the_work_fails(device: DeviceProcess) -> N
         await asyncio.sleep(0.001)
     with pytest.raises(ChildDiedError, match="the process of device cpu ended"):
         await work
-    assert len(killed) == 2
+    assert len(killed) == TRIES
+    device.suspects.forget(denoiser.number)
     assert (await run(denoiser, batch_of(1, 3, 32, 32))).shape == (1, 3, 32, 32)
 
 
@@ -256,7 +258,7 @@ def test_a_damaged_weights_file_is_told_as_such(device: DeviceProcess, tmp_path:
     if not running:
         device.close()
     with pytest.raises(WeightsError, match=r"bad\.safetensors"):
-        RemoteDenoiser(device, bad)
+        RemoteDenoiser(device, bad, weights.sha256(bad))
     gc.collect()
     remote(device).calibrate()
     assert len(device._models) <= 1
@@ -269,7 +271,7 @@ async def test_after_its_death_nothing_asks_for_a_damaged_file(device: DevicePro
     await run(denoiser, batch_of(1, 3, 32, 32))
     bad.write_bytes(b"nothing")
     with pytest.raises(WeightsError):
-        device.add(bad)
+        device.add(bad, weights.sha256(bad))
     os.kill(pid(device), signal.SIGKILL)
     assert (await run(denoiser, batch_of(1, 3, 32, 32))).shape == (1, 3, 32, 32)
 

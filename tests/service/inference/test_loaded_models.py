@@ -120,7 +120,10 @@ async def test_one_that_cannot_be_loaded_spoils_no_other(
     async with serving() as (client, state):
         version = state.catalogue.upload(saved(tmp_path, 1), "mine")
         state.catalogue.path(version).write_bytes(b"damaged")
-        assert (await denoise(client, "mine")).status_code == 500
+        response = await denoise(client, "mine")
+        problems.check(response, 503, "unavailable", "'mine'", f"{version.sha256}.safetensors: sha256 is")
+        assert int(response.headers["retry-after"]) > 1
+        assert str(tmp_path) not in response.text
         assert used(await denoise(client, "torch"))[0] == "torch"
         assert "mine@1 is not served" in caplog.text
 

@@ -97,7 +97,8 @@ export class Queue extends EventTarget {
   /** The fastest model, for showing files that the browser cannot read. */
   get #smallest() {
     if (!this.models.length) return null;
-    return this.models.reduce((least, each) => (each.parameters < least.parameters ? each : least)).id;
+    const size = (model) => model.parameters ?? Infinity;
+    return this.models.reduce((least, each) => (size(each) < size(least) ? each : least)).id;
   }
 
   #tell(name) {
