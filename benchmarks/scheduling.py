@@ -72,7 +72,8 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     options = parser.parse_args()
     device = DeviceProcess("cpu", options.threads)
-    denoiser = RemoteDenoiser(device, weights.find(options.model).path)
+    entry = weights.find(options.model)
+    denoiser = RemoteDenoiser(device, entry.path, entry.sha256)
     denoiser.calibrate()
     print(f"{'':14}{'small p50 ms':>14}{'p99 ms':>10}{'large Mpixel/s':>16}")
     found: dict[str, list[tuple[float, float, float]]] = {variant: [] for variant in VARIANTS}

@@ -41,7 +41,8 @@ def to_onnx(path: Path, expected: str | None = None) -> bytes:
         expected: the SHA-256 that the file must have, if that is known.
 
     Raises:
-        WeightsError: the file is not a model, not the expected one, or ONNX Runtime's results differ from torch's.
+        WeightsError: the file is not a model, not the expected one, or ONNX Runtime's results differ from
+            torch's.
     """
     import torch
 

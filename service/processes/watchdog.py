@@ -103,15 +103,15 @@ def watched(child: Child, seconds: float | None) -> Iterator[None]:
 def watched_line(child: Child, line: Line, seconds: float | None) -> Iterator[None]:
     """Watch the child from the event loop, while a coroutine waits for the line's reply."""
     watch, loop = Watch(child, seconds), asyncio.get_running_loop()
+    timers = list[asyncio.TimerHandle]()
 
     def look() -> None:
-        nonlocal timer
         if line.waits and not watch.look():  # otherwise the reply is here, and only the loop is late
-            timer = loop.call_later(watch.pause, look)
+            timers[:] = [loop.call_later(watch.pause, look)]
 
-    timer = loop.call_later(watch.pause, look)
+    timers.append(loop.call_later(watch.pause, look))
     try:
         with watch.told():
             yield
     finally:
-        timer.cancel()
+        timers[0].cancel()

@@ -26,9 +26,10 @@ async def test_an_alias_gives_what_it_names(name: str) -> None:
 
 
 @pytest.mark.anyio
-async def test_the_two_background_processes_are_not_confused() -> None:
-    app = create_app(Settings(device="cpu", train_concurrency=0))
-    for alias, name in ((dependencies.BackgroundDep, "background"), (dependencies.ImportsDep, "imports")):
-        _, depends = get_args(alias)
-        found = await depends.dependency(Request({"type": "http", "app": app}))
-        assert found is getattr(app.state.n2n, name)
+async def test_the_ways_to_other_processes_are_not_confused() -> None:
+    app, found = create_app(Settings(device="cpu", train_concurrency=0)), list[Any]()
+    for name in ("imports", "thumbnails", "checks", "exports"):
+        _, depends = get_args(ALIASES[f"{name.capitalize()}Dep"])
+        found.append(await depends.dependency(Request({"type": "http", "app": app})))
+        assert found[-1] is getattr(app.state.n2n, name)
+    assert len({id(getattr(each, "process", each)) for each in found}) == 4

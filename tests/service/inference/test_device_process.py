@@ -21,10 +21,14 @@ from n2n_core.errors import WeightsError
 from n2n_core.image import Pixels
 from n2n_core.inference.denoiser import Denoiser
 from n2n_core.models import weights
+from service.exceptions import RefusedError
+from service.inference import device_process
 from service.inference.device_process import TRIES, UNMEASURED, DeviceProcess, RemoteDenoiser
 from service.inference.lines import BRIEF, LONG
 from service.inference.shared_memory import LINE_FLOATS
+from service.processes import watchdog
 from service.processes.child import ChildDiedError
+from service.processes.watchdog import ChildLateError
 from tests.pairwise import grid
 
 pytestmark = pytest.mark.anyio
@@ -209,6 +213,68 @@ async def test_killed_again_and_again_the_work_fails(device: DeviceProcess) -> N
     assert (await run(denoiser, batch_of(1, 3, 32, 32))).shape == (1, 3, 32, 32)
 
 
+@linux
+async def test_stopped_at_work_it_is_killed_and_the_work_is_done_again(
+    device: DeviceProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchdog, "LOOK_SECONDS", 0.05)
+    denoiser, batch = remote(device), batch_of(1, 3, 32, 32)
+    await run(denoiser, batch)
+    stopped = pid(device)
+    os.kill(stopped, signal.SIGSTOP)
+    assert np.array_equal(await run(denoiser, batch), own(batch))
+    assert state(stopped) == ""
+    os.kill(pid(device), signal.SIGSTOP)
+    denoiser.calibrate()  # the control line is watched, too
+    assert np.array_equal(await run(denoiser, batch), own(batch))
+
+
+async def test_a_batch_that_takes_far_too_long_fails_once(
+    device: DeviceProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denoiser = remote(device)
+    await run(denoiser, batch_of(1, 3, 32, 32))
+    late = pid(device)
+    with monkeypatch.context() as patch:
+        patch.setattr(device_process, "MOST_SECONDS", 0.01)
+        with pytest.raises(ChildLateError, match=r"device cpu ended: it was killed after 0.01 s"):
+            await run(denoiser, batch_of(1, 3, 576, 576))
+    assert (await run(denoiser, batch_of(1, 3, 32, 32))).shape == (1, 3, 32, 32)
+    assert pid(device) != late
+
+
+def copied(folder: Path, name: str) -> Path:
+    path = folder / f"{name}.safetensors"
+    path.write_bytes(weights.find(name).path.read_bytes())
+    return path
+
+
+@linux
+async def test_what_cannot_be_loaded_again_is_left_out(device: DeviceProcess, tmp_path: Path) -> None:
+    good, path, small = remote(device), copied(tmp_path, "scratch"), batch_of(1, 3, 32, 32)
+    bad = RemoteDenoiser(device, path, weights.sha256(path))
+    await run(bad, small)
+    path.write_bytes(path.read_bytes()[:-1] + b"x")  # a damaged value, which no format would show
+    os.kill(pid(device), signal.SIGKILL)
+    assert np.array_equal(await run(good, small), own(small))
+    assert bad.loss
+    assert "sha256 is" in bad.loss
+    with pytest.raises(RefusedError, match="cannot be loaded again"):
+        await run(bad, small)
+
+
+async def test_a_model_whose_load_ends_the_process_is_left_out(
+    device: DeviceProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, small = remote(device), batch_of(1, 3, 32, 32)
+    monkeypatch.setattr(device_process, "WORKER", "tests.service.inference.dying_worker")
+    device.close()
+    path = copied(tmp_path, "scratch").rename(tmp_path / "deadly.safetensors")
+    with pytest.raises(WeightsError, match="the process of device cpu ended"):
+        RemoteDenoiser(device, path, weights.sha256(path))
+    assert np.array_equal(await run(good, small), own(small))
+
+
 @pytest.mark.slow
 @linux
 async def test_killed_before_a_call_the_call_is_made_again(device: DeviceProcess) -> None:
@@ -345,9 +411,9 @@ import asyncio, time
 from pathlib import Path
 from n2n_core.models import weights
 from service.inference.device_process import DeviceProcess, RemoteDenoiser
-path = weights.find("torch").path
+entry = weights.find("torch")
 device = DeviceProcess("cpu", threads=1)
-RemoteDenoiser(device, path).calibrate()
+RemoteDenoiser(device, entry.path, entry.sha256).calibrate()
 print(device._child.process.pid, flush=True)
 time.sleep(60)
 """
