@@ -280,7 +280,7 @@ class RemoteDenoiser:
     """
 
     def __init__(self, process: DeviceProcess, path: Path, sha256: str) -> None:
-        self.process, self.throughput = process, Throughput()
+        self.process, self.sha256, self.throughput = process, sha256, Throughput()
         self.number, self.geometry = process.add(path, sha256)
         weakref.finalize(self, process.remove, self.number)
 

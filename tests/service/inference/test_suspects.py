@@ -26,12 +26,15 @@ async def work(suspects: Suspects, number: int) -> None:
 
 
 async def die(suspects: Suspects, number: int, together: Callable[[], Awaitable[None]] | None = None) -> None:
-    with pytest.raises(ChildDiedError):
+    async def doomed() -> None:
         async with suspects.working(number):
             if together:
                 await together()
             suspects.died()
             raise ChildDiedError("killed")
+
+    with pytest.raises(ChildDiedError):
+        await doomed()
 
 
 async def kept_out(suspects: Suspects) -> None:

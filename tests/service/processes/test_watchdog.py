@@ -39,9 +39,7 @@ async def answer(child: Child, way: str, seconds: float | None, *request: Any) -
 
 @linux
 @pytest.mark.parametrize("way", ["ask", "call"])
-async def test_one_that_is_stopped_is_killed(
-    child: Child, way: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_one_that_is_stopped_is_killed(child: Child, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watchdog, "LOOK_SECONDS", 0.02)
     assert await answer(child, way, None, abs, -1) == 1
     os.kill(child.process.pid, signal.SIGSTOP)
@@ -84,7 +82,7 @@ def test_a_background_process_that_is_stopped_fails_its_call_alone(monkeypatch: 
         background.run(abs, -1)
     assert background.run(os.getpid) != process
     background.seconds = 0.05
-    with pytest.raises(ChildLateError, match="killed after 0.05 s while it ran sleep"):
+    with pytest.raises(ChildLateError, match=r"killed after 0\.05 s while it ran sleep"):
         background.run(sleep, 600)
     background.close()
 

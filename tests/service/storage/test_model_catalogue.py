@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from sqlalchemy import update
 from torch import Generator
 
 from n2n_core.errors import ConfigError, UnknownModelError, WeightsError
@@ -22,6 +23,7 @@ from service.storage.data_folder import DataFolder
 from service.storage.database import Database
 from service.storage.model_catalogue import ModelCatalogue, Version, add_version
 from service.storage.model_check import Check, Kept, keep
+from service.storage.schema import versions
 
 TINY = StridedAutoEncoder(hidden=2)
 
@@ -300,6 +302,39 @@ def test_a_file_that_cannot_be_served_is_refused_and_not_kept(
         keep(BAD[reason](tmp_path / "w"), folder)
     assert str(tmp_path) not in str(caught.value)
     assert list(folder.models.iterdir()) == []
+
+
+def test_a_damaged_file_is_stored_again_with_its_content(catalogue: ModelCatalogue, tmp_path: Path) -> None:
+    source = write(tmp_path / "w")
+    version = catalogue.upload(source, "mine")
+    catalogue.path(version).write_bytes(b"damaged")
+    with pytest.raises(WeightsError, match="sha256 is"):
+        catalogue.intact(version)
+    catalogue.upload(source, "yours")
+    assert catalogue.intact(version) == source.read_bytes()
+
+
+def test_a_damaged_file_of_the_folder_spoils_no_other(
+    catalogue: ModelCatalogue, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for seed, name in enumerate(("bad", "good")):
+        weights.publish(write(tmp_path / "w", seed), name, "", None, tmp_path / "folder")
+    (tmp_path / "folder" / "bad.safetensors").write_bytes(b"damaged")
+    catalogue.follow(tmp_path / "folder")
+    assert promoted(catalogue) == ["good@1"]
+    assert "model 'bad'" in caplog.text
+
+
+def test_a_description_from_before_there_was_a_limit_is_not_listed(
+    catalogue: ModelCatalogue, three: list[Version]
+) -> None:
+    long = update(versions).where(versions.c.version == 2).values(card={"licence": "x" * 2**16})
+    with catalogue.database.write() as connection:
+        connection.execute(long)
+    first, second, third = reversed(catalogue.list_versions("mine"))
+    assert first.metrics == third.metrics == {"psnr": 25.5}
+    assert (second.metrics, second.card["recipe"]) == ({}, {})
+    assert "too long" in second.card["licence"]
 
 
 @pytest.mark.parametrize("entry", weights.read_index().values(), ids=lambda entry: entry.id)
