@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
@@ -38,6 +39,7 @@ from service.inference.scheduler import Scheduler
 from service.jobs.store import JobStore
 from service.jobs.supervisor import Supervisor
 from service.processes.background import BackgroundProcess
+from service.processes.fair_pool import FairPool
 from service.settings.server import Settings
 from service.storage.data_folder import DataFolder
 from service.storage.database import Database
@@ -46,6 +48,7 @@ from service.storage.idempotency import IdempotencyKeys
 from service.storage.model_catalogue import ModelCatalogue
 from service.storage.model_check import can_serve
 from service.storage.orphans import sweep
+from service.storage.receiving import Receiving
 from service.telemetry import Telemetry
 
 log = logging.getLogger("n2n.service")
@@ -110,7 +113,7 @@ def _state(
     background = background_class()
     devices = [device_class(name, settings.threads) for name in _device_names(settings, background)]
     database, folder = Database(settings.database_url), DataFolder(settings.data)
-    store = JobStore(database)
+    store = JobStore(database, settings.key_jobs)
     catalogue = ModelCatalogue(database, folder, check=lambda path: background.run(can_serve, path))
     telemetry = Telemetry(n2n_core.__version__, version("torch"))
     for device in devices:
@@ -124,16 +127,15 @@ def _state(
         ),
         telemetry=telemetry,
         jobs=store,
-        datasets=DatasetStore(database),
+        datasets=DatasetStore(database, settings.key_dataset_bytes),
         catalogue=catalogue,
         idempotency_keys=IdempotencyKeys(database),
         keyring=Keyring(ApiKeys(database)),
         folder=folder,
         supervisor=Supervisor(settings, store),
         background=background,
-        imports=background_class(
-            memory=settings.train_memory
-        ),  # so that nothing else waits for a large archive
+        imports=FairPool(settings.imports, partial(background_class, memory=settings.import_memory)),
+        receiving=Receiving(settings.key_dataset_bytes),
     )
 
 

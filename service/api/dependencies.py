@@ -16,11 +16,13 @@ from service.inference.scheduler import Scheduler
 from service.jobs.store import JobStore
 from service.jobs.supervisor import Supervisor
 from service.processes.background import BackgroundProcess
+from service.processes.fair_pool import FairPool
 from service.settings.server import Settings
 from service.storage.data_folder import DataFolder
 from service.storage.dataset_store import DatasetStore
 from service.storage.idempotency import IdempotencyKeys
 from service.storage.model_catalogue import ModelCatalogue
+from service.storage.receiving import Receiving
 from service.telemetry import Telemetry
 
 
@@ -40,7 +42,8 @@ class State:
     folder: DataFolder
     supervisor: Supervisor
     background: BackgroundProcess
-    imports: BackgroundProcess
+    imports: FairPool
+    receiving: Receiving
 
 
 async def _state(request: Request) -> State:
@@ -59,6 +62,11 @@ def _part(path: str) -> Any:
     return Depends(part)
 
 
+async def _owner(request: Request) -> str:
+    """Return who makes the request: the fingerprint of its API key, or "" if it has none."""
+    return str(getattr(request.state, "owner", ""))
+
+
 StateDep = Annotated[State, Depends(_state)]
 
 SettingsDep = Annotated[Settings, _part("settings")]
@@ -72,4 +80,6 @@ KeyringDep = Annotated[Keyring, _part("keyring")]
 FolderDep = Annotated[DataFolder, _part("folder")]
 SupervisorDep = Annotated[Supervisor, _part("supervisor")]
 BackgroundDep = Annotated[BackgroundProcess, _part("background")]
-ImportsDep = Annotated[BackgroundProcess, _part("imports")]
+ImportsDep = Annotated[FairPool, _part("imports")]
+ReceivingDep = Annotated[Receiving, _part("receiving")]
+OwnerDep = Annotated[str, Depends(_owner)]

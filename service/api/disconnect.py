@@ -16,6 +16,8 @@ T = TypeVar("T")
 async def run_while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """Return the result of ``work``; cancel it if the client hangs up or the request's time is over.
 
+    When this ends, so has ``work``, including what it does upon being cancelled.
+
     Raises:
         ClientDisconnect: the client has hung up.
         DeadlineError: the request's time is over.
@@ -29,8 +31,10 @@ async def run_while_connected(request: Request, work: Coroutine[Any, Any, T]) ->
             raise DeadlineError
         raise watch.exception() or ClientDisconnect()
     finally:
-        task.cancel()
         watch.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait((task,))
 
 
 async def _disconnected(request: Request) -> None:

@@ -28,6 +28,9 @@ IDLE_SECONDS = 30.0
 """Starting the process again takes a second or two, most of it to import torch."""
 
 
+STOPPING = "the service is stopping"
+
+
 class BackgroundProcess:
     """Runs functions in another process, one at a time. Thread-safe: concurrent calls wait their turn.
 
@@ -55,7 +58,9 @@ class BackgroundProcess:
                 result: T = child.lines[0].ask(function, *arguments, **options)
             except ChildDiedError as error:
                 self._end()
-                raise ChildDiedError(f"{error} while it ran {function.__name__}") from error
+                died = ChildDiedError(f"{error} while it ran {function.__name__}")
+                died.status = child.process.returncode
+                raise died from error
             finally:
                 self._end_later()
         return result
@@ -73,11 +78,14 @@ class BackgroundProcess:
 
     def _start(self) -> Child:
         if self._closed:
-            raise ChildDiedError("the service is stopping")
+            raise ChildDiedError(STOPPING)
         if self._timer:
             self._timer.cancel()
         if self._child is None:
             self._child = Child(__name__, self.memory or 0, name="the background process")
+            if self._closed:  # in the meantime, by a thread that saw no child
+                self._end()
+                raise ChildDiedError(STOPPING)
         return self._child
 
     def _end(self) -> None:

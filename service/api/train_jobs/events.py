@@ -6,9 +6,9 @@ from pathlib import Path
 from time import monotonic
 
 from anyio import sleep
-from anyio.to_thread import run_sync
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
+from service.api.pools import DATABASE, OUTPUTS
 from service.api.train_jobs.schemas import describe
 from service.exceptions import UnknownJobError
 from service.inference.scheduler import Scheduler
@@ -55,10 +55,10 @@ async def stream(
     known, spoke = None, monotonic()
     while True:
         try:
-            job = await run_sync(jobs.get, job_id)
+            job = await DATABASE.run(jobs.get, job_id)
         except UnknownJobError:  # deleted in the meantime
             return
-        new += await run_sync(lines.read)  # after the job: one that is done writes no more
+        new += await OUTPUTS.run(lines.read)  # after the job: one that is done writes no more
         for number, line in new:
             yield format_sse_event(data_str=line, event=json.loads(line)["event"], id=str(number))
             spoke = monotonic()
