@@ -24,6 +24,9 @@ from service.http.problem_types import BAD_REQUEST, JOB_ID, NOT_ACCEPTABLE, UNKN
 from service.storage import data_folder
 
 CSV, EVENTS, JSON, PLAIN = "text/csv", "text/event-stream", "application/json", "text/plain"
+MOST_EVENTS = 5000
+"""Reports of steps, and of epochs, that an answer or a plot has; a log may have a million."""
+
 PLOTS = {"png": PNG, "svg": "image/svg+xml"}
 
 router = APIRouter(responses=responses(UNKNOWN_JOB, BAD_REQUEST))
@@ -102,7 +105,7 @@ async def list_train_job_samples(jobs: JobsDep, folder: FolderDep, job: JobId) -
 
 @router.get(
     "/{job}/samples/{name}",
-    response_class=FileResponse,
+    response_class=Response,
     responses={**picture("The sheet", PNG), **responses(UNKNOWN_JOB, UNKNOWN_SAMPLE)},
 )
 async def get_train_job_sample(
@@ -114,10 +117,10 @@ async def get_train_job_sample(
 ) -> Response:
     """Get a sheet: noisy, denoised and reference side by side, one scene per row."""
     await DATABASE.run(jobs.get, job)
-    known = [sample.name for sample in await OUTPUTS.run(_samples, folder.job(job))]
-    if name not in known:
+    content = await OUTPUTS.run(_sheet, folder.job(job), name)
+    if content is None:
         raise ProblemError(UNKNOWN_SAMPLE, f"job {job} has no sample {name!r}")
-    return FileResponse(folder.job(job) / data_folder.SAMPLES / name, media_type=sent_as(PNG, accept))
+    return Response(content, media_type=sent_as(PNG, accept))
 
 
 @router.get(
@@ -158,7 +161,7 @@ def _history(folder: FilePath) -> list[Event]:
     """Return the reports of steps and epochs in order. If a resumed run repeats one, the last counts."""
     found = {
         (event["event"], event["step"]): event
-        for event in event_log.read(folder)
+        for event in event_log.read(folder, most=MOST_EVENTS)
         if event["event"] in ("step", "epoch")
     }
     return sorted(found.values(), key=lambda event: (event["step"], event["event"] == "epoch"))
@@ -181,6 +184,16 @@ def _samples(folder: FilePath) -> list[Sample]:
     return [Sample(name=found[epoch], epoch=epoch, href=f"{href}/{found[epoch]}") for epoch in sorted(found)]
 
 
+def _sheet(folder: FilePath, name: str) -> bytes | None:
+    """Return a sheet, or None if there is none of this name: a trainer may have removed it just now."""
+    if name not in [sample.name for sample in _samples(folder)]:
+        return None
+    try:
+        return (folder / data_folder.SAMPLES / name).read_bytes()
+    except FileNotFoundError:
+        return None
+
+
 def _grid(folder: FilePath) -> SampleGrid | None:
     try:
         return SampleGrid.model_validate_json((folder / data_folder.SAMPLES / data_folder.GRID).read_bytes())
@@ -189,5 +202,5 @@ def _grid(folder: FilePath) -> SampleGrid | None:
 
 
 def _draw(folder: FilePath, name: str, format: str) -> bytes:
-    history = event_log.read(folder)
+    history = event_log.read(folder, most=MOST_EVENTS)
     return plots.encode(plots.CURVES[name](history), format)
