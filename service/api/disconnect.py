@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 
 from service.exceptions import DeadlineError
 from service.http.body_limit import time_left
+from service.processes.threads import uninterrupted
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ async def run_while_connected(request: Request, work: Coroutine[Any, Any, T]) ->
         watch.cancel()
         if not task.done():
             task.cancel()
-            await asyncio.wait((task,))
+            await uninterrupted(asyncio.wait((task,)))
 
 
 async def _disconnected(request: Request) -> None:

@@ -94,7 +94,10 @@ async def test_each_key_has_its_own_and_deleting_makes_room(served: tuple[httpx.
     first, second = [{"authorization": f"Bearer {key}"} for key in keys]
     content, headers = body("a.zip", pairs(2))
     made = []
-    while (answer := await client.post("/datasets", content=content, headers=headers | first)).is_success:
+    for _ in range(9):
+        answer = await client.post("/datasets", content=content, headers=headers | first)
+        if not answer.is_success:
+            break
         made.append(answer.json()["id"])
     problems.check(answer, 507, "storage_exceeded", "bytes of datasets of this key")
     assert (await client.post("/datasets", content=content, headers=headers | second)).status_code == 201
