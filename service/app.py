@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
@@ -22,10 +23,10 @@ from service.access.scopes import ASSETS, PAGE
 from service.api import datasets, docs, health, models, page
 from service.api.denoise import batch, single
 from service.api.dependencies import State
+from service.api.one_by_one import OneByOne
 from service.api.openapi import completed, responses
 from service.api.schemas import MAX_JSON
 from service.api.train_jobs import jobs
-from service.api.turns import Turns
 from service.http import errors
 from service.http.authentication import Authentication
 from service.http.body_limit import BodyLimit
@@ -39,6 +40,7 @@ from service.inference.scheduler import Scheduler
 from service.jobs.store import JobStore
 from service.jobs.supervisor import Supervisor
 from service.processes.background import BackgroundProcess
+from service.processes.fair_pool import FairPool
 from service.settings.server import Settings
 from service.storage.data_folder import DataFolder
 from service.storage.database import Database
@@ -47,6 +49,7 @@ from service.storage.idempotency import IdempotencyKeys
 from service.storage.model_catalogue import ModelCatalogue
 from service.storage.model_check import CHECK_MEMORY, CHECK_SECONDS, CheckInProcess
 from service.storage.orphans import sweep
+from service.storage.receiving import Receiving
 from service.telemetry import Telemetry
 
 log = logging.getLogger("n2n.service")
@@ -116,7 +119,7 @@ def _state(
     exports = background_class(memory=EXPORT_MEMORY, seconds=CALL_SECONDS)
     devices = [device_class(name, settings.threads) for name in _device_names(settings, background)]
     database, folder = Database(settings.database_url), DataFolder(settings.data)
-    store = JobStore(database)
+    store = JobStore(database, settings.key_jobs)
     catalogue = ModelCatalogue(database, folder, check=CheckInProcess(checks))
     telemetry = Telemetry(n2n_core.__version__, version("torch"))
     for device in devices:
@@ -130,18 +133,17 @@ def _state(
         ),
         telemetry=telemetry,
         jobs=store,
-        datasets=DatasetStore(database),
+        datasets=DatasetStore(database, settings.key_dataset_bytes),
         catalogue=catalogue,
         idempotency_keys=IdempotencyKeys(database),
         keyring=Keyring(ApiKeys(database)),
         folder=folder,
         supervisor=Supervisor(settings, store),
-        imports=background_class(
-            memory=settings.train_memory
-        ),  # so that nothing else waits for a large archive
-        thumbnails=Turns(background),
-        checks=Turns(checks),
-        exports=Turns(exports),
+        imports=FairPool(settings.imports, partial(background_class, memory=settings.import_memory)),
+        receiving=Receiving(settings.key_dataset_bytes),
+        thumbnails=OneByOne(background),
+        checks=OneByOne(checks),
+        exports=OneByOne(exports),
     )
 
 

@@ -5,6 +5,8 @@ N2NError
 |-- ConflictError        not possible in the current state
 |-- KeyInFlightError     a request with this idempotency key is still being processed
 |-- KeyReusedError       the idempotency key was used with another request
+|-- JobQuotaError        an owner would have too many unfinished jobs
+|-- StorageQuotaError    an owner's datasets would have too many bytes
 `-- LeaseLostError       the job belongs to another attempt: stop without writing
 Exception
 |-- RefusedError         the work cannot be done now
@@ -49,6 +51,14 @@ class KeyInFlightError(N2NError):
 
 class KeyReusedError(N2NError):
     """The idempotency key was used with another request."""
+
+
+class JobQuotaError(N2NError):
+    """An owner would have too many unfinished jobs."""
+
+
+class StorageQuotaError(N2NError):
+    """An owner's datasets would have too many bytes."""
 
 
 class LeaseLostError(N2NError):

@@ -2,8 +2,8 @@
 
 A run is a folder: ``log.jsonl`` (one event per line), ``checkpoint.pt`` (all that the next step
 depends on), ``model.safetensors`` (the current weights, ready for use), ``best.safetensors``
-(those of the epoch with the best validation), ``samples/epoch-0001.png`` (denoised pictures) and
-``samples/grid.json`` (where these are on each sheet).
+(those of the epoch with the best validation), ``samples/epoch-0001.png`` (denoised pictures, of at most
+100 epochs) and ``samples/grid.json`` (where these are on each sheet).
 
 The training loss compares an output with a *noisy* target, so it cannot fall below the
 variance of the noise. The validation PSNR tells how good the model is.
@@ -211,12 +211,14 @@ class _Loop:
         run.checkpoint()
 
     def save_samples(self, epoch: int, outputs: Tensor) -> None:
-        """Write the epoch's sheet of noisy, denoised and target pictures, and its grid."""
+        """Write the epoch's sheet of noisy, denoised and target pictures, and its grid; thin the others."""
         folder, seen = self.run.folder / SAMPLES, self.run.validation
         grid = asdict(sample_sheet.Grid.of(seen.noisy))
         sheet = sample_sheet.sheet([seen.noisy, outputs, seen.target])
         _store(folder / GRID, json.dumps(grid).encode())
-        _store(folder / f"epoch-{epoch:04}.png", sheet)
+        _store(sample_sheet.path(folder, epoch), sheet)
+        for other in sample_sheet.surplus(sample_sheet.epochs(folder), sample_sheet.MOST_SHEETS):
+            sample_sheet.path(folder, other).unlink()
 
     def emit(self, event: str, **values: Any) -> None:
         """Log an event with the current step."""

@@ -25,6 +25,9 @@ from n2n_core.training.lr_schedules import SCHEDULES
 from n2n_core.training.run_folder import checkpoints
 from n2n_core.training.validation import Metrics, Validation, headline, score
 
+MAX_STEPS = 2**31 - 1
+"""Steps that can be counted in a database."""
+
 MODEL, BEST = "model.safetensors", "best.safetensors"
 
 
@@ -62,6 +65,9 @@ class Run:
         self.sampler = Sampler(scenes, chosen, config, self.shape, device)
         self.batches = self.sampler.batches_per_epoch
         self.total = self.batches * config.epochs
+        if self.total > MAX_STEPS:
+            got = f"epochs is {config.epochs}, and each has {self.batches} steps"
+            raise ConfigError(f"{got}: expected at most {MAX_STEPS} steps in all", "epochs")
         self.clock = RunClock(config.max_seconds, self.validation.noisy[:, 0].numel() / self.sampler.pixels)
         self.generator = Generator()
         self.epoch, self.batch = 0, 0  # batches of this epoch that are done

@@ -2,14 +2,12 @@
 
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path as FilePath
 from typing import Annotated
 
-from anyio import CapacityLimiter, fail_after
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
@@ -17,30 +15,39 @@ from pydantic import ValidationError
 
 from n2n_core.errors import ConfigError, DataError, LimitError
 from service.api import schemas
-from service.api.dependencies import DatasetsDep, FolderDep, ImportsDep, SettingsDep, ThumbnailsDep
+from service.api.dependencies import (
+    DatasetsDep,
+    FolderDep,
+    ImportsDep,
+    OwnerDep,
+    ReceivingDep,
+    SettingsDep,
+    ThumbnailsDep,
+)
+from service.api.disconnect import run_while_connected
 from service.api.openapi import ALWAYS, FILE, form, links, picture, responses
 from service.api.paging import PageSize, PageToken
-from service.exceptions import DeadlineError
+from service.api.pools import DATABASE, UPLOADS
 from service.http import problem_types
-from service.http.body_limit import time_left
 from service.http.errors import ProblemError
 from service.http.negotiation import PNG, Accept, sent_as
 from service.http.problem import FieldError
 from service.http.problem_types import DATASET_ID
 from service.http.upload import Upload
+from service.processes.threads import uninterrupted
 from service.settings.server import Settings
 from service.storage import dataset_import
+from service.storage.data_folder import DataFolder
 from service.storage.dataset_import import (
     REPORT,
     ImportRequest,
-    import_sources,
+    add_dataset,
+    read_sources,
     thumbnail,
     upload_folder,
 )
 from service.storage.dataset_store import DatasetRecord, Json
-
-_IMPORTS = CapacityLimiter(1)
-"""One import at a time, as their process works sequentially."""
+from service.storage.receiving import Upload as ReceivedBytes
 
 DATASET_LIMITS = {
     "pixels": (problem_types.IMAGE_TOO_LARGE, "N2N_MAX_PIXELS"),
@@ -87,28 +94,44 @@ Id = Annotated[str, Path(description="the dataset's id", max_length=64, examples
             problem_types.ARCHIVE_RATIO, problem_types.DATASET_TOO_LARGE,
             problem_types.NAME_TOO_LONG, problem_types.TOO_MANY_PARTS,
             problem_types.UNSUPPORTED_MEDIA_TYPE, problem_types.BAD_DATASET, problem_types.BAD_REQUEST,
-            problem_types.OVERLOADED, problem_types.DEADLINE, problem_types.STORAGE,
+            problem_types.OVERLOADED, problem_types.DEADLINE, problem_types.STOPPING, problem_types.STORAGE,
+            problem_types.STORAGE_EXCEEDED,
         ),
     },
     openapi_extra={"requestBody": _BODY},
 )  # fmt: skip
 async def create_dataset(
-    request: Request, settings: SettingsDep, datasets: DatasetsDep, folder: FolderDep, imports: ImportsDep
+    request: Request,
+    settings: SettingsDep,
+    datasets: DatasetsDep,
+    folder: FolderDep,
+    imports: ImportsDep,
+    receiving: ReceivingDep,
+    owner: OwnerDep,
 ) -> Response:
     """Create a dataset from an archive or from pictures, and check it.
 
     Send a form with `kind`, `name`, one or several `file`s, and options; `corruption` is JSON. Or send
     JSON with the `path` of files on the server. If the files cannot be read, nothing is stored.
     """
-    with upload_folder(folder) as workspace:
-        fields, sources = await _receive(request, settings, workspace)
-        options = _options(fields)
-        async with _turn(request):
+    kept = await DATABASE.run(datasets.bytes_of, owner)
+    with receiving.upload(owner, kept) as received:
+        received.check(_announced(request))
+        async with _workspace(folder) as workspace:
+            fields, sources = await _receive(request, settings, workspace, received)
+            options, limits = _options(fields), settings.dataset_limits()
+            share = received if received.room < limits["total_bytes"] else None
+            limits |= {"total_bytes": received.room} if share else {}
+            reading = read_sources(
+                imports, owner, settings.import_timeout, workspace, sources, options, limits
+            )
             try:
-                make = partial(import_sources, datasets, folder, imports)
-                row = await run_sync(make, workspace, sources, options, settings.dataset_limits())
+                found = await run_while_connected(request, reading)
             except (DataError, ConfigError) as error:
-                raise _refusal(error, sources[0].parent) from error
+                raise _refusal(error, sources[0].parent, share) from error
+            row = await uninterrupted(
+                DATABASE.run(add_dataset, datasets, folder, workspace, options, found, owner)
+            )
     body = _describe(row).model_dump(mode="json")
     return JSONResponse(body, 201, {"Location": f"/datasets/{row.id}"})
 
@@ -120,26 +143,26 @@ async def list_datasets(
     page_token: PageToken = None,
 ) -> schemas.DatasetList:
     """List the datasets, newest first."""
-    found, token = await run_sync(datasets.page, page_size, page_token)
+    found, token = await DATABASE.run(datasets.page, page_size, page_token)
     return schemas.DatasetList(datasets=[_describe(row) for row in found], next_page_token=token)
 
 
 @router.get("/{dataset}", responses=_FOUND)
 async def get_dataset(datasets: DatasetsDep, dataset: Id) -> schemas.Dataset:
     """Get a dataset, with its statistics and the results of its checks."""
-    return _describe(await run_sync(datasets.get, dataset))
+    return _describe(await DATABASE.run(datasets.get, dataset))
 
 
 @router.delete("/{dataset}", status_code=204, responses=_FOUND | responses(problem_types.CONFLICT))
 async def delete_dataset(datasets: DatasetsDep, folder: FolderDep, dataset: Id) -> None:
     """Delete a dataset and its pictures, unless an unfinished job uses it."""
-    await run_sync(dataset_import.delete_dataset, datasets, folder, dataset)
+    await UPLOADS.run(dataset_import.delete_dataset, datasets, folder, dataset)
 
 
 @router.get("/{dataset}/report", responses=_PART_FOUND)
 async def get_dataset_report(datasets: DatasetsDep, dataset: Id) -> schemas.DatasetReport:
     """Get the results of the checks before training: a verdict, a figure and advice for each."""
-    row = await run_sync(datasets.get, dataset)
+    row = await DATABASE.run(datasets.get, dataset)
     if not row.report:
         raise _missing(dataset, "report")
     return schemas.DatasetReport.model_validate(row.report)
@@ -154,7 +177,7 @@ async def get_dataset_report_picture(
     datasets: DatasetsDep, folder: FolderDep, dataset: Id, accept: Accept = "*/*"
 ) -> Response:
     """Get crops of some scenes: the shots, and their difference if there are two."""
-    path = folder.dataset((await run_sync(datasets.get, dataset)).id) / REPORT
+    path = folder.dataset((await DATABASE.run(datasets.get, dataset)).id) / REPORT
     if not path.exists():
         raise _missing(dataset, "report")
     return FileResponse(path, media_type=sent_as(PNG, accept))
@@ -182,7 +205,7 @@ async def get_dataset_thumbnail(
     accept: Accept = "*/*",
 ) -> Response:
     """Get a small picture of one shot."""
-    path = folder.dataset((await run_sync(datasets.get, dataset)).id)
+    path = folder.dataset((await DATABASE.run(datasets.get, dataset)).id)
     try:
         content = await thumbnails.run(request, partial(thumbnails.process.run, thumbnail, path, scene, shot))
     except IndexError as error:
@@ -191,21 +214,25 @@ async def get_dataset_thumbnail(
 
 
 @asynccontextmanager
-async def _turn(request: Request) -> AsyncIterator[None]:
-    """Wait for other imports to end; no other one starts within the block."""
+async def _workspace(folder: DataFolder) -> AsyncIterator[FilePath]:
+    """Make a temporary folder for an upload. To remove a large one takes a thread for a while."""
+    opened = ExitStack()
     try:
-        with fail_after(time_left(request)):
-            await _IMPORTS.acquire()
-    except TimeoutError as error:
-        raise DeadlineError from error
-    try:
-        yield
+        yield await uninterrupted(UPLOADS.run(opened.enter_context, upload_folder(folder)))
     finally:
-        _IMPORTS.release()
+        await uninterrupted(UPLOADS.run(opened.close))
 
 
-def _refusal(error: DataError | ConfigError, folder: FilePath) -> ProblemError:
+def _announced(request: Request) -> int:
+    text = request.headers.get("content-length", "")
+    return int(text) if text.isdecimal() else 0
+
+
+def _refusal(error: DataError | ConfigError, folder: FilePath, share: ReceivedBytes | None) -> ProblemError:
+    """Return the problem of an import. ``share`` is what limited its bytes, if not ``Settings``."""
     detail = str(error).replace(f"{folder}/", "")
+    if isinstance(error, LimitError) and error.limit == "total_bytes" and share:
+        return ProblemError(problem_types.STORAGE_EXCEEDED, f"{detail}: {share.describe()}")
     if isinstance(error, LimitError):
         type, setting = DATASET_LIMITS[error.limit]
         return ProblemError(type, f"{detail} ({setting})")
@@ -214,7 +241,7 @@ def _refusal(error: DataError | ConfigError, folder: FilePath) -> ProblemError:
 
 
 async def _receive(
-    request: Request, settings: Settings, workspace: FilePath
+    request: Request, settings: Settings, workspace: FilePath, received: ReceivedBytes
 ) -> tuple[Json, Sequence[FilePath]]:
     """Return the fields of the request, and its files."""
     content_type = request.headers.get("content-type", "")
@@ -226,7 +253,8 @@ async def _receive(
     upload = Upload(content_type, folder, settings)
     try:
         async for piece in request.stream():
-            await run_sync(upload.feed, piece)
+            received.add(len(piece))
+            await UPLOADS.run(upload.feed, piece)
         upload.finish()
     finally:
         upload.close()

@@ -10,18 +10,19 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from service.access.keyring import Keyring
-from service.api.turns import Turns
+from service.api.one_by_one import OneByOne
 from service.inference.loaded_models import LoadedModels
 from service.inference.pipeline import Pipeline
 from service.inference.scheduler import Scheduler
 from service.jobs.store import JobStore
 from service.jobs.supervisor import Supervisor
-from service.processes.background import BackgroundProcess
+from service.processes.fair_pool import FairPool
 from service.settings.server import Settings
 from service.storage.data_folder import DataFolder
 from service.storage.dataset_store import DatasetStore
 from service.storage.idempotency import IdempotencyKeys
 from service.storage.model_catalogue import ModelCatalogue
+from service.storage.receiving import Receiving
 from service.telemetry import Telemetry
 
 
@@ -40,10 +41,11 @@ class State:
     keyring: Keyring
     folder: DataFolder
     supervisor: Supervisor
-    imports: BackgroundProcess
-    thumbnails: Turns
-    checks: Turns
-    exports: Turns
+    imports: FairPool
+    receiving: Receiving
+    thumbnails: OneByOne
+    checks: OneByOne
+    exports: OneByOne
 
 
 async def _state(request: Request) -> State:
@@ -62,6 +64,11 @@ def _part(path: str) -> Any:
     return Depends(part)
 
 
+async def _owner(request: Request) -> str:
+    """Return who makes the request: the fingerprint of its API key, or "" if it has none."""
+    return str(getattr(request.state, "owner", ""))
+
+
 StateDep = Annotated[State, Depends(_state)]
 
 SettingsDep = Annotated[Settings, _part("settings")]
@@ -74,7 +81,9 @@ CatalogueDep = Annotated[ModelCatalogue, _part("catalogue")]
 KeyringDep = Annotated[Keyring, _part("keyring")]
 FolderDep = Annotated[DataFolder, _part("folder")]
 SupervisorDep = Annotated[Supervisor, _part("supervisor")]
-ImportsDep = Annotated[BackgroundProcess, _part("imports")]
-ThumbnailsDep = Annotated[Turns, _part("thumbnails")]
-ChecksDep = Annotated[Turns, _part("checks")]
-ExportsDep = Annotated[Turns, _part("exports")]
+ImportsDep = Annotated[FairPool, _part("imports")]
+ReceivingDep = Annotated[Receiving, _part("receiving")]
+ThumbnailsDep = Annotated[OneByOne, _part("thumbnails")]
+ChecksDep = Annotated[OneByOne, _part("checks")]
+ExportsDep = Annotated[OneByOne, _part("exports")]
+OwnerDep = Annotated[str, Depends(_owner)]

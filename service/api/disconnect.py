@@ -9,12 +9,15 @@ from starlette.requests import ClientDisconnect
 
 from service.exceptions import DeadlineError
 from service.http.body_limit import time_left
+from service.processes.threads import uninterrupted
 
 T = TypeVar("T")
 
 
 async def run_while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """Return the result of ``work``; cancel it if the client hangs up or the request's time is over.
+
+    When this ends, so has ``work``, including what it does upon being cancelled.
 
     Raises:
         ClientDisconnect: the client has hung up.
@@ -29,8 +32,10 @@ async def run_while_connected(request: Request, work: Coroutine[Any, Any, T]) ->
             raise DeadlineError
         raise watch.exception() or ClientDisconnect()
     finally:
-        task.cancel()
         watch.cancel()
+        if not task.done():
+            task.cancel()
+            await uninterrupted(asyncio.wait((task,)))
 
 
 async def _disconnected(request: Request) -> None:

@@ -30,9 +30,11 @@ from n2n_core.errors import (
 from service.exceptions import (
     ConflictError,
     DeadlineError,
+    JobQuotaError,
     KeyInFlightError,
     KeyReusedError,
     RefusedError,
+    StorageQuotaError,
     UnknownDatasetError,
     UnknownJobError,
 )
@@ -67,6 +69,8 @@ CORE_ERRORS: dict[type[N2NError], ProblemType] = {
     ConflictError: problem_types.CONFLICT,
     KeyInFlightError: problem_types.KEY_IN_FLIGHT,
     KeyReusedError: problem_types.KEY_REUSED,
+    JobQuotaError: problem_types.JOBS_EXCEEDED,
+    StorageQuotaError: problem_types.STORAGE_EXCEEDED,
     StorageError: problem_types.STORAGE,
 }
 

@@ -148,6 +148,16 @@ CONCURRENCY_EXCEEDED = ProblemType(
     "/denoise",
     "4 requests with this key are in progress, expected at most 4 (N2N_KEY_CONCURRENCY)",
 )
+JOBS_EXCEEDED = ProblemType(
+    429, "jobs_exceeded", "/train-jobs",
+    "100 unfinished jobs of this key count already, and 1 more are asked for, expected at most 100 together"
+    " (N2N_KEY_JOBS)",
+)  # fmt: skip
+STORAGE_EXCEEDED = ProblemType(  # as WebDAV answers beyond a quota (RFC 4331, section 6)
+    507, "storage_exceeded", "/datasets",
+    "68000000000 bytes of datasets of this key count already, and 1000000000 more are asked for, expected at"
+    " most 68719476736 together (N2N_KEY_DATASET_BYTES)",
+)  # fmt: skip
 READ_TIMEOUT = ProblemType(
     408,
     "read_timeout",

@@ -42,6 +42,7 @@ class Job:
     log_tail: str | None
     result_version: int | None
     result_sha256: str | None
+    owner: str
 
     @property
     def done(self) -> bool:

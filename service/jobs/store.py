@@ -25,16 +25,30 @@ from service.jobs.transitions import (
 from service.storage.database import Database
 from service.storage.ids import uuid7
 from service.storage.job_states import ACTIVE, ENDED, State, leading_to
-from service.storage.schema import jobs, now
+from service.storage.schema import jobs, now, turns
+from service.storage.shares import JOBS
 
 MAX_ATTEMPTS = 3
 
+_NEXT = (
+    select(jobs.c.id, jobs.c.owner)
+    .outerjoin(turns, turns.c.owner == jobs.c.owner)
+    .where(jobs.c.state == State.QUEUED)
+    .order_by(func.coalesce(turns.c.turn, 0), jobs.c.id)
+    .limit(1)
+)
+"""The job that is claimed next."""
+
 
 class JobStore:
-    """The jobs of a database. Thread-safe."""
+    """The jobs of a database. Thread-safe.
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    Args:
+        most_jobs: unfinished jobs that one owner may have; None for no limit.
+    """
+
+    def __init__(self, database: Database, most_jobs: int | None = None) -> None:
+        self.database, self.most_jobs = database, most_jobs
 
     # For users
 
@@ -47,6 +61,7 @@ class JobStore:
         job_id: str | None = None,
         validation_dataset_id: str | None = None,
         base_sha256: str | None = None,
+        owner: str = "",
         max_attempts: int = MAX_ATTEMPTS,
     ) -> Job:
         """Queue a new job. If there is a job ``job_id`` already, return that one, so retries are harmless.
@@ -54,18 +69,22 @@ class JobStore:
         Raises:
             UnknownDatasetError: there is no such dataset to train or to validate on.
             ConflictError: the dataset is not ready.
+            JobQuotaError: the owner has too many unfinished jobs.
         """
         job_id = job_id or uuid7()
         with self.database.write() as connection:
+            self.database.serialise(connection)  # of two at once, the second one counts the first
             if row := connection.execute(select(jobs).where(jobs.c.id == job_id)).one_or_none():
                 return job_of(row)
             for needed in filter(None, (dataset_id, validation_dataset_id)):
                 check_ready(connection, needed)
+            self._check_share(connection, owner)
             values = asdict(Progress(phase="queued")) | {
                 "id": job_id, "state": State.QUEUED, "spec": spec, "name": name, "dataset_id": dataset_id,
                 "validation_dataset_id": validation_dataset_id, "base_sha256": base_sha256,
                 "created_at": now(), "updated_at": now(),
                 "attempt": 0, "max_attempts": max_attempts, "fence": 0,
+                "owner": owner,
             }  # fmt: skip
             return job_of(connection.execute(insert(jobs).values(values).returning(*jobs.c)).one())
 
@@ -111,8 +130,10 @@ class JobStore:
         Raises:
             ConflictError: the job has neither failed nor been cancelled, has no checkpoint, or its dataset
                 was deleted.
+            JobQuotaError: the job's owner has too many unfinished jobs.
         """
         with self.database.write() as connection:
+            self.database.serialise(connection)  # before the row is locked, as in ``claim``
             job = get_job(connection, job_id, lock=True)
             if job.state not in leading_to(State.QUEUED) & ENDED:
                 raise ConflictError(f"job {job_id} is {job.state}, expected a failed or a cancelled one")
@@ -123,6 +144,7 @@ class JobStore:
                     check_ready(connection, needed or "")
             except UnknownDatasetError as error:
                 raise ConflictError(f"a dataset of job {job_id} was deleted") from error
+            self._check_share(connection, job.owner)
             cleared = dict.fromkeys(("finished_at", "cancel_requested_at", *ERROR_COLUMNS))
             return move_locked(connection, job, State.QUEUED, attempt=0, phase="queued", **cleared)
 
@@ -142,21 +164,25 @@ class JobStore:
     # For the supervisor
 
     def claim(self, host: str, limit: int, lease: float) -> Job | None:
-        """Take the oldest queued job under a new fence; None if ``host`` has ``limit`` jobs already."""
+        """Take a queued job under a new fence; None if ``host`` has ``limit`` jobs already.
+
+        Owners take turns, on all hosts together: it is the oldest job of the owner who has waited longest
+        since a job of theirs was claimed.
+        """
         with self.database.write() as connection:
             self.database.serialise(connection)
             held = select(func.count()).where(jobs.c.state.in_(ACTIVE), jobs.c.host == host)
             if connection.execute(held).scalar_one() >= limit:
                 return None
-            oldest = select(jobs.c.id).where(jobs.c.state == State.QUEUED).order_by(jobs.c.id).limit(1)
-            job_id = connection.execute(oldest).scalar_one_or_none()
-            if job_id is None:
+            row = connection.execute(_NEXT).one_or_none()
+            if row is None:
                 return None
+            _take_turn(connection, row.owner)
             values = {
                 "attempt": jobs.c.attempt + 1, "fence": jobs.c.fence + 1, "lease_until": now() + lease,
                 "host": host, "started_at": func.coalesce(jobs.c.started_at, now()), "phase": "starting",
             }  # fmt: skip
-            return move(connection, job_id, {State.QUEUED}, State.STARTING, **values)
+            return move(connection, row.id, {State.QUEUED}, State.STARTING, **values)
 
     def expired(self) -> list[Job]:
         """Return the jobs of all hosts whose lease has run out."""
@@ -282,6 +308,21 @@ class JobStore:
             raise LeaseLostError(job_id, fence)
         return job
 
+    def _check_share(self, connection: Connection, owner: str) -> None:
+        """Raise ``JobQuotaError`` if the owner may not have one more unfinished job."""
+        query = select(func.count()).where(jobs.c.owner == owner, jobs.c.state.not_in(ENDED))
+        JOBS.check(owner, connection.execute(query).scalar_one(), 1, self.most_jobs)
+
     def _select(self, *conditions: ColumnElement[bool]) -> list[Job]:
         with self.database.read() as connection:
             return [job_of(row) for row in connection.execute(select(jobs).where(*conditions))]
+
+
+def _take_turn(connection: Connection, owner: str) -> None:
+    """Put an owner behind all others. Turns are counted, as times may be equal and clocks go back.
+
+    They are not read from the jobs: deleting one must not let its owner in front.
+    """
+    connection.execute(delete(turns).where(turns.c.owner == owner))
+    last = select(func.coalesce(func.max(turns.c.turn), 0)).scalar_subquery()
+    connection.execute(insert(turns).values(owner=owner, turn=last + 1))

@@ -29,6 +29,9 @@ IDLE_SECONDS = 30.0
 """Starting the process again takes a second or two, most of it to import torch."""
 
 
+STOPPING = "the service is stopping"
+
+
 class AbortedError(ChildDiedError):
     """Nobody wants the result of the call any more: it was aborted, or the service is stopping."""
 
@@ -71,7 +74,9 @@ class BackgroundProcess:
             except ChildDiedError as error:
                 self._end()
                 self._check_wanted()
-                raise type(error)(f"{error} while it ran {function.__name__}") from error
+                died = type(error)(f"{error} while it ran {function.__name__}")
+                died.status = child.process.returncode
+                raise died from error
             finally:
                 self._end_later()
         return result
@@ -98,7 +103,7 @@ class BackgroundProcess:
 
     def _check_wanted(self) -> None:
         if self._closed:
-            raise AbortedError("the service is stopping")
+            raise AbortedError(STOPPING)
         if self._aborted:
             raise AbortedError("nobody waits for the result any more")
 

@@ -30,7 +30,9 @@ from n2n_core.errors import N2NError
 
 
 class ChildDiedError(RuntimeError):
-    """The child process ended before it replied."""
+    """The child process ended before it replied; ``status`` is its exit status, if that is known."""
+
+    status: int | None = None
 
 
 def start(module: str, *arguments: object, **options: Any) -> subprocess.Popen[bytes]:

@@ -14,6 +14,10 @@ BEATS = 3
 """Heartbeats per lease, so that one or two may be late."""
 
 
+MIN_MEMORY = 2**28
+"""Bytes with which a process that uses torch can do something."""
+
+
 class JobSettings(BaseSettings):
     """Settings of training jobs: storage, and the resources of trainers."""
 
@@ -34,7 +38,8 @@ class JobSettings(BaseSettings):
         default_threads()
     )
     train_memory: Annotated[
-        int, Field(ge=2**28, description="bytes of memory for a trainer, and for an import of a dataset")
+        int,
+        Field(ge=MIN_MEMORY, description="bytes of memory for a trainer, and for all imports of datasets"),
     ] = default_memory()
     train_heartbeat: Annotated[float, Field(gt=0, description="seconds between a trainer's heartbeats")] = 5
     train_lease: Annotated[

@@ -12,7 +12,8 @@ from n2n_core.device import MAX_THREADS
 from n2n_core.errors import ConfigError
 from n2n_core.image import MAX_PAGES, MAX_PIXELS, PIXEL_LIMIT, Compression
 from n2n_core.models.weights import SHIPPED
-from service.settings.jobs import PREFIX, JobSettings
+from service.processes.limits import cores
+from service.settings.jobs import MIN_MEMORY, PREFIX, JobSettings
 
 MAX_SECONDS = 30 * 86400
 """Longest time in seconds that timers accept."""
@@ -27,6 +28,11 @@ def default_waiting_pixels() -> int:
     """Return how many pixels may wait: those that an eighth of the memory holds, at least one picture."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return max(MAX_PIXELS, memory // 8 // BYTES_A_PIXEL)
+
+
+def default_imports() -> int:
+    """Return how many datasets to import at once: two, so that one does not block all, or up to four."""
+    return min(4, max(2, cores() // 4))
 
 
 class Settings(JobSettings):
@@ -96,6 +102,20 @@ class Settings(JobSettings):
     key_concurrency: Annotated[int | None, Field(ge=1, description="concurrent requests of each API key")] = (
         None
     )
+    key_jobs: Annotated[
+        int,
+        Field(ge=1, description="unfinished training jobs of each API key, and of all requests without one"),
+    ] = 100
+    key_dataset_bytes: Annotated[
+        int,
+        Field(ge=1, description="bytes of datasets of each API key, and of all requests without one"),
+    ] = 64 * 2**30
+    imports: Annotated[
+        int, Field(ge=1, description="datasets that are imported at the same time, which share the memory")
+    ] = default_imports()
+    import_timeout: Annotated[
+        float, Field(gt=0, le=MAX_SECONDS, description="seconds for importing a dataset, once it was sent")
+    ] = 1800
     cors_origins: Annotated[
         tuple[str, ...],
         NoDecode,
@@ -121,6 +141,11 @@ class Settings(JobSettings):
             if not ORIGIN.fullmatch(origin):
                 raise ValueError(f"{origin!r} is not an origin, expected one like https://example.org, or *")
         return origins
+
+    @property
+    def import_memory(self) -> int:
+        """Bytes of memory for one import: all of them together have as much as a trainer."""
+        return max(MIN_MEMORY, self.train_memory // self.imports)
 
     def dataset_limits(self) -> dict[str, int]:
         """Return the arguments of ``n2n_core.datasets.importing.archives.Limits``."""

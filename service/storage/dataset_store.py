@@ -11,6 +11,7 @@ from service.storage.database import Database
 from service.storage.ids import uuid7
 from service.storage.job_states import ENDED
 from service.storage.schema import datasets, jobs, now
+from service.storage.shares import DATASET_BYTES
 
 STATES = ("receiving", "checking", "ready", "refused")
 """Jobs can train on datasets that are ready."""
@@ -32,28 +33,48 @@ class DatasetRecord:
     counts: Json
     manifest: Json
     report: Json
+    owner: str
 
 
 class DatasetStore:
-    """Creates, reads, updates and deletes rows of datasets. Thread-safe."""
+    """Creates, reads, updates and deletes rows of datasets. Thread-safe.
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    Args:
+        most_bytes: bytes that the datasets of one owner may have together; None for no limit.
+    """
 
-    def create(self, name: str, kind: str, *, dataset_id: str | None = None, **values: Any) -> DatasetRecord:
+    def __init__(self, database: Database, most_bytes: int | None = None) -> None:
+        self.database, self.most_bytes = database, most_bytes
+
+    def create(
+        self,
+        name: str,
+        kind: str,
+        *,
+        dataset_id: str | None = None,
+        owner: str = "",
+        bytes: int = 0,
+        **values: Any,
+    ) -> DatasetRecord:
         """Create a dataset, or return the one that has this id.
 
         Args:
-            values: other columns; by default the dataset is empty and in the state ``receiving``.
+            values: other columns; by default the dataset is in the state ``receiving``.
+
+        Raises:
+            StorageQuotaError: its owner would have too many bytes.
         """
         dataset_id = dataset_id or uuid7()
         row = {
-            "id": dataset_id, "name": name, "kind": kind, "state": "receiving", "bytes": 0,
+            "id": dataset_id, "name": name, "kind": kind, "state": "receiving", "bytes": bytes,
             "created_at": now(), "updated_at": now(), "counts": {}, "manifest": {}, "report": {},
+            "owner": owner,
         } | values  # fmt: skip
         with self.database.write() as connection:
+            self.database.serialise(connection)  # of two at once, the second one counts the first
             known = select(datasets.c.id).where(datasets.c.id == dataset_id)
             if connection.execute(known).one_or_none() is None:
+                DATASET_BYTES.check(owner, _bytes(connection, owner), bytes, self.most_bytes)
                 connection.execute(insert(datasets).values(row))
             return _get(connection, dataset_id)
 
@@ -83,6 +104,11 @@ class DatasetStore:
                 raise ConflictError(f"dataset {dataset_id} is {dataset.state}, expected {wanted}")
             return dataset
 
+    def bytes_of(self, owner: str) -> int:
+        """Return the bytes of all datasets of an owner."""
+        with self.database.read() as connection:
+            return _bytes(connection, owner)
+
     def in_use(self, dataset_id: str) -> bool:
         """Return whether an unfinished job uses the dataset."""
         with self.database.read() as connection:
@@ -103,6 +129,11 @@ def _get(connection: Connection, dataset_id: str, lock: bool = False) -> Dataset
     if row is None:
         raise UnknownDatasetError(dataset_id)
     return DatasetRecord(**row._mapping)
+
+
+def _bytes(connection: Connection, owner: str) -> int:
+    query = select(func.coalesce(func.sum(datasets.c.bytes), 0)).where(datasets.c.owner == owner)
+    return int(connection.execute(query).scalar_one())  # PostgreSQL adds up to a Decimal
 
 
 def _users(connection: Connection, dataset_id: str) -> int:

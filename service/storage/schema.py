@@ -19,6 +19,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     TypeDecorator,
+    text,
 )
 from sqlalchemy import (
     Text as AnyText,
@@ -59,6 +60,9 @@ datasets = Table(
     Column("counts", JSON, nullable=False),
     Column("manifest", JSON, nullable=False),
     Column("report", JSON, nullable=False),
+    Column(
+        "owner", Text, nullable=False, server_default=text("''"), index=True
+    ),  # see ``service.storage.shares``
 )
 
 jobs = Table(
@@ -95,7 +99,15 @@ jobs = Table(
     Column("log_tail", Text),
     Column("result_version", Integer),
     Column("result_sha256", Text),
+    Column("owner", Text, nullable=False, server_default=text("''")),
     Index(None, "state", "id"),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("turn", BigInteger, nullable=False),  # when a job of this owner was claimed last: they are counted
 )
 
 models = Table(

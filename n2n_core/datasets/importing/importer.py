@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
@@ -45,12 +45,14 @@ class ImportOptions:
         data_range: value of white, by which values are divided. Required for floats far outside [0, 1],
             and advisable for 12-bit values in 16-bit files (4095).
         limits: limits of what is read and written.
+        on_picture: called with the name of each picture before it is read, and once with "" after the last.
     """
 
     rule: str | None = None
     pages: str = "shots"
     data_range: float | None = None
     limits: Limits = field(default_factory=Limits)
+    on_picture: Callable[[str], None] = lambda name: None
 
     def __post_init__(self) -> None:
         if self.pages not in PAGES:
@@ -134,12 +136,13 @@ def _write(
             writer.add(batch)
         return []
     members, left_out = _members(sources, spool, options.limits)
-    pages = _pages(members, options.limits)
+    pages = _pages(members, options)
     several = any(page.page is not None for page in pages.values())
     folders = {"shots": "scenes", "scenes": "shots"}[options.pages] if several else "auto"
     scenes = find_scenes(list(pages), kind, options.rule, folders)
     for scene, shots in scenes.items():
         writer.add(_read_scene([(shot, pages[shot]) for shot in shots], options)[None], [scene])
+    options.on_picture("")
     return sorted(left_out)
 
 
@@ -183,11 +186,12 @@ def _source_members(source: Path, spool: Path, limits: Limits) -> Iterator[Membe
         yield Member(source.name, source)
 
 
-def _pages(members: list[Member], limits: Limits) -> dict[str, Page]:
+def _pages(members: list[Member], options: ImportOptions) -> dict[str, Page]:
     """Map names to pictures. A TIFF of several pages is treated as a folder of its pages."""
     found: dict[str, Page] = {}
     for member in members:
-        count = count_pages(member.path, member.name, limits.frames)
+        options.on_picture(member.name)
+        count = count_pages(member.path, member.name, options.limits.frames)
         for page in range(count):
             name = member.name if count == 1 else f"{member.name}/{page:04d}"
             if name in found:
@@ -198,17 +202,18 @@ def _pages(members: list[Member], limits: Limits) -> dict[str, Page]:
 
 def _read_scene(shots: list[tuple[str, Page]], options: ImportOptions) -> Array:
     """Read the shots of a scene as ``(S, C, H, W)``."""
-    pictures = [
-        to_stored(
-            read_picture(page.member.path, name, page.page, options.limits.pixels), name, options.data_range
-        )
-        for name, page in shots
-    ]
+    pictures = [_read_shot(name, page, options) for name, page in shots]
     for (name, _), picture in zip(shots, pictures, strict=True):
         if (picture.shape, picture.dtype) != (pictures[0].shape, pictures[0].dtype):
             got = f"{shots[0][0]} is {_describe(pictures[0])} and {name} is {_describe(picture)}"
             raise DataError(f"{got}, expected equal sizes and types within a scene")
     return np.stack(pictures)
+
+
+def _read_shot(name: str, page: Page, options: ImportOptions) -> Array:
+    options.on_picture(name)
+    values = read_picture(page.member.path, name, page.page, options.limits.pixels)
+    return to_stored(values, name, options.data_range)
 
 
 def _describe(picture: Array) -> str:

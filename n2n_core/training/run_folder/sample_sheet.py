@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import torch
@@ -18,6 +19,9 @@ CELL = 128
 GAP = 4
 PITCH = CELL + GAP
 ROWS = 4
+MOST_SHEETS = 100
+"""Sheets that a run keeps, each of at most 0.7 MB: a run may have a million epochs."""
+
 COLUMNS = ("noisy", "denoised", "reference")
 
 
@@ -49,6 +53,31 @@ class Grid:
         height, width = fitted(pictures[0]).shape[1:]
         x, y = (GAP + (CELL - side) // 2 for side in (width, height))
         return cls(COLUMNS, min(ROWS, len(pictures)), x, y, width, height, PITCH)
+
+
+def path(folder: Path, epoch: int) -> Path:
+    """Return the file of an epoch's sheet in the folder of samples."""
+    return folder / f"epoch-{epoch:04}.png"
+
+
+def epochs(folder: Path) -> list[int]:
+    """Return the epochs that have a sheet, in order."""
+    return sorted(int(file.stem.removeprefix("epoch-")) for file in folder.glob("epoch-*.png"))
+
+
+def surplus(epochs: Sequence[int], most: int) -> list[int]:
+    """Return the epochs whose sheets to remove, so that at most ``most`` of ``epochs`` (in order) remain.
+
+    The first and the last one remain, and between them one of every two, four, eight...
+
+    >>> surplus([1, 2, 3, 4, 5, 6], most=4), surplus([1, 2, 3], most=4)
+    ([2, 4], [])
+    """
+    kept, every = set(epochs), 1
+    while len(kept) > most:
+        every *= 2
+        kept = {epoch for epoch in epochs if epoch % every == 1} | {epochs[0], epochs[-1]}
+    return [epoch for epoch in epochs if epoch not in kept]
 
 
 def sheet(columns: Sequence[Tensor]) -> bytes:

@@ -6,15 +6,17 @@ from pathlib import Path
 from time import monotonic
 
 from anyio import sleep
-from anyio.to_thread import run_sync
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
+from service.api.pools import DATABASE, OUTPUTS
 from service.api.train_jobs.schemas import describe
 from service.exceptions import UnknownJobError
 from service.inference.scheduler import Scheduler
 from service.jobs.store import JobStore
 
 POLL_SECONDS, BEAT_SECONDS = 0.5, 15.0
+READ_BYTES = 2**20
+"""Bytes of a log that one stream holds. No line is longer."""
 
 Lines = list[tuple[int, str]]
 
@@ -31,17 +33,20 @@ class EventLines:
         self.offset = self.number = 0
 
     def read(self) -> Lines:
-        """Return the complete new lines with their numbers."""
+        """Return the next complete lines with their numbers; none if there are no new ones yet."""
         if not self.path.exists():
             return []
         with self.path.open("rb") as log:
-            log.seek(self.offset)
-            content = log.read()
-        whole = content[: content.rfind(b"\n") + 1]  # the rest may be incomplete
-        lines = list(enumerate(whole.decode().splitlines(), self.number + 1))
-        self.offset += len(whole)
-        self.number += len(lines)
-        return [(number, line) for number, line in lines if number > self.after]
+            while True:
+                log.seek(self.offset)
+                content = log.read(READ_BYTES)
+                whole = content[: content.rfind(b"\n") + 1]  # the rest may be incomplete
+                lines = list(enumerate(whole.decode().splitlines(), self.number + 1))
+                self.offset += len(whole)
+                self.number += len(lines)
+                new = [(number, line) for number, line in lines if number > self.after]
+                if new or not whole:
+                    return new
 
 
 async def stream(
@@ -55,14 +60,15 @@ async def stream(
     known, spoke = None, monotonic()
     while True:
         try:
-            job = await run_sync(jobs.get, job_id)
+            job = await DATABASE.run(jobs.get, job_id)
         except UnknownJobError:  # deleted in the meantime
             return
-        new += await run_sync(lines.read)  # after the job: one that is done writes no more
-        for number, line in new:
-            yield format_sse_event(data_str=line, event=json.loads(line)["event"], id=str(number))
+        new = new or await OUTPUTS.run(lines.read)  # after the job: one that is done writes no more
+        while new:
+            for number, line in new:
+                yield format_sse_event(data_str=line, event=json.loads(line)["event"], id=str(number))
             spoke = monotonic()
-        new = []
+            new = await OUTPUTS.run(lines.read)
         if known != (known := (job.state, job.attempt)):
             yield format_sse_event(data_str=describe(job).model_dump_json(), event="state")
             spoke = monotonic()

@@ -6,15 +6,23 @@ from time import monotonic
 from typing import Annotated, Any
 
 from anyio import sleep
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Body, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from service.api.dependencies import FolderDep, JobsDep, SchedulerDep, SettingsDep, StateDep, SupervisorDep
+from service.api.dependencies import (
+    FolderDep,
+    JobsDep,
+    OwnerDep,
+    SchedulerDep,
+    SettingsDep,
+    StateDep,
+    SupervisorDep,
+)
 from service.api.disconnect import run_while_connected
 from service.api.idempotency import run_idempotently
 from service.api.openapi import ALWAYS, links, responses
 from service.api.paging import PageSize, PageToken
+from service.api.pools import DATABASE, OUTPUTS
 from service.api.train_jobs import outputs
 from service.api.train_jobs.outputs import JobId
 from service.api.train_jobs.schemas import TrainJob, TrainJobList, TrainJobRequest, describe
@@ -28,6 +36,7 @@ from service.http.problem_types import (
     BODY_TOO_LARGE,
     CONFLICT,
     DATASET_REFUSED,
+    JOBS_EXCEEDED,
     KEY_IN_FLIGHT,
     KEY_REUSED,
     NO_SUCH_BASE,
@@ -80,24 +89,24 @@ Key = Annotated[
         **responses(
             BAD_JSON, CONFLICT, KEY_IN_FLIGHT, READ_TIMEOUT, TOTAL_TIMEOUT, BODY_TOO_LARGE,
             BAD_REQUEST, BAD_RECIPE, BAD_NAME,
-            DATASET_REFUSED, NO_SUCH_DATASET, NO_SUCH_BASE, KEY_REUSED, OVERLOADED,
+            DATASET_REFUSED, NO_SUCH_DATASET, NO_SUCH_BASE, KEY_REUSED, OVERLOADED, JOBS_EXCEEDED,
         ),
     },
 )  # fmt: skip
 async def create_train_job(
-    http: Request,
     state: StateDep,
+    owner: OwnerDep,
     request: Annotated[TrainJobRequest, Body()],
     idempotency_key: Key = None,
 ) -> Response:
     """Train a model on a dataset; `{"dataset": "…"}` is enough. Poll `Location` for its progress."""
 
     def make(job_id: str | None) -> tuple[int, Any]:
-        return 202, describe(submit(state, request, job_id)).model_dump(mode="json")
+        return 202, describe(submit(state, request, job_id, owner)).model_dump(mode="json")
 
-    payload, owner = request.model_dump(), getattr(http.state, "owner", "")
-    status, body = await run_sync(
-        run_idempotently, state.idempotency_keys, idempotency_key, "POST /train-jobs", payload, make, owner
+    payload, keys = request.model_dump(), state.idempotency_keys
+    status, body = await DATABASE.run(
+        run_idempotently, keys, idempotency_key, "POST /train-jobs", payload, make, owner
     )
     state.supervisor.wake()
     return JSONResponse(body, status, {"Location": f"/train-jobs/{body['id']}"} | _retry(state.settings))
@@ -114,7 +123,7 @@ async def list_train_jobs(
     ] = None,
 ) -> TrainJobList:
     """List the jobs, newest first."""
-    found, token = await run_sync(jobs.page, wanted or (), page_size, page_token)
+    found, token = await DATABASE.run(jobs.page, wanted or (), page_size, page_token)
     return TrainJobList(jobs=[describe(job) for job in found], next_page_token=token)
 
 
@@ -155,7 +164,7 @@ async def cancel_train_job(
     jobs: JobsDep, supervisor: SupervisorDep, settings: SettingsDep, job: JobId
 ) -> Response:
     """Stop a job at its next checkpoint: 202 while it is stopping, 200 once it is cancelled."""
-    found = await run_sync(jobs.cancel, job)
+    found = await DATABASE.run(jobs.cancel, job)
     supervisor.wake()
     return _answer(settings, found, 200 if found.done else 202)
 
@@ -164,13 +173,13 @@ async def cancel_train_job(
     "/{job}/resume",
     status_code=202,
     response_model=TrainJob,
-    responses={202: {"links": _NEXT}, **_FOUND, **responses(CONFLICT)},
+    responses={202: {"links": _NEXT}, **_FOUND, **responses(CONFLICT, JOBS_EXCEEDED)},
 )
 async def resume_train_job(
     jobs: JobsDep, supervisor: SupervisorDep, settings: SettingsDep, job: JobId
 ) -> Response:
     """Resume a failed or cancelled job from its checkpoint."""
-    found = await run_sync(jobs.resume, job)
+    found = await DATABASE.run(jobs.resume, job)
     supervisor.wake()
     answer = _answer(settings, found, 202)
     answer.headers["Location"] = f"/train-jobs/{job}"
@@ -180,7 +189,7 @@ async def resume_train_job(
 @router.delete("/{job}", status_code=204, responses=_FOUND | responses(CONFLICT))
 async def delete_train_job(jobs: JobsDep, folder: FolderDep, job: JobId) -> Response:
     """Delete a finished job and all its files except its model."""
-    await run_sync(delete_job, jobs, folder, job)
+    await OUTPUTS.run(delete_job, jobs, folder, job)
     return Response(status_code=204)
 
 
@@ -212,7 +221,7 @@ async def _await(jobs: JobStore, scheduler: Scheduler, job_id: str, seconds: flo
     """Return the job once it is done, or no longer matches the ETag ``known``, or after ``seconds``."""
     deadline = monotonic() + seconds
     while True:
-        job = await run_sync(jobs.get, job_id)
+        job = await DATABASE.run(jobs.get, job_id)
         changed = known is not None and not _matches(known, _tag(describe(job).model_dump_json().encode()))
         left = deadline - monotonic()
         if job.done or changed or left <= 0 or scheduler.draining:

@@ -3,19 +3,19 @@
 import csv
 from io import StringIO
 from pathlib import Path as FilePath
-from threading import Lock
 from typing import Annotated, Literal
 
-from anyio.to_thread import run_sync
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
 from n2n_core.training.run_folder import event_log, plots
 from n2n_core.training.run_folder.event_log import Event
 from service.api.dependencies import FolderDep, JobsDep, SchedulerDep
+from service.api.disconnect import run_while_connected
 from service.api.examples import EVENTS as SOME_EVENTS
 from service.api.examples import LOG, METRICS_TABLE
 from service.api.openapi import links, picture, responses, text
+from service.api.pools import DATABASE, DRAWING, OUTPUTS
 from service.api.train_jobs.events import EventLines, stream
 from service.api.train_jobs.schemas import JobMetrics, Sample, SampleGrid, SampleList
 from service.http.errors import ProblemError
@@ -24,8 +24,10 @@ from service.http.problem_types import BAD_REQUEST, JOB_ID, NOT_ACCEPTABLE, UNKN
 from service.storage import data_folder
 
 CSV, EVENTS, JSON, PLAIN = "text/csv", "text/event-stream", "application/json", "text/plain"
+MOST_EVENTS = 5000
+"""Reports of steps, and of epochs, that an answer or a plot has; a log may have a million."""
+
 PLOTS = {"png": PNG, "svg": "image/svg+xml"}
-_drawing = Lock()  # matplotlib's settings and fonts are shared by the process
 
 router = APIRouter(responses=responses(UNKNOWN_JOB, BAD_REQUEST))
 
@@ -38,6 +40,7 @@ JobId = Annotated[str, Path(description="the job's id", max_length=64, examples=
     responses={**text("The history", CSV, METRICS_TABLE), **responses(NOT_ACCEPTABLE)},
 )
 async def get_train_job_metrics(
+    request: Request,
     jobs: JobsDep,
     folder: FolderDep,
     job: JobId,
@@ -47,11 +50,11 @@ async def get_train_job_metrics(
     accept: Accept = "*/*",
 ) -> Response:
     """Get the training history: losses by step, PSNR by epoch."""
-    await run_sync(jobs.get, job)
+    await DATABASE.run(jobs.get, job)
     kind = {"json": JSON, "csv": CSV}[format] if format else prefers(accept, (JSON, CSV))
     if kind is None:
         raise ProblemError(NOT_ACCEPTABLE, f"Accept is {accept!r}, expected {JSON} or {CSV}")
-    history = await run_sync(_history, folder.job(job))
+    history = await run_while_connected(request, OUTPUTS.run(_history, folder.job(job)))
     return Response(_table(history), media_type=CSV) if kind == CSV else JSONResponse({"history": history})
 
 
@@ -73,9 +76,9 @@ async def get_train_job_events(
     ] = 0,
 ) -> Response:
     """Stream the log's events and the job's states until the job is done."""
-    found = await run_sync(jobs.get, job)
+    found = await DATABASE.run(jobs.get, job)
     lines = EventLines(folder.job(job) / event_log.LOG, last_event_id)
-    first = await run_sync(lines.read)
+    first = await OUTPUTS.run(lines.read)
     if found.done and last_event_id and not first:
         return Response(status_code=204)  # tells a browser not to reconnect
     return StreamingResponse(
@@ -95,14 +98,14 @@ async def get_train_job_events(
 )
 async def list_train_job_samples(jobs: JobsDep, folder: FolderDep, job: JobId) -> SampleList:
     """List the sheets of sample pictures before and after denoising, one per epoch."""
-    await run_sync(jobs.get, job)
+    await DATABASE.run(jobs.get, job)
     path = folder.job(job)
-    return SampleList(samples=await run_sync(_samples, path), grid=await run_sync(_grid, path))
+    return SampleList(samples=await OUTPUTS.run(_samples, path), grid=await OUTPUTS.run(_grid, path))
 
 
 @router.get(
     "/{job}/samples/{name}",
-    response_class=FileResponse,
+    response_class=Response,
     responses={**picture("The sheet", PNG), **responses(UNKNOWN_JOB, UNKNOWN_SAMPLE)},
 )
 async def get_train_job_sample(
@@ -113,11 +116,11 @@ async def get_train_job_sample(
     accept: Accept = "*/*",
 ) -> Response:
     """Get a sheet: noisy, denoised and reference side by side, one scene per row."""
-    await run_sync(jobs.get, job)
-    known = [sample.name for sample in await run_sync(_samples, folder.job(job))]
-    if name not in known:
+    await DATABASE.run(jobs.get, job)
+    content = await OUTPUTS.run(_sheet, folder.job(job), name)
+    if content is None:
         raise ProblemError(UNKNOWN_SAMPLE, f"job {job} has no sample {name!r}")
-    return FileResponse(folder.job(job) / data_folder.SAMPLES / name, media_type=sent_as(PNG, accept))
+    return Response(content, media_type=sent_as(PNG, accept))
 
 
 @router.get(
@@ -126,6 +129,7 @@ async def get_train_job_sample(
     responses=picture("The plot", *PLOTS.values()),
 )
 async def get_train_job_plot(
+    request: Request,
     jobs: JobsDep,
     folder: FolderDep,
     job: JobId,
@@ -134,8 +138,8 @@ async def get_train_job_plot(
     accept: Accept = "*/*",
 ) -> Response:
     """Get a plot of the training so far."""
-    await run_sync(jobs.get, job)
-    content = await run_sync(_draw, folder.job(job), name, format)
+    await DATABASE.run(jobs.get, job)
+    content = await run_while_connected(request, DRAWING.run(_draw, folder.job(job), name, format))
     return Response(content, media_type=sent_as(PLOTS[format], accept))
 
 
@@ -146,16 +150,18 @@ async def get_train_job_plot(
 )
 async def get_train_job_log(jobs: JobsDep, folder: FolderDep, job: JobId) -> Response:
     """Get the output of the trainer."""
-    await run_sync(jobs.get, job)
+    await DATABASE.run(jobs.get, job)
     path = folder.job(job) / data_folder.LOG
-    return FileResponse(path, media_type=PLAIN) if await run_sync(path.exists) else Response(media_type=PLAIN)
+    return (
+        FileResponse(path, media_type=PLAIN) if await OUTPUTS.run(path.exists) else Response(media_type=PLAIN)
+    )
 
 
 def _history(folder: FilePath) -> list[Event]:
     """Return the reports of steps and epochs in order. If a resumed run repeats one, the last counts."""
     found = {
         (event["event"], event["step"]): event
-        for event in event_log.read(folder)
+        for event in event_log.read(folder, most=MOST_EVENTS)
         if event["event"] in ("step", "epoch")
     }
     return sorted(found.values(), key=lambda event: (event["step"], event["event"] == "epoch"))
@@ -178,6 +184,16 @@ def _samples(folder: FilePath) -> list[Sample]:
     return [Sample(name=found[epoch], epoch=epoch, href=f"{href}/{found[epoch]}") for epoch in sorted(found)]
 
 
+def _sheet(folder: FilePath, name: str) -> bytes | None:
+    """Return a sheet, or None if there is none of this name: a trainer may have removed it just now."""
+    if name not in [sample.name for sample in _samples(folder)]:
+        return None
+    try:
+        return (folder / data_folder.SAMPLES / name).read_bytes()
+    except FileNotFoundError:
+        return None
+
+
 def _grid(folder: FilePath) -> SampleGrid | None:
     try:
         return SampleGrid.model_validate_json((folder / data_folder.SAMPLES / data_folder.GRID).read_bytes())
@@ -186,6 +202,5 @@ def _grid(folder: FilePath) -> SampleGrid | None:
 
 
 def _draw(folder: FilePath, name: str, format: str) -> bytes:
-    history = event_log.read(folder)
-    with _drawing:
-        return plots.encode(plots.CURVES[name](history), format)
+    history = event_log.read(folder, most=MOST_EVENTS)
+    return plots.encode(plots.CURVES[name](history), format)

@@ -29,12 +29,13 @@ NAME_LENGTH = 64
 NO_RECIPE = {"dataset", "validation_dataset", "name", "base", "force"}
 
 
-def submit(state: State, request: TrainJobRequest, job_id: str | None) -> Job:
-    """Create the requested job, with ``job_id`` as its ID if given.
+def submit(state: State, request: TrainJobRequest, job_id: str | None, owner: str) -> Job:
+    """Create the requested job for its owner, with ``job_id`` as its ID if given.
 
     Raises:
         ProblemError: a field is wrong; names the field.
         ConflictError: the dataset is not ready.
+        JobQuotaError: the owner has too many unfinished jobs.
     """
     dataset = _dataset(state.datasets, "dataset", request.dataset, request.force)
     other = request.validation_dataset
@@ -50,7 +51,13 @@ def submit(state: State, request: TrainJobRequest, job_id: str | None) -> Job:
     name = _name(state.settings.weights, request, dataset)
     sha256 = base.sha256 if base else None
     return state.jobs.create(
-        spec, name, dataset.id, job_id=job_id, validation_dataset_id=validation, base_sha256=sha256
+        spec,
+        name,
+        dataset.id,
+        job_id=job_id,
+        validation_dataset_id=validation,
+        base_sha256=sha256,
+        owner=owner,
     )
 
 

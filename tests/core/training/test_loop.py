@@ -20,7 +20,7 @@ from n2n_core.training import loop
 from n2n_core.training.batches.sampling import split
 from n2n_core.training.config import TrainConfig
 from n2n_core.training.run import learning_rate
-from n2n_core.training.run_folder import checkpoints
+from n2n_core.training.run_folder import checkpoints, sample_sheet
 from n2n_core.training.run_folder.event_log import Event
 from n2n_core.training.run_folder.sample_sheet import CELL, GAP
 from tests.pairwise import grid
@@ -407,6 +407,18 @@ def test_every_epoch_has_a_sheet_of_samples(tmp_path: Path) -> None:
     assert json.loads(grid.read_text())["columns"] == ["noisy", "denoised", "reference"]
     assert opened(sheets[0].read_bytes()).width == GAP + 3 * (CELL + GAP)
     assert sheets[0].read_bytes() != sheets[2].read_bytes()
+
+
+def test_a_long_run_keeps_few_sheets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sample_sheet, "MOST_SHEETS", 4)
+    fit(SMALL.model_copy(update={"epochs": 7, "crops_per_epoch": 1}), tmp_path)
+    assert sample_sheet.epochs(tmp_path / loop.SAMPLES) == [1, 3, 5, 7]
+
+
+def test_steps_that_cannot_be_counted_are_refused(tmp_path: Path) -> None:
+    many = SMALL.model_copy(update={"epochs": 10**6, "crops_per_epoch": 10**6, "batch_size": 1})
+    with pytest.raises(ConfigError, match=r"epochs is 1000000, and each has 1000000 steps: expected at most"):
+        fit(many, tmp_path)
 
 
 @pytest.mark.slow

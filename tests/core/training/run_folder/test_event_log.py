@@ -1,5 +1,6 @@
 """The log of a run."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,24 @@ def test_a_line_cut_short_is_passed_over_and_mended(tmp_path: Path) -> None:
     assert [event["event"] for event in event_log.read(tmp_path)] == ["start"]
     EventLog(tmp_path, lambda event: None).emit("step", step=1)
     assert [event["event"] for event in event_log.read(tmp_path)] == ["start", "step"]
+
+
+def test_of_many_events_of_a_kind_evenly_spaced_ones_are_returned(tmp_path: Path) -> None:
+    log = EventLog(tmp_path, lambda event: None)
+    log.emit("start", step=0)
+    for step in range(1, 1001):
+        log.emit("step", step=step)
+        if step % 100 == 0:
+            log.emit("epoch", step=step)
+    log.emit("end", step=1000)
+    found = event_log.read(tmp_path, most=20)
+    assert [event["time"] for event in found] == sorted(event["time"] for event in found)
+    steps = [event["step"] for event in found if event["event"] == "step"]
+    assert 10 < len(steps) <= 21
+    assert (steps[0], steps[-1]) == (1, 1000)
+    assert {later - step for step, later in pairwise(steps[:-1])} == {64}
+    rest = [(event["event"], event["step"]) for event in found if event["event"] != "step"]
+    assert rest == [("start", 0), *(("epoch", step) for step in range(100, 1001, 100)), ("end", 1000)]
 
 
 def test_no_log_has_no_events(tmp_path: Path) -> None:

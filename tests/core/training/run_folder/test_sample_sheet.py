@@ -1,11 +1,13 @@
 """Sheets of samples have a fixed layout."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 
 from n2n_core.image.rounding import to_bytes
-from n2n_core.training.run_folder.sample_sheet import CELL, COLUMNS, GAP, ROWS, Grid, fitted, sheet
+from n2n_core.training.run_folder.sample_sheet import CELL, COLUMNS, GAP, ROWS, Grid, fitted, sheet, surplus
 from tests.pictures import opened
 
 
@@ -58,3 +60,15 @@ def test_a_large_picture_shows_its_middle() -> None:
     picture = torch.zeros(3, 200, 200)
     picture[:, 36:164, 36:164] = 1
     assert fitted(picture).min() == 1
+
+
+def test_of_a_million_epochs_a_few_sheets_remain_along_the_whole_run() -> None:
+    kept = list[int]()
+    for epoch in range(1, 10**4 + 1):
+        kept.append(epoch)
+        gone = set(surplus(kept, most=16))
+        kept = [each for each in kept if each not in gone]
+        assert len(kept) <= 16
+        assert (kept[0], kept[-1]) == (1, epoch)
+        gaps = [later - each for each, later in pairwise([0, *kept])]
+        assert max(gaps) <= max(1, epoch / 4)

@@ -45,6 +45,19 @@ def test_lines_begin_after_the_last_one_that_is_known(tmp_path: Path) -> None:
     assert named(beyond.read()) == [(5, "end")]
 
 
+def test_a_long_log_is_read_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "READ_BYTES", 200)
+    log = EventLog(tmp_path, lambda event: None)
+    for number in range(20):
+        log.emit("step", step=number)
+    lines = EventLines(tmp_path / LOG, after=9)
+    pieces = []
+    while new := lines.read():
+        assert sum(len(line) for _, line in new) <= 200
+        pieces += new
+    assert [number for number, _ in pieces] == list(range(10, 21))
+
+
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[State]:
     """Of an app that starts no trainers."""

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from starlette.requests import ClientDisconnect, Request
 
-from service.api import turns
-from service.api.turns import Turns
+from service.api.one_by_one import OneByOne
 from service.exceptions import DeadlineError, RefusedError
 from service.processes.background import BackgroundProcess
 from service.processes.child import ChildDiedError
@@ -55,7 +54,7 @@ def sign_and_sleep(sign: Path) -> None:
 
 
 async def test_results_and_errors_arrive(process: BackgroundProcess) -> None:
-    calls = Turns(process)
+    calls = OneByOne(process)
     found = await asyncio.gather(
         *(calls.run(Client().request, partial(process.run, abs, -n)) for n in range(5))
     )
@@ -68,7 +67,7 @@ async def test_results_and_errors_arrive(process: BackgroundProcess) -> None:
 async def test_who_hangs_up_ends_the_call_and_the_next_one_gets_its_turn(
     process: BackgroundProcess, tmp_path: Path
 ) -> None:
-    calls, first, second, third = Turns(process), Client(), Client(), Client()
+    calls, first, second, third = OneByOne(process), Client(), Client(), Client()
     working = process.run(os.getpid)
     run = asyncio.ensure_future(
         calls.run(first.request, partial(process.run, sign_and_sleep, tmp_path / "sign"))
@@ -87,7 +86,7 @@ async def test_who_hangs_up_ends_the_call_and_the_next_one_gets_its_turn(
 
 
 async def test_the_time_of_the_request_ends_the_call(process: BackgroundProcess) -> None:
-    calls = Turns(process)
+    calls = OneByOne(process)
     with pytest.raises(DeadlineError):
         await calls.run(Client(0.05).request, partial(process.run, sleep, 600))
     assert await calls.run(Client().request, partial(process.run, abs, -1)) == 1
@@ -96,7 +95,7 @@ async def test_the_time_of_the_request_ends_the_call(process: BackgroundProcess)
 async def test_those_that_wait_take_no_thread_and_do_not_wait_for_ever(
     process: BackgroundProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls, first = Turns(process), Client()
+    calls, first = OneByOne(process), Client()
     run = asyncio.ensure_future(
         calls.run(first.request, partial(process.run, sign_and_sleep, tmp_path / "sign"))
     )

@@ -17,7 +17,7 @@ WAIT_SECONDS = 30.0
 """Longest time that a request waits for its turn."""
 
 
-class Turns:
+class OneByOne:
     """Lets requests use a background process one at a time.
 
     Those that wait take no thread, and the one that works has a thread of its own, so other requests, which
