@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -19,14 +18,10 @@ from n2n_core.image import jpeg, metadata, png, tiff, tiff_samples
 from n2n_core.image.directory import Directory, Reader
 from n2n_core.image.picture import MAX_PAGES, MAX_PIXELS, MEDIA_TYPES, Decoded, Picture, Samples
 
-# Exceptions that decoders raise on damaged files.
-DECODE_ERRORS = (
-    OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, TypeError, OverflowError,
-)  # fmt: skip
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _SINGLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
-MAX_SCANS = 100
-"""Most scans of a JPEG. A scan of a few bytes costs a pass over the whole picture; about ten are usual."""
+MOST_RUN_LENGTH_PIXELS = 2**22
+"""Most pixels of a BMP compressed by run lengths. Pillow fills its lines pixel by pixel, in Python."""
 
 _SHALLOW_KEYS = {"L;2": 85, "L;4": 17}
 """Factors for a PNG's transparent grey of 2 and 4 bits: Pillow scales the pixels by them."""
@@ -121,18 +116,23 @@ def _explained(data: bytes, max_pixels: int) -> Iterator[None]:
         raise ImageTooLargeError(f"the image has too many pixels, expected at most {max_pixels}") from error
     except (ImageError, MemoryError):
         raise
-    except DECODE_ERRORS as error:
+    except Exception as error:  # decoders raise nearly anything on damaged files
         raise ImageError(f"the image is damaged and cannot be decoded ({error})") from error
 
 
 def _single(data: bytes, max_pixels: int, page: int | None) -> Decoded:
     """Read a file of any format but TIFF."""
+    if data.startswith(jpeg.START):
+        jpeg.check(data)
+    elif data.startswith(png.SIGNATURE):
+        data = png.needed(data)
     with Image.open(BytesIO(data), formats=_SINGLE_FORMATS) as file:
         width, height = file.size
         if width * height > max_pixels:
             raise ImageTooLargeError(f"the image is {width} x {height}, expected at most {max_pixels} pixels")
-        if file.format in ("JPEG", "MPO") and (scans := jpeg.count_scans(data)) > MAX_SCANS:
-            raise ImageTooLargeError(f"the image has {scans} scans, expected at most {MAX_SCANS}")
+        if file.tile and file.tile[0].codec_name == "bmp_rle" and width * height > MOST_RUN_LENGTH_PIXELS:
+            most = f"expected at most {MOST_RUN_LENGTH_PIXELS} pixels with this compression"
+            raise ImageTooLargeError(f"the image is {width} x {height}, compressed by run lengths, {most}")
         previews = file.format == "MPO"  # a phone's JPEG: the picture, then smaller previews
         if page:
             raise ImageError(f"the image has no page {page}, counted from 0")
