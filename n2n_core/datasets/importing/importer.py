@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from n2n_core.datasets.dataset import Dataset
-from n2n_core.datasets.importing.archives import SKIPPED, Limits, Member, is_archive, unpack
+from n2n_core.datasets.importing.archives import Limits, Member, is_archive, is_left_behind, unpack
 from n2n_core.datasets.importing.arrays import read_npz, read_pkl
 from n2n_core.datasets.importing.naming import KINDS, find_scenes
 from n2n_core.datasets.importing.pictures import Array, count_pages, is_picture, read_picture, to_stored
@@ -170,7 +170,7 @@ def _source_members(source: Path, spool: Path, limits: Limits) -> Iterator[Membe
     if source.is_dir():
         for path in sorted(source.rglob("*")):
             name = path.relative_to(source).as_posix()
-            if path.is_file() and not SKIPPED.search(name):
+            if path.is_file() and not is_left_behind(name):
                 if not path.resolve().is_relative_to(source.resolve()):
                     raise DataError(
                         f"{name}: a link that leads out of {source.name}, expected files inside it"
