@@ -42,18 +42,24 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS, page: int | None = None) -
     return read_samples(data, max_pixels, page).picture()
 
 
-def read_samples(data: bytes, max_pixels: int = MAX_PIXELS, page: int | None = None) -> Decoded:
-    """Read an image file as ``decode`` does, but keep the file's own depth and scale."""
+def read_samples(
+    data: bytes, max_pixels: int = MAX_PIXELS, page: int | None = None, place: int | None = None
+) -> Decoded:
+    """Read an image file as ``decode`` does, but keep the file's own depth and scale.
+
+    ``place`` is one of those that ``find_pages`` found: to go through a long list for each page takes long.
+    """
     with _explained(data, max_pixels):
         if not tiff.is_tiff(data):
             return _single(data, max_pixels, page)
         reader = Reader(data)
-        places = islice(tiff.pages(reader), page or 0, None)
-        place = next(places, None)
         if place is None:
-            raise ImageError(f"the image has no page {page or 0}, counted from 0")
-        if page is None and next(places, None):
-            raise ImageError("the image has several frames or pages, expected a single one")
+            places = islice(tiff.pages(reader), page or 0, None)
+            place = next(places, None)
+            if place is None:
+                raise ImageError(f"the image has no page {page or 0}, counted from 0")
+            if page is None and next(places, None):
+                raise ImageError("the image has several frames or pages, expected a single one")
         directory = reader.read(place)
         tiff.check_size(directory, max_pixels)
         return _page(reader, directory)
@@ -91,16 +97,16 @@ def decode_pages(data: bytes, max_pixels: int = MAX_PIXELS, max_pages: int = MAX
         return [_page(reader, directory).picture() for directory in directories]
 
 
-def count_pages(data: bytes, most: int) -> int:
-    """Count the pages of a file, up to ``most + 1``, without decoding them.
+def find_pages(data: bytes, most: int) -> list[int]:
+    """Find the pages of a file, up to ``most + 1``, without decoding them: the place of each in a TIFF.
 
     Raises:
         ImageError: the file is damaged.
     """
     if not tiff.is_tiff(data):
-        return 1
+        return [0]
     with _explained(data, 0):
-        return sum(1 for _ in islice(tiff.pages(Reader(data)), most + 1))
+        return list(islice(tiff.pages(Reader(data)), most + 1))
 
 
 @contextmanager
