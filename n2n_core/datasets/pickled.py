@@ -59,7 +59,8 @@ def _check_sizes(members: list[zipfile.ZipInfo], most: int) -> None:
 def _program(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> BytesIO:
     if member.file_size > PROGRAM_BYTES:
         raise ValueError(f"{member.filename} has {member.file_size} bytes, expected at most {PROGRAM_BYTES}")
-    return BytesIO(archive.read(member))
+    with archive.open(member) as file:
+        return BytesIO(file.read(member.file_size))  # without a size, it allocates the compressed one
 
 
 def _check_program(program: BytesIO) -> None:

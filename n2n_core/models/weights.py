@@ -19,9 +19,9 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
-from n2n_core.errors import ConfigError, ShapeError, UnknownModelError, WeightsError
+from n2n_core.errors import ConfigError, UnknownModelError, WeightsError
 from n2n_core.files import atomic_path
 from n2n_core.models import architectures
 from n2n_core.models.names import NAME, check_name
@@ -85,18 +85,23 @@ def read(path: Path) -> tuple[dict[str, Tensor], Card]:
     """
     with _opened(path, "pt") as file:
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        return state, _card(file)
+        return state, _card(path, file)
 
 
 def read_card(path: Path) -> Card:
     """Read the card of a weights file, and only the file's header."""
     with _opened(path, "np") as file:
-        return _card(file)
+        return _card(path, file)
 
 
-def _card(file: Any) -> Card:
+def _card(path: Path, file: Any) -> Card:
     metadata = file.metadata() or {}
-    return Card(**{key: json.loads(metadata[key]) for key in asdict(Card({})) if key in metadata})
+    if "architecture" not in metadata:
+        raise WeightsError(f"{path}: its metadata does not name an architecture")
+    try:
+        return Card(**{key: json.loads(metadata[key]) for key in asdict(Card({})) if key in metadata})
+    except (ValueError, RecursionError) as error:  # also integers of thousands of digits
+        raise WeightsError(f"{path}: its metadata cannot be used: {error}") from error
 
 
 @contextmanager
@@ -107,10 +112,10 @@ def _opened(path: Path, framework: str) -> Iterator[Any]:
             yield file
     except FileNotFoundError as error:
         raise WeightsError(f"{path}: no such weights file") from error
-    except (SafetensorError, json.JSONDecodeError, RecursionError, OSError) as error:
+    except (WeightsError, MemoryError):
+        raise
+    except Exception as error:  # what safetensors raises is its own to choose
         raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
-    except TypeError as error:
-        raise WeightsError(f"{path}: its metadata does not name an architecture") from error
 
 
 def load(path: Path, engine: str = "auto") -> tuple[Network, Architecture, Card]:
@@ -138,7 +143,9 @@ def _fitting(path: Path) -> Iterator[None]:
     """Turn errors in the block into a ``WeightsError``: weights and architecture do not fit."""
     try:
         yield
-    except (ConfigError, ShapeError, RuntimeError, TypeError, ValueError, OverflowError) as error:
+    except (WeightsError, MemoryError):
+        raise
+    except Exception as error:  # among them what torch raises on values that no network can have
         reason = " ".join(str(error).split())
         raise WeightsError(f"{path}: weights do not fit their architecture ({reason})") from error
 

@@ -22,8 +22,12 @@ class Cost:
     seconds: float
     peak: int
 
+    @property
+    def kilobytes(self) -> float:
+        return self.size / KILO
+
     def __str__(self) -> str:
-        kilos, milliseconds, peak = max(self.size / KILO, 1), self.seconds * 1000, self.peak / KILO
+        kilos, milliseconds, peak = max(self.kilobytes, 1), self.seconds * 1000, self.peak / KILO
         return (
             f"{self.size} bytes: {milliseconds:.1f} ms of CPU ({milliseconds / kilos:.2f} a kB),"
             f" {peak:.0f} kB at most ({peak / kilos:.1f} a kB)"
@@ -41,7 +45,7 @@ class Bound:
 
     def share(self, cost: Cost) -> float:
         """The part of the bound that was used; more than 1 breaks it."""
-        seconds = self.seconds + self.seconds_per_kilobyte * cost.size / KILO
+        seconds = self.seconds + self.seconds_per_kilobyte * cost.kilobytes
         return max(cost.seconds / seconds, cost.peak / (self.peak + self.peak_per_byte * cost.size))
 
 

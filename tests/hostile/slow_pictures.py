@@ -11,7 +11,7 @@ from tests.pictures import drawn, file
 LARGE = 4 * 2**20
 ORIENTED: list[Entry] = [(0x0112, 3, 1, 6)]
 _JPEG = file(drawn("L"), "jpeg")
-_MEBIBYTE = b"a\0\0" + zlib.compress(bytes(2**20 - 1), 9)
+MEBIBYTE = b"a\0\0" + zlib.compress(bytes(2**20 - 1), 9)
 """Of a PNG's compressed chunks: as much as Pillow inflates."""
 
 
@@ -91,9 +91,9 @@ SPACES = png_with(chunk(b"eXIf", tiff_data(ORIENTED)), chunk(b"iTXt", _XMP))
 
 SLOW = {
     "png, much white space in its XMP": SPACES,
-    "png, many profiles": png_with(*[chunk(b"iCCP", _MEBIBYTE)] * 400),
+    "png, many profiles": png_with(*[chunk(b"iCCP", MEBIBYTE)] * 400),
     "png, many compressed texts": png_with(
-        *[chunk(b"zTXt", b"%d" % number + _MEBIBYTE[1:]) for number in range(31)]
+        *[chunk(b"zTXt", b"%d" % number + MEBIBYTE[1:]) for number in range(31)]
     ),
     "png, many empty chunks": png_with(chunk(b"prVt", b"") * (LARGE // 24)),
     "jpeg, much white space in its XMP": jpeg_with(tiff_data(ORIENTED), b" " * 60_000),
