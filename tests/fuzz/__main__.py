@@ -3,8 +3,8 @@
 Options after the target are libFuzzer's. New inputs go to ``fuzz/TARGET``, which git ignores; an input that
 breaks the reader is written there too, and belongs into ``tests/fuzz/corpus/TARGET`` once it is mended.
 
-An input that costs more than the bound of ``targets`` breaks it, too. The worst for their size are told and kept
-as ``fuzz/TARGET.slowest`` and ``fuzz/TARGET.hungriest``.
+An input that costs more than the bound of ``targets`` breaks it, too. The worst for their size are told and
+kept as ``fuzz/TARGET.slowest`` and ``fuzz/TARGET.hungriest``.
 """
 
 import sys
