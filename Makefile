@@ -83,6 +83,8 @@ fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz image -max_total_time=$(SECONDS)
 	$(BIN)/python -m tests.fuzz archive -max_total_time=$(SECONDS)
 	$(BIN)/python -m tests.fuzz weights -max_total_time=$(SECONDS)
+	$(BIN)/python -m tests.fuzz pairs -max_total_time=$(SECONDS)
+	$(BIN)/python -m tests.fuzz arrays -max_total_time=$(SECONDS)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.scratch

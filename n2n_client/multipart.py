@@ -22,8 +22,17 @@ def contents(response: httpx.Response) -> dict[str, bytes]:
     found = {}
     for part in response.content.split(f"--{boundary[1]}".encode())[1:-1]:
         head, _, content = part.partition(b"\r\n\r\n")
-        name = re.search(rb'(?i)content-disposition: *form-data;.*?\bname="([^"]*)"', head)
-        if not name:
-            raise ValueError(f"a part has no name: {head[:100]!r}")
-        found[name[1].decode()] = content.removesuffix(b"\r\n")
+        found[_name(head)] = content.removesuffix(b"\r\n")
     return found
+
+
+def _name(head: bytes) -> str:
+    """Return the name of a part, from its headers."""
+    for line in head.split(b"\r\n"):
+        header, _, value = line.partition(b":")
+        if header.lower() == b"content-disposition":
+            for parameter in value.split(b";"):
+                key, _, name = parameter.strip().partition(b"=")
+                if key == b"name":
+                    return name.strip(b'"').decode()
+    raise ValueError(f"a part has no name: {head[:100]!r}")

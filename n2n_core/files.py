@@ -1,13 +1,46 @@
-"""Write files and folders completely or not at all."""
+"""Write files and folders completely or not at all; read regular files, and wait for no others."""
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
-from n2n_core.errors import StorageError
+from n2n_core.errors import DataError, StorageError
+
+KINDS = {
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
+
+
+def check_regular(path: Path, name: str = "") -> None:
+    """Check that reading ``path`` will not wait: for the writer of a FIFO, or for a device that never ends.
+
+    Raises:
+        DataError: it is no regular file, nor a link to one; the message calls it ``name``.
+    """
+    _check_kind(path.stat().st_mode, name or str(path))
+
+
+def read_regular(path: Path, name: str = "") -> bytes:
+    """Read a file that ``check_regular`` accepts, even if another was put in its place meanwhile."""
+    check_regular(path, name)
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        _check_kind(os.fstat(descriptor).st_mode, name or str(path))
+        return file.read()
+
+
+def _check_kind(mode: int, name: str) -> None:
+    if not stat.S_ISREG(mode):
+        kind = KINDS.get(stat.S_IFMT(mode), "no file")
+        raise DataError(f"{name}: is {kind}, expected a regular file")
 
 
 @contextmanager

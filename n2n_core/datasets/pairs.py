@@ -8,10 +8,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from n2n_core.datasets import pickled
 from n2n_core.errors import DataError
 from n2n_core.files import atomic_path
 
 EXPECTED = "expected a file of two tensors, made by torch.save"
+SHOWN = 200
+"""Characters of torch's own reasons that errors show."""
 
 
 class Pairs(NamedTuple):
@@ -37,15 +40,17 @@ def load_pairs(path: str | Path) -> Pairs:
         DataError: the file is missing, truncated, of another format, or its tensors differ in shape.
     """
     try:
+        pickled.check(Path(path))
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file, {EXPECTED}") from error
     except IsADirectoryError as error:
         raise DataError(f"{path}: is a folder, {EXPECTED}") from error
+    except MemoryError:
+        raise
     except Exception as error:  # damaged files make torch.load raise nearly anything
-        raise DataError(
-            f"{path}: not a readable file of two tensors (damaged, or not made by torch.save)"
-        ) from error
+        reason = f"damaged, or not made by torch.save: {' '.join(str(error).split())[:SHOWN]}"
+        raise DataError(f"{path}: not a readable file of two tensors ({reason})") from error
     return check_pairs(loaded, str(path))
 
 
@@ -57,10 +62,15 @@ def check_pairs(value: object, name: str = "pairs") -> Pairs:
     for index, tensor in enumerate(value):
         if not isinstance(tensor, Tensor):
             raise DataError(f"{name}[{index}]: is a {type(tensor).__name__}, expected a tensor")
+        if tensor.is_nested or tensor.is_meta or tensor.layout != torch.strided:
+            raise DataError(f"{name}[{index}]: is sparse, nested or without values, expected a plain tensor")
         if tensor.dtype != torch.uint8:
             raise DataError(f"{name}[{index}]: dtype is {tensor.dtype}, expected torch.uint8")
         if tensor.dim() != 4 or 0 in tensor.shape:
             raise DataError(f"{name}[{index}]: shape is {tuple(tensor.shape)}, expected (N, C, H, W)")
+        if tensor.nbytes > (held := tensor.untyped_storage().nbytes()):
+            got = f"shape is {tuple(tensor.shape)}, but it holds {held} bytes"
+            raise DataError(f"{name}[{index}]: {got}, expected all values, without repetition")
     if value[0].shape != value[1].shape:
         shapes = f"{tuple(value[0].shape)} and {tuple(value[1].shape)}"
         raise DataError(f"{name}: shapes are {shapes}, expected equal shapes")

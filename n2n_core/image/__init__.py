@@ -17,13 +17,12 @@ from n2n_core.image.picture import (
     Picture,
     Pixels,
 )
-from n2n_core.image.reading import DECODE_ERRORS, count_pages, decode, decode_pages, read_samples
+from n2n_core.image.reading import decode, decode_pages, find_pages, read_samples
 from n2n_core.image.rounding import rounded
 from n2n_core.image.writing import check_pages, encode, encode_pages
 
 __all__ = [
     "COMPRESSIONS",
-    "DECODE_ERRORS",
     "MAX_PAGES",
     "MAX_PIXELS",
     "MEDIA_TYPES",
@@ -35,11 +34,11 @@ __all__ = [
     "Picture",
     "Pixels",
     "check_pages",
-    "count_pages",
     "decode",
     "decode_pages",
     "encode",
     "encode_pages",
+    "find_pages",
     "read_samples",
     "rounded",
 ]

@@ -1,7 +1,8 @@
 """Tag directories (IFDs) of TIFF files and EXIF data.
 
-Reading stays within the file's bytes. Entries that together announce several times the size of the file, as
-in a decompression bomb, are rejected before they are copied.
+Reading stays within the file's bytes. Entries and values that together are several times the file's size, as
+in a decompression bomb, are rejected before they are read: each byte counts as often as it is used. So
+directories that overlap or lead to each other cost no more than others.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ MOST_ENTRIES = 4096
 """Most entries of one directory. Files of cameras and microscopes have dozens."""
 
 OFTEN = 4
-"""Largest number of bytes to read as values, in file sizes. Pages may share values, such as a profile."""
+"""Largest number of bytes of entries and values to read, in file sizes. Pages may share values, such as a
+profile."""
 
 _MOST_NESTED = 3
 _TYPES = {
@@ -105,8 +107,8 @@ class Reader:
         """Read the directory at ``offset``.
 
         Raises:
-            ValueError, struct.error: it lies outside the file, or announces, together with the directories
-                read before, several times the file's size.
+            ValueError, struct.error: it lies outside the file, or is, together with all that was read before,
+                several times the file's size.
         """
         return self._read(offset, _MOST_NESTED)
 
@@ -125,8 +127,9 @@ class Reader:
         return range(start, start + count * width, width)
 
     def _read(self, offset: int, depth: int) -> Directory:
-        directory = Directory()
-        for place in self._entries(offset):
+        directory, places = Directory(), self._entries(offset)
+        self._charge(len(places) * places.step)
+        for place in places:
             tag, type, amount = self._unpack("HHQ" if self.big else "HHI", place)
             if type in _TYPES:
                 value = self._value(type, amount, place + (12 if self.big else 8))
@@ -135,15 +138,18 @@ class Reader:
 
     def _value(self, type: int, amount: int, at: int) -> Field:
         size = amount * _size(type)
-        self._left -= size
-        if self._left < 0:
-            raise ValueError(f"tags declare more than {OFTEN} times the file's {len(self.data)} bytes")
+        self._charge(size)
         place = at if size <= (8 if self.big else 4) else self._unpack(self._pointer, at)[0]
         raw = self.data[place : place + size]
         if len(raw) < size:
             raise ValueError("a tag's value lies outside the file")
         numbers: NDArray[Any] = np.frombuffer(raw, self.order + _TYPES[type])
         return Field(type, numbers.astype(numbers.dtype.newbyteorder("<"), copy=False).tobytes())
+
+    def _charge(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise ValueError(f"tags declare more than {OFTEN} times the file's {len(self.data)} bytes")
 
     def _nested(self, field: Field, depth: int) -> Directory:
         """Read a nested directory; empty if it is damaged, as the picture itself is not."""
@@ -165,18 +171,19 @@ def write(directory: Directory, offset: int, following: int = 0) -> bytes:
         following: offset of the next directory; 0 if there is none.
     """
     kept = sorted((tag, value) for tag, value in directory.items() if _can_be_written(value))
-    entries, behind = [], b""
+    entries, behind = [], list[bytes]()
     place = offset + 2 + 12 * len(kept) + 4
     for tag, value in kept:
         nested = isinstance(value, Directory)
-        data = write(value, place + len(behind)) if isinstance(value, Directory) else value.data
+        data = write(value, place) if isinstance(value, Directory) else value.data
         type, count = (LONG, 1) if isinstance(value, Directory) else (value.type, value.count)
         if len(data) > 4 or nested:
-            entries.append(struct.pack("<HHII", tag, type, count, place + len(behind)))
-            behind += data + bytes(len(data) % 2)
+            entries.append(struct.pack("<HHII", tag, type, count, place))
+            behind += data, bytes(len(data) % 2)
+            place += len(data) + len(data) % 2
         else:
             entries.append(struct.pack("<HHI4s", tag, type, count, data))
-    return struct.pack("<H", len(kept)) + b"".join(entries) + struct.pack("<I", following) + behind
+    return b"".join([struct.pack("<H", len(kept)), *entries, struct.pack("<I", following), *behind])
 
 
 def _can_be_written(value: Field | Directory) -> bool:

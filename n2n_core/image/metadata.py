@@ -12,7 +12,6 @@ A picture's metadata is a dict with those of these keys that it has:
 
 from __future__ import annotations
 
-import re
 import struct
 from typing import Any
 
@@ -39,7 +38,8 @@ _INCHES = {2: 1.0, 3: 2.54}  # units per inch, for TIFF's units inch and centime
 _EXIF_PREFIX = b"Exif\0\0"
 _TIFF_HEADER = b"II*\0\x08\0\0\0"
 _ACROSS_AND_DOWN = ((256, 257), (X_RESOLUTION, Y_RESOLUTION), (0xA002, 0xA003))  # the last is EXIF's
-_XMP_ORIENTATION = re.compile(rb'\s*tiff:Orientation="[0-9]*"|<tiff:Orientation>[0-9]*</tiff:Orientation>')
+_XMP_ORIENTATION = ((b'tiff:Orientation="', b'"'), (b"<tiff:Orientation>", b"</tiff:Orientation>"))
+"""What is before the number, and what is behind it."""
 
 # Title, maker, model, software, date, artist, host, copyright: the TIFF tags that EXIF data have, too.
 _DESCRIPTION = (270, 271, 272, 305, 306, 315, 316, 33432, EXIF, GPS)
@@ -69,7 +69,7 @@ def of_file(file: ImageFile) -> tuple[dict[str, Any], int]:
         orientation = _orientation(directory)
         exif = exif if directory else b""
         if orientation > 1:
-            exif, xmp = exif_bytes(_turned(directory, orientation)), _XMP_ORIENTATION.sub(b"", xmp)
+            exif, xmp = exif_bytes(_turned(directory, orientation)), without_orientation(xmp)
     found = {"icc_profile": file.info.get("icc_profile"), "exif": exif, "xmp": xmp}
     return _present(found, dpi, orientation), orientation
 
@@ -84,7 +84,7 @@ def of_page(directory: Directory) -> tuple[dict[str, Any], int]:
     found = {
         "icc_profile": icc.data if isinstance(icc, Field) else None,
         "exif": exif_bytes(described) if any(described.values()) else b"",
-        "xmp": _XMP_ORIENTATION.sub(b"", xmp_data) if orientation > 1 else xmp_data,
+        "xmp": without_orientation(xmp_data) if orientation > 1 else xmp_data,
         "tiff": kept,
     }
     return _present(found, _resolution(directory), orientation), orientation
@@ -159,6 +159,26 @@ def _raw_xmp(info: dict[Any, Any]) -> bytes:
     if not raw and (text := info.get("XML:com.adobe.xmp")):
         return str(text).encode("latin-1", "ignore")
     return raw
+
+
+def without_orientation(xmp: bytes) -> bytes:
+    r"""Remove the orientation from XMP data, in time that grows with their length whatever they hold.
+
+    >>> without_orientation(b'<a b="c"\n tiff:Orientation="6"/><tiff:Orientation>6</tiff:Orientation>')
+    b'<a b="c"/>'
+    """
+    for before, after in _XMP_ORIENTATION:
+        first, *parts = xmp.split(before)
+        kept = [first]
+        for part in parts:
+            number, found, rest = part.partition(after)
+            if found and not number.strip(b"0123456789"):
+                kept[-1] = kept[-1].rstrip() if after == b'"' else kept[-1]
+                kept.append(rest)
+            else:
+                kept.append(before + part)
+        xmp = b"".join(kept)
+    return xmp
 
 
 def _exif(raw: bytes) -> Directory:

@@ -33,8 +33,12 @@ HEADER_END = 33
 COLOUR_SPACE = (b"cICP", b"mDCV", b"cLLI", b"gAMA", b"cHRM", b"sRGB")
 """Chunks that define the colour space, besides a profile. None is longer than 32 bytes."""
 
-MOST_CHUNKS = 64
-"""Largest number of chunks that are searched for them."""
+NEEDED = (b"IDAT", b"IEND", b"fcTL", b"fdAT")  # the last two are of further frames
+ONCE = {b"IHDR", b"PLTE", b"tRNS", b"acTL", b"pHYs", b"eXIf", b"iCCP", *COLOUR_SPACE}
+TEXT = {b"tEXt", b"zTXt", b"iTXt"}
+TEXT_NAMES = (XMP + b"\0", b"Raw profile type exif\0")
+"""What decoding and metadata need. Of other chunks, or several of a kind, a small file can have so many that
+inflating them takes seconds and mebibytes."""
 
 fast = partial(isal_zlib.compress, level=LEVEL)
 small = partial(zlib.compress, level=6)
@@ -61,19 +65,40 @@ def read_deep(file: PngImageFile, data: bytes) -> NDArray[np.uint16]:
         return deep
 
 
+def needed(data: bytes) -> bytes:
+    """Return the file without chunks that neither decoding nor metadata need, and each of the others once."""
+    kept, start, seen = list[bytes](), 0, set[bytes]()
+    for kind, at, end in _chunks(data):
+        name = kind
+        if kind in TEXT:
+            name = next((each for each in TEXT_NAMES if data.startswith(each, at + 8)), b"")
+        if kind in NEEDED or not kind.isalpha():  # if it is not a name, the file is damaged
+            continue
+        if name in seen or not (kind in ONCE or name in TEXT_NAMES):
+            if at > start:
+                kept.append(data[start:at])
+            start = end
+        seen.add(name)
+    return b"".join([*kept, data[start:]]) if kept else data
+
+
 def colour_space(data: bytes) -> bytes:
-    """Return the chunks of ``COLOUR_SPACE`` of a file that Pillow has read."""
-    return b"".join(_colour_chunks(data))
-
-
-def _colour_chunks(data: bytes) -> Iterator[bytes]:
-    at = len(SIGNATURE)
-    for _ in range(MOST_CHUNKS):
-        length, kind = struct.unpack_from(">I4s", data, at)
+    """Return the chunks of ``COLOUR_SPACE`` of a file."""
+    found = []
+    for kind, at, end in _chunks(data):
         if kind in (b"PLTE", b"IDAT"):  # colour space chunks come before these
-            return
-        if kind in COLOUR_SPACE and length <= 32:
-            yield data[at : at + length + 12]
+            break
+        if kind in COLOUR_SPACE and end - at <= 32 + 12:
+            found.append(data[at:end])
+    return b"".join(found)
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield the kind of each chunk, and where it starts and ends."""
+    at = len(SIGNATURE)
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        yield kind, at, at + length + 12
         at += length + 12
 
 

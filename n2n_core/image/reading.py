@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -19,14 +18,10 @@ from n2n_core.image import jpeg, metadata, png, tiff, tiff_samples
 from n2n_core.image.directory import Directory, Reader
 from n2n_core.image.picture import MAX_PAGES, MAX_PIXELS, MEDIA_TYPES, Decoded, Picture, Samples
 
-# Exceptions that decoders raise on damaged files.
-DECODE_ERRORS = (
-    OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, TypeError, OverflowError,
-)  # fmt: skip
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _SINGLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
-MAX_SCANS = 100
-"""Most scans of a JPEG. A scan of a few bytes costs a pass over the whole picture; about ten are usual."""
+MOST_RUN_LENGTH_PIXELS = 2**22
+"""Most pixels of a BMP compressed by run lengths. Pillow fills its lines pixel by pixel, in Python."""
 
 _SHALLOW_KEYS = {"L;2": 85, "L;4": 17}
 """Factors for a PNG's transparent grey of 2 and 4 bits: Pillow scales the pixels by them."""
@@ -47,18 +42,24 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS, page: int | None = None) -
     return read_samples(data, max_pixels, page).picture()
 
 
-def read_samples(data: bytes, max_pixels: int = MAX_PIXELS, page: int | None = None) -> Decoded:
-    """Read an image file as ``decode`` does, but keep the file's own depth and scale."""
+def read_samples(
+    data: bytes, max_pixels: int = MAX_PIXELS, page: int | None = None, place: int | None = None
+) -> Decoded:
+    """Read an image file as ``decode`` does, but keep the file's own depth and scale.
+
+    ``place`` is one of those that ``find_pages`` found: to go through a long list for each page takes long.
+    """
     with _explained(data, max_pixels):
         if not tiff.is_tiff(data):
             return _single(data, max_pixels, page)
         reader = Reader(data)
-        places = islice(tiff.pages(reader), page or 0, None)
-        place = next(places, None)
         if place is None:
-            raise ImageError(f"the image has no page {page or 0}, counted from 0")
-        if page is None and next(places, None):
-            raise ImageError("the image has several frames or pages, expected a single one")
+            places = islice(tiff.pages(reader), page or 0, None)
+            place = next(places, None)
+            if place is None:
+                raise ImageError(f"the image has no page {page or 0}, counted from 0")
+            if page is None and next(places, None):
+                raise ImageError("the image has several frames or pages, expected a single one")
         directory = reader.read(place)
         tiff.check_size(directory, max_pixels)
         return _page(reader, directory)
@@ -96,16 +97,16 @@ def decode_pages(data: bytes, max_pixels: int = MAX_PIXELS, max_pages: int = MAX
         return [_page(reader, directory).picture() for directory in directories]
 
 
-def count_pages(data: bytes, most: int) -> int:
-    """Count the pages of a file, up to ``most + 1``, without decoding them.
+def find_pages(data: bytes, most: int) -> list[int]:
+    """Find the pages of a file, up to ``most + 1``, without decoding them: the place of each in a TIFF.
 
     Raises:
         ImageError: the file is damaged.
     """
     if not tiff.is_tiff(data):
-        return 1
+        return [0]
     with _explained(data, 0):
-        return sum(1 for _ in islice(tiff.pages(Reader(data)), most + 1))
+        return list(islice(tiff.pages(Reader(data)), most + 1))
 
 
 @contextmanager
@@ -121,18 +122,23 @@ def _explained(data: bytes, max_pixels: int) -> Iterator[None]:
         raise ImageTooLargeError(f"the image has too many pixels, expected at most {max_pixels}") from error
     except (ImageError, MemoryError):
         raise
-    except DECODE_ERRORS as error:
+    except Exception as error:  # decoders raise nearly anything on damaged files
         raise ImageError(f"the image is damaged and cannot be decoded ({error})") from error
 
 
 def _single(data: bytes, max_pixels: int, page: int | None) -> Decoded:
     """Read a file of any format but TIFF."""
+    if data.startswith(jpeg.START):
+        jpeg.check(data)
+    elif data.startswith(png.SIGNATURE):
+        data = png.needed(data)
     with Image.open(BytesIO(data), formats=_SINGLE_FORMATS) as file:
         width, height = file.size
         if width * height > max_pixels:
             raise ImageTooLargeError(f"the image is {width} x {height}, expected at most {max_pixels} pixels")
-        if file.format in ("JPEG", "MPO") and (scans := jpeg.count_scans(data)) > MAX_SCANS:
-            raise ImageTooLargeError(f"the image has {scans} scans, expected at most {MAX_SCANS}")
+        if file.tile and file.tile[0].codec_name == "bmp_rle" and width * height > MOST_RUN_LENGTH_PIXELS:
+            most = f"expected at most {MOST_RUN_LENGTH_PIXELS} pixels with this compression"
+            raise ImageTooLargeError(f"the image is {width} x {height}, compressed by run lengths, {most}")
         previews = file.format == "MPO"  # a phone's JPEG: the picture, then smaller previews
         if page:
             raise ImageError(f"the image has no page {page}, counted from 0")

@@ -19,9 +19,9 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
-from n2n_core.errors import ConfigError, ShapeError, UnknownModelError, WeightsError
+from n2n_core.errors import ConfigError, UnknownModelError, WeightsError
 from n2n_core.files import atomic_path
 from n2n_core.models import architectures
 from n2n_core.models.names import NAME, check_name
@@ -121,8 +121,7 @@ def parse(content: bytes, path: Path) -> tuple[dict[str, Tensor], Card]:
         header = json.loads(content[8 : header_end(content)])
     except Exception as error:
         raise _unreadable(path, error) from error
-    with _telling(path):
-        return state, _card(header.get("__metadata__"))
+    return state, _card(path, header.get("__metadata__"))
 
 
 def header_end(content: bytes) -> int:
@@ -133,35 +132,31 @@ def header_end(content: bytes) -> int:
 def read_card(path: Path) -> Card:
     """Read the card of a weights file, and only the file's header."""
     with _opened(path, "np") as file:
-        return _card(file.metadata())
+        return _card(path, file.metadata())
 
 
-def _card(metadata: dict[str, str] | None) -> Card:
+def _card(path: Path, metadata: dict[str, str] | None) -> Card:
     metadata = metadata or {}
-    return Card(**{key: json.loads(metadata[key]) for key in asdict(Card({})) if key in metadata})
+    if "architecture" not in metadata:
+        raise WeightsError(f"{path}: its metadata does not name an architecture")
+    try:
+        return Card(**{key: json.loads(metadata[key]) for key in asdict(Card({})) if key in metadata})
+    except (ValueError, RecursionError) as error:  # also integers of thousands of digits
+        raise WeightsError(f"{path}: its metadata cannot be used: {error}") from error
 
 
 @contextmanager
 def _opened(path: Path, framework: str) -> Iterator[Any]:
     """Open a safetensors file, and turn errors in the block into ``WeightsError``."""
     try:
-        with _telling(path), safe_open(path, framework) as file:
+        with safe_open(path, framework) as file:
             yield file
     except FileNotFoundError as error:
         raise WeightsError(f"{path}: no such weights file") from error
-    except (SafetensorError, OSError) as error:
+    except (WeightsError, MemoryError):
+        raise
+    except Exception as error:  # what safetensors raises is its own to choose
         raise _unreadable(path, error) from error
-
-
-@contextmanager
-def _telling(path: Path) -> Iterator[None]:
-    """Turn errors of reading a card into ``WeightsError``."""
-    try:
-        yield
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise _unreadable(path, error) from error
-    except TypeError as error:
-        raise WeightsError(f"{path}: its metadata does not name an architecture") from error
 
 
 def _unreadable(path: Path, reason: Exception) -> WeightsError:
@@ -205,7 +200,9 @@ def _fitting(path: Path) -> Iterator[None]:
     """Turn errors in the block into a ``WeightsError``: weights and architecture do not fit."""
     try:
         yield
-    except (ConfigError, ShapeError, RuntimeError, TypeError, ValueError, OverflowError) as error:
+    except (WeightsError, MemoryError):
+        raise
+    except Exception as error:  # among them what torch raises on values that no network can have
         reason = " ".join(str(error).split())
         raise WeightsError(f"{path}: weights do not fit their architecture ({reason})") from error
 

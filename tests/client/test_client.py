@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi.responses import HTMLResponse, Response
 
-from n2n_client import ArgumentError, Client, Event, Job, ServiceError, transport
+from n2n_client import ArgumentError, Client, Event, Job, ServiceError, multipart, transport
 from n2n_client.event_stream import messages
 from tests.core.contract import Contract, event, job, problem, serving
 
@@ -74,6 +75,16 @@ def test_an_answer_without_the_parts_is_not_understood(client: Client, service: 
     service.faults.append(Response(b"--x\r\n\r\n1\r\n--x--", media_type=kind))
     with refused(200, "bad_answer"):
         client.denoise_reported(b"noisy")
+
+
+def test_a_part_has_its_own_name_not_that_of_its_file() -> None:
+    head = b'Content-Type: a; name="no"\r\ncontent-disposition: form-data; filename="x"; name="image"'
+    answer = httpx.Response(
+        200,
+        headers={"content-type": "multipart/form-data; boundary=x"},
+        content=b"--x\r\n" + head + b"\r\n\r\n1\r\n--x--",
+    )
+    assert multipart.contents(answer) == {"image": b"1"}
 
 
 def test_the_key_goes_with_every_request(service: Contract, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,14 +2,24 @@
 
 Options after the target are libFuzzer's. New inputs go to ``fuzz/TARGET``, which git ignores; an input that
 breaks the reader is written there too, and belongs into ``tests/fuzz/corpus/TARGET`` once it is mended.
+
+An input that costs more than the bound of ``targets`` breaks it, too. The worst for their size are told and
+kept as ``fuzz/TARGET.slowest`` and ``fuzz/TARGET.hungriest``.
 """
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import atheris
 
+from tests.fuzz.cost import Bound, Cost, measured
+
 INSTRUMENTED = ["n2n_core", "PIL", "zipfile", "tarfile", "gzip", "bz2", "_compression", "safetensors"]
+SLACK = 4
+"""How much more than its bound an input may cost here, where the readers are instrumented."""
+
 FOUND = Path("fuzz")
 BOUNDS = ["-timeout=20", "-rss_limit_mb=3072", "-max_len=65536"]
 
@@ -24,10 +34,31 @@ def mutate_header(data: bytes, max_size: int, seed: int) -> bytes:
     return len(header).to_bytes(8, "little") + header + rest
 
 
+class Watch:
+    """Gives inputs to a reader, and keeps those that cost most."""
+
+    def __init__(self, work: Callable[[bytes], None], bound: Bound, place: Path) -> None:
+        self.work, self.bound, self.place = work, bound, place
+        self.worst = {"slowest": 0.0, "hungriest": 0.0}
+
+    def __call__(self, data: bytes) -> None:
+        cost = measured(self.work, data)
+        kilobytes = max(cost.kilobytes, 1)
+        self._note("slowest", cost.seconds / kilobytes, cost, data)
+        self._note("hungriest", cost.peak / kilobytes, cost, data)
+        assert self.bound.share(cost) < SLACK, cost
+
+    def _note(self, what: str, value: float, cost: Cost, data: bytes) -> None:
+        if value > self.worst[what]:
+            self.worst[what] = value
+            self.place.with_name(f"{self.place.name}.{what}").write_bytes(data)
+            sys.stderr.write(f"{what} so far: {cost}\n")
+
+
 def main() -> None:
     """Fuzz until libFuzzer's options or a finding end it."""
     with atheris.instrument_imports(include=INSTRUMENTED):
-        from tests.fuzz.targets import CORPUS, TARGETS, attempt
+        from tests.fuzz.targets import BOUND, CORPUS, TARGETS, attempt
     target, *options = sys.argv[1:] or [""]
     if target not in TARGETS:
         sys.exit(f"the target is {target!r}, expected one of: {', '.join(TARGETS)}")
@@ -36,7 +67,9 @@ def main() -> None:
     folders = [str(found), str(CORPUS / target)]
     arguments = [sys.argv[0], *BOUNDS, f"-artifact_prefix={found}/", *options, *folders]
     mutator = {"custom_mutator": mutate_header} if target == "weights" else {}
-    atheris.Setup(arguments, lambda data: attempt(target, data), **mutator)
+    for path in (CORPUS / target).iterdir():
+        attempt(target, path.read_bytes())  # loads what is needed, which is no input's cost
+    atheris.Setup(arguments, Watch(partial(attempt, target), BOUND, found), **mutator)
     atheris.Fuzz()
 
 

@@ -6,16 +6,32 @@ import lzma
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Generator
 
 from n2n_core.models import architectures, weights
 from n2n_core.models.weights import Card
 from tests.fuzz.targets import CORPUS
+from tests.hostile import slow_archives as hostile_tars
+from tests.hostile import slow_pictures
+from tests.hostile.bombs import chunk
+from tests.hostile.slow_pictures import (
+    MEBIBYTE,
+    ORIENTED,
+    jpeg,
+    jpeg_with,
+    nested,
+    overlapping,
+    png_with,
+    run_lengths,
+    tiff_data,
+)
 from tests.pictures import drawn, file
 
 SIZE: dict[str, Any] = {"width": 7, "height": 5}
@@ -101,7 +117,66 @@ def weights_files() -> Iterator[tuple[str, bytes]]:
     yield "huge.safetensors", len(header).to_bytes(8, "little") + header + bytes(4)
 
 
+def slow_images() -> Iterator[tuple[str, bytes]]:
+    """Small files that took seconds, or a thousand times their size, before they were refused."""
+    yield "white-space-in-xmp.png", slow_pictures.SPACES
+    yield "white-space-in-xmp.jpeg", jpeg_with(tiff_data(ORIENTED), b" " * 20_000)
+    yield "nested-directories.jpeg", jpeg_with(nested(90, 900))
+    yield "overlapping-pages.tiff", overlapping(200, 600)
+    yield "many-profiles.png", png_with(*[chunk(b"iCCP", MEBIBYTE)] * 5)
+    yield "many-texts.png", png_with(*[chunk(b"zTXt", b"%d" % number + MEBIBYTE[1:]) for number in range(5)])
+    yield "fill.jpeg", jpeg(b"\xff" * 10_000)
+    yield "run-lengths.bmp", run_lengths(2**16, 1, b"\1\7\0\0")
+
+
+def pair_files() -> Iterator[tuple[str, bytes]]:
+    """In both formats of torch: pairs, and what asks for more than it holds."""
+    values = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
+    once = values[:1, :1, :1, :1].expand(1000, 3, 256, 256)
+    sparse = values.to_sparse()
+    kinds = {"pairs": (values, values), "repeated": (once, once), "sparse": (sparse, sparse)}
+    for name, value in kinds.items():
+        for new in (True, False) if name != "sparse" else (True,):
+            buffer = io.BytesIO()
+            torch.save(value, buffer, _use_new_zipfile_serialization=new)
+            yield f"{name}-{'zip' if new else 'legacy'}.pt", buffer.getvalue()
+
+
+def array_files() -> Iterator[tuple[str, bytes]]:
+    """Arrays of each kind of values, and an archive in an archive."""
+    inner = b""
+    for kind in ("u1", "<u2", "<f4", ">f8", "?"):
+        buffer = io.BytesIO()
+        pair = {"first": np.zeros((2, 3, 4, 4), kind), "second": np.ones((2, 3, 4, 4), kind)}
+        np.savez_compressed(buffer, **pair)  # type: ignore[arg-type]
+        inner = buffer.getvalue()
+        yield f"{kind.strip('<>').replace('?', 'bool')}.npz", inner
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as written:
+        written.writestr("first.npy", inner)
+        written.writestr("second.npy", inner)
+    yield "nested.npz", buffer.getvalue()
+
+
+def slow_archives() -> Iterator[tuple[str, bytes]]:
+    """TARs whose headers took ``tarfile`` long, or made it raise what it likes."""
+    for name in ("digits", "digits in a value", "records that overlap"):
+        yield f"{name.replace(' ', '-')}.tar.gz", hostile_tars.SLOW[name]
+    for name, members in hostile_tars.SPARSE.items():
+        content = hostile_tars.tar(*members, hostile_tars.header("a.png"))
+        yield f"sparse-{name.replace(' ', '-')}.tar.gz", content
+
+
+SEEDS = {
+    "image": (images, slow_images),
+    "archive": (archives, slow_archives),
+    "weights": (weights_files,),
+    "pairs": (pair_files,),
+    "arrays": (array_files,),
+}
+
 if __name__ == "__main__":
-    for target, seeds in {"image": images, "archive": archives, "weights": weights_files}.items():
-        for name, content in seeds():
+    for target, seeds in SEEDS.items():
+        (CORPUS / target).mkdir(exist_ok=True)
+        for name, content in chain.from_iterable(each() for each in seeds):
             (CORPUS / target / name).write_bytes(content)

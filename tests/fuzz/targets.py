@@ -6,9 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from n2n_core.datasets.importing.archives import Limits, unpack
+from n2n_core.datasets.importing.importer import ImportOptions, import_dataset
+from n2n_core.datasets.pairs import load_pairs
 from n2n_core.errors import N2NError
 from n2n_core.image import MEDIA_TYPES, decode, encode
 from n2n_core.models import weights
+from tests.fuzz.cost import Bound
 
 MAX_PIXELS = 2**16
 LIMITS = Limits(members=100, total_bytes=2**22, pixels=MAX_PIXELS)
@@ -48,9 +51,35 @@ def weights_file(data: bytes) -> None:
         weights.load(path)
 
 
-TARGETS: dict[str, Callable[[bytes], None]] = {"image": image, "archive": archive, "weights": weights_file}
+def pairs(data: bytes) -> None:
+    """Read a file of two tensors."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mine.pkl"
+        path.write_bytes(data)
+        for tensor in load_pairs(path):
+            assert tensor.numpy().nbytes <= len(data)
+
+
+def arrays(data: bytes) -> None:
+    """Import a file of NumPy's arrays."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mine.npz"
+        path.write_bytes(data)
+        import_dataset(path, "pairs", Path(folder) / "made", options=ImportOptions(limits=LIMITS))
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "image": image,
+    "archive": archive,
+    "weights": weights_file,
+    "pairs": pairs,
+    "arrays": arrays,
+}
 CORPUS = Path(__file__).parent / "corpus"
 """A folder for each target."""
+
+BOUND = Bound(seconds=0.1, seconds_per_kilobyte=0.005, peak=16 * 2**20, peak_per_byte=64)
+"""Most that a file may cost: ten times the time, and twice the memory, of the worst file of the corpus."""
 
 
 def attempt(target: str, data: bytes) -> None:

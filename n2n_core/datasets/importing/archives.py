@@ -9,35 +9,28 @@ from __future__ import annotations
 import bz2
 import errno
 import gzip
-import lzma
 import os
-import re
 import stat
 import struct
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, NamedTuple, Protocol
 
-from n2n_core.datasets.importing.unpacking import MARGIN, Compressed, TarStream, XzReader
-from n2n_core.errors import ArchiveError, LimitError
+from n2n_core.datasets.importing.tar_headers import Header
+from n2n_core.datasets.importing.unpacking import HEADER_BYTES, MARGIN, Compressed, TarStream, XzReader
+from n2n_core.errors import ArchiveError, LimitError, N2NError
 from n2n_core.image import MAX_PIXELS
 
-SKIPPED = re.compile(r"(^|/)(\.[^/]*|__MACOSX|Thumbs\.db|desktop\.ini)(/|$)", re.IGNORECASE)
-"""Files that operating systems leave in archives. They are skipped."""
+LEFT_BEHIND = {"__macosx", "thumbs.db", "desktop.ini"}
+"""Files and folders that operating systems leave in archives, besides those whose names start with a dot."""
 
 CHUNK = 2**18
 ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 ENCRYPTED = 0x1 | 0x40  # a ZIP member's flags
 CENTRAL_RECORD = 256  # most bytes that an ordinary member takes in a ZIP's directory
-DAMAGED = (
-    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error,
-    EOFError, OSError, NotImplementedError, RuntimeError, UnicodeError, OverflowError,
-)  # fmt: skip
-"""Exceptions that the archive libraries raise on damaged files."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +61,11 @@ class Member(NamedTuple):
     path: Path
 
 
+def is_left_behind(name: str) -> bool:
+    """Return whether an operating system left this file, or a folder that it is in. They are skipped."""
+    return any(part.startswith(".") or part.lower() in LEFT_BEHIND for part in name.split("/"))
+
+
 def is_archive(path: Path) -> bool:
     """Return whether ``path`` is a ZIP or a (compressed) TAR, judged by its first bytes."""
     return _kind(path) is not None
@@ -86,10 +84,12 @@ def unpack(path: Path, folder: Path, limits: Limits) -> list[Member]:
         raise ArchiveError(f"{path.name}: not an archive, expected a ZIP or a TAR (plain, gz, bz2 or xz)")
     unpacking = _Unpacking(path, folder, limits)
     try:
-        members = _zip_members(path, limits) if kind == "zip" else _tar_members(path, kind)
+        members = _zip_members(path, limits) if kind == "zip" else _tar_members(path, kind, unpacking.most)
         for name, content in members:
             unpacking.take(name, content)
-    except DAMAGED as error:
+    except (N2NError, MemoryError):
+        raise
+    except Exception as error:  # the libraries raise nearly anything on damaged archives
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise  # the disk's fault; EINVAL, a seek to before the file's start, is the archive's
         raise ArchiveError(f"{path.name}: the archive is damaged or truncated ({error})") from error
@@ -121,7 +121,7 @@ class _Unpacking:
         if name in self.names:
             raise ArchiveError(f"{self.archive}: two members are called {name!r}, expected different names")
         self.names.add(name)
-        skip = bool(SKIPPED.search(name))
+        skip = is_left_behind(name)
         target = self.folder / f"{len(self.members):08d}"
         with Path(os.devnull if skip else target).open("wb") as file:
             self._copy(name, content, file)
@@ -151,7 +151,7 @@ class _Unpacking:
         if "\0" in name:
             raise ArchiveError(f"{self.archive}: the name {shown} contains a null byte")
         path = PurePosixPath(name.replace("\\", "/"))
-        if path.is_absolute() or re.match(r"[A-Za-z]:", name):
+        if path.is_absolute() or PureWindowsPath(name).drive:
             raise ArchiveError(f"{self.archive}: the name {shown} is absolute, expected a relative one")
         if ".." in path.parts:
             raise ArchiveError(f"{self.archive}: the name {shown} leads out of the archive with '..'")
@@ -217,11 +217,11 @@ def _zip_directory_size(path: Path) -> int:
     return int(size)
 
 
-def _tar_members(path: Path, kind: str) -> Iterator[tuple[str, IO[bytes] | None]]:
+def _tar_members(path: Path, kind: str, most: int) -> Iterator[tuple[str, IO[bytes] | None]]:
     with path.open("rb") as file:
-        stream = TarStream(_decompressed(file, kind))
+        stream = TarStream(_decompressed(file, kind), most + HEADER_BYTES, path.name)
         end = 0
-        with tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=stream, mode="r|", tarinfo=Header) as archive:  # type: ignore[call-overload]
             while True:
                 with stream.reading_headers():
                     info = archive.next()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tokenize import TokenError
 
 import numpy as np
 
 from n2n_core.datasets.importing.archives import Limits, unpack
 from n2n_core.datasets.importing.pictures import Array, to_stored
 from n2n_core.datasets.pairs import load_pairs
-from n2n_core.errors import DataError
+from n2n_core.errors import DataError, LimitError
 
 ARRAYS = {
     "pairs": (("first", "second"), ("noisy1", "noisy2"), ("input", "target"), ("noisy", "clean")),
@@ -23,13 +22,11 @@ ARRAYS = {
 
 LAYOUT = "(N, C, H, W), (N, H, W, C) or (N, H, W), with C 1 or 3"
 BATCH_BYTES = 2**24
-BAD_HEADER = (
-    OSError, ValueError, EOFError, OverflowError, RecursionError, MemoryError, SyntaxError, TokenError,
-)  # fmt: skip
-"""Exceptions that NumPy raises on bad headers, which it parses as Python literals."""
+SHOWN = 200
+"""Characters of NumPy's reasons that errors show. Some quote the whole header."""
 
 
-def read_pkl(path: Path, kind: str, data_range: float | None) -> Iterator[Array]:
+def read_pkl(path: Path, kind: str, limits: Limits, data_range: float | None) -> Iterator[Array]:
     """Yield batches of scenes ``(n, 2, C, H, W)``. A file that contains code is refused, and not run."""
     if kind != "pairs":
         raise DataError(f"{path.name}: kind is {kind!r}, expected 'pairs' for a .pkl file")
@@ -38,7 +35,7 @@ def read_pkl(path: Path, kind: str, data_range: float | None) -> Iterator[Array]
         raise DataError(
             f"{path.name}: shape is {tuple(pairs.input.shape)}, expected (N, C, H, W) with C 1 or 3"
         )
-    yield from batches([tensor.numpy() for tensor in pairs], path.name, data_range)
+    yield from batches([tensor.numpy() for tensor in pairs], path.name, limits, data_range)
 
 
 def read_npz(
@@ -55,12 +52,17 @@ def read_npz(
         got = ", ".join(sorted(members)[:8]) or "nothing"
         raise DataError(f"{path.name}: contains {got}, expected the arrays {expected} for kind {kind!r}")
     if kind == "bursts":
-        shots = _burst_shots(shots[0], path.name)
-    yield from batches([_channels_first(shot, path.name) for shot in shots], path.name, data_range)
+        shots = _burst_shots(shots[0], path.name, limits)
+    yield from batches([_channels_first(shot, path.name) for shot in shots], path.name, limits, data_range)
 
 
-def batches(shots: Sequence[Array], name: str, data_range: float | None) -> Iterator[Array]:
+def batches(shots: Sequence[Array], name: str, limits: Limits, data_range: float | None) -> Iterator[Array]:
     """Yield a few scenes at a time from arrays ``(N, C, H, W)``, one for each shot."""
+    height, width = shots[0].shape[-2:]
+    if height * width > limits.pixels:
+        raise LimitError(
+            "pixels", f"{name}: pictures are {width} x {height}, expected at most {limits.pixels} pixels"
+        )
     if len({(shot.shape, shot.dtype) for shot in shots}) > 1:
         got = " and ".join(f"{shot.dtype} {shot.shape}" for shot in shots)
         raise DataError(f"{name}: the arrays are {got}, expected equal shapes and types")
@@ -73,18 +75,20 @@ def batches(shots: Sequence[Array], name: str, data_range: float | None) -> Iter
 
 def _load(path: Path, name: str) -> Array:
     try:
-        values: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except BAD_HEADER as error:
-        raise DataError(f"{name}: not an array of numbers ({error})") from error
+        values: Array = np.lib.format.open_memmap(path, mode="r")  # never a pickle, nor another archive
+    except Exception as error:  # the header is a Python literal: a deep one is a MemoryError, too
+        raise DataError(f"{name}: not an array of numbers ({str(error)[:SHOWN]})") from error
     if 0 in values.shape:
         raise DataError(f"{name}: shape is {values.shape}, expected {LAYOUT}")
     return values
 
 
-def _burst_shots(values: Array, name: str) -> list[Array]:
+def _burst_shots(values: Array, name: str, limits: Limits) -> list[Array]:
     """Split ``(N, S, ...)`` into S arrays ``(N, ...)``."""
     if values.ndim not in (4, 5) or values.shape[1] < 2:
         raise DataError(f"{name}: shape is {values.shape}, expected (N, S, C, H, W) with S at least 2")
+    if values.shape[1] > limits.frames:
+        raise LimitError("frames", f"{name}: {values.shape[1]} shots, expected at most {limits.frames}")
     return list(values.swapaxes(0, 1))
 
 

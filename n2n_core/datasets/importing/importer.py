@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from n2n_core.datasets.dataset import Dataset
-from n2n_core.datasets.importing.archives import SKIPPED, Limits, Member, is_archive, unpack
+from n2n_core.datasets.importing.archives import Limits, Member, is_archive, is_left_behind, unpack
 from n2n_core.datasets.importing.arrays import read_npz, read_pkl
 from n2n_core.datasets.importing.naming import KINDS, find_scenes
-from n2n_core.datasets.importing.pictures import Array, count_pages, is_picture, read_picture, to_stored
+from n2n_core.datasets.importing.pictures import Array, PictureFiles, is_picture, to_stored
 from n2n_core.datasets.importing.writer import DatasetWriter
 from n2n_core.errors import ConfigError, DataError
-from n2n_core.files import atomic_folder
+from n2n_core.files import atomic_folder, check_regular
 from n2n_core.noise.corruptions import NOISES, noise
 
 SPOOL = "spool"
@@ -27,10 +27,10 @@ NAME_LENGTH = 200
 
 
 class Page(NamedTuple):
-    """A picture in a file, or one page of it."""
+    """A picture in a file, or the page of it that is in this place."""
 
     member: Member
-    page: int | None = None
+    place: int | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,8 @@ def import_dataset(
     for source in paths:
         if not source.exists():
             raise DataError(f"{source}: no such file or folder")
+        if not source.is_dir():
+            check_regular(source)
     if folder.exists():
         raise DataError(f"{folder}: exists already, expected a new folder for the dataset")
     with atomic_folder(folder) as temporary:
@@ -136,19 +138,20 @@ def _write(
             writer.add(batch)
         return []
     members, left_out = _members(sources, spool, options.limits)
-    pages = _pages(members, options)
-    several = any(page.page is not None for page in pages.values())
+    files = PictureFiles()
+    pages = _pages(files, members, options)
+    several = any(page.place is not None for page in pages.values())
     folders = {"shots": "scenes", "scenes": "shots"}[options.pages] if several else "auto"
     scenes = find_scenes(list(pages), kind, options.rule, folders)
     for scene, shots in scenes.items():
-        writer.add(_read_scene([(shot, pages[shot]) for shot in shots], options)[None], [scene])
+        writer.add(_read_scene(files, [(shot, pages[shot]) for shot in shots], options)[None], [scene])
     options.on_picture("")
     return sorted(left_out)
 
 
 def _read_arrays(source: Path, kind: str, spool: Path, options: ImportOptions) -> Iterator[Array]:
     if source.suffix.lower() == ".pkl":
-        return read_pkl(source, kind, options.data_range)
+        return read_pkl(source, kind, options.limits, options.data_range)
     return read_npz(source, kind, spool, options.limits, options.data_range)
 
 
@@ -173,11 +176,12 @@ def _source_members(source: Path, spool: Path, limits: Limits) -> Iterator[Membe
     if source.is_dir():
         for path in sorted(source.rglob("*")):
             name = path.relative_to(source).as_posix()
-            if path.is_file() and not SKIPPED.search(name):
+            if path.exists() and not path.is_dir() and not is_left_behind(name):
                 if not path.resolve().is_relative_to(source.resolve()):
                     raise DataError(
                         f"{name}: a link that leads out of {source.name}, expected files inside it"
                     )
+                check_regular(path, name)
                 yield Member(name, path)
     elif is_archive(source):
         spool.mkdir()
@@ -186,23 +190,23 @@ def _source_members(source: Path, spool: Path, limits: Limits) -> Iterator[Membe
         yield Member(source.name, source)
 
 
-def _pages(members: list[Member], options: ImportOptions) -> dict[str, Page]:
+def _pages(files: PictureFiles, members: list[Member], options: ImportOptions) -> dict[str, Page]:
     """Map names to pictures. A TIFF of several pages is treated as a folder of its pages."""
     found: dict[str, Page] = {}
     for member in members:
         options.on_picture(member.name)
-        count = count_pages(member.path, member.name, options.limits.frames)
-        for page in range(count):
-            name = member.name if count == 1 else f"{member.name}/{page:04d}"
+        places = files.find_pages(member.path, member.name, options.limits.frames)
+        for page, place in enumerate(places):
+            name = member.name if len(places) == 1 else f"{member.name}/{page:04d}"
             if name in found:
                 raise DataError(f"{name}: two pictures have this name, expected different ones")
-            found[name] = Page(member, None if count == 1 else page)
+            found[name] = Page(member, None if len(places) == 1 else place)
     return found
 
 
-def _read_scene(shots: list[tuple[str, Page]], options: ImportOptions) -> Array:
+def _read_scene(files: PictureFiles, shots: list[tuple[str, Page]], options: ImportOptions) -> Array:
     """Read the shots of a scene as ``(S, C, H, W)``."""
-    pictures = [_read_shot(name, page, options) for name, page in shots]
+    pictures = [_read_shot(files, name, page, options) for name, page in shots]
     for (name, _), picture in zip(shots, pictures, strict=True):
         if (picture.shape, picture.dtype) != (pictures[0].shape, pictures[0].dtype):
             got = f"{shots[0][0]} is {_describe(pictures[0])} and {name} is {_describe(picture)}"
@@ -210,9 +214,9 @@ def _read_scene(shots: list[tuple[str, Page]], options: ImportOptions) -> Array:
     return np.stack(pictures)
 
 
-def _read_shot(name: str, page: Page, options: ImportOptions) -> Array:
+def _read_shot(files: PictureFiles, name: str, page: Page, options: ImportOptions) -> Array:
     options.on_picture(name)
-    values = read_picture(page.member.path, name, page.page, options.limits.pixels)
+    values = files.picture(page.member.path, name, page.place, options.limits.pixels)
     return to_stored(values, name, options.data_range)
 
 

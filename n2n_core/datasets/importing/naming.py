@@ -18,12 +18,12 @@ KINDS = {
 }
 """The kinds of dataset, with a description of each."""
 
-SHOT = re.compile(
-    r"(?P<scene>.+?)[-_. ]+(?P<shot>(?:noisy|noise|shot|frame|image|img)?[-_]?\d+"
-    r"|[ab]|first|second|input|target|source|noisy|clean|gt|reference|ref)",
-    re.IGNORECASE,
-)
-"""Usual file names of shots, if folders do not tell: ``x_a``, ``x_b``; ``x_1``; ``x-noisy2``; ``x_input``."""
+SEPARATORS = "-_. "
+NUMBERED = ("noisy", "noise", "shot", "frame", "image", "img", "")
+"""What may be before the number of a shot, with ``-`` or ``_`` between them: ``x_1``, ``x-noisy2``."""
+
+NAMED = ("a", "b", "first", "second", "input", "target", "source", "noisy", "clean", "gt", "reference", "ref")
+"""Usual names of shots without a number: ``x_a`` and ``x_b``, ``x_input`` and ``x_target``."""
 
 LAST = {"second", "target", "clean", "gt", "reference", "ref"}
 """Names of shots that are the target of a pair, whatever their alphabetical order."""
@@ -134,14 +134,30 @@ def _matched(pattern: re.Pattern[str], name: str) -> tuple[str, str] | None:
 
 def _by_names(names: list[str], kind: str, folders: str) -> Split:
     """Return the function that splits names by their folders or, without folders, by their usual endings."""
-    usual: Split = lambda name: _matched(SHOT, name)  # noqa: E731
     if folders == "scenes":
         return _folder_is_scene
     if folders == "auto" and kind == "bursts":
-        return _folder_is_scene if all("/" in name for name in names) else usual
+        return _folder_is_scene if all("/" in name for name in names) else usual_split
     for index in _shot_folders(names, kind):
         return lambda name: _folder_is_shot(name, index)
-    return usual
+    return usual_split
+
+
+def usual_split(name: str) -> tuple[str, str] | None:
+    """Split a name such as ``x_a``, ``x_1`` or ``x-noisy2``, as short a scene as can be.
+
+    >>> usual_split("x__noisy-02"), usual_split("x.target"), usual_split("x2"), usual_split("_a")
+    (('x', 'noisy-02'), ('x', 'target'), None, None)
+    """
+    stem = name.rstrip("0123456789")
+    numbered = [word + mark for word in NUMBERED for mark in ("-", "_", "")]
+    found = []
+    for ending in numbered if len(stem) < len(name) else NAMED:
+        start = len(stem) - len(ending)
+        scene = stem[: max(start, 0)].rstrip(SEPARATORS) or stem[:1]
+        if stem[start:].lower() == ending and 0 < len(scene) < start:
+            found.append((scene, name[start:]))
+    return min(found, key=lambda split: (len(split[0]), len(split[1])), default=None)
 
 
 def _folder_is_scene(name: str) -> tuple[str, str]:

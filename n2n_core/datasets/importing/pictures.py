@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from n2n_core import image
 from n2n_core.errors import DataError, ImageError, ImageTooLargeError, LimitError
+from n2n_core.files import read_regular
 from n2n_core.image import MAX_PIXELS
 
 Array = NDArray[Any]
@@ -20,6 +21,9 @@ PLAUSIBLE = (-2.0, 3.0)
 LARGEST = 1e6
 """Largest value, relative to white. The squares of larger ones overflow when noise is measured."""
 
+KEPT_BYTES = 2**28
+"""Most bytes of files that are kept for their further pages."""
+
 DTYPES = {"uint8": 255, "uint16": 65535, "float32": 1}
 """Data types that are stored, with the value of white in each."""
 
@@ -29,33 +33,51 @@ def is_picture(name: str) -> bool:
     return Path(name).suffix.lower() in image.SUFFIXES
 
 
-def count_pages(path: Path, name: str, most: int) -> int:
-    """Return the number of pages of a TIFF, 1 for other formats.
+class PictureFiles:
+    """Reads picture files. The last ones are kept: each page of a TIFF is asked for by itself."""
 
-    Raises:
-        DataError: the file is damaged.
-        LimitError: it has more than ``most`` pages.
-    """
-    if Path(name).suffix.lower() not in (".tif", ".tiff"):
-        return 1
+    def __init__(self, most: int = KEPT_BYTES) -> None:
+        self.most, self.kept = most, dict[Path, bytes]()
+
+    def read(self, path: Path, name: str) -> bytes:
+        """Return the content of a file."""
+        if path not in self.kept:
+            content = read_regular(path, name)
+            self.kept[path] = content
+            while len(self.kept) > 1 and sum(map(len, self.kept.values())) > self.most:
+                del self.kept[next(iter(self.kept))]
+        return self.kept[path]
+
+    def find_pages(self, path: Path, name: str, most: int) -> list[int]:
+        """Return the places of the pages of a TIFF; one for other formats.
+
+        Raises:
+            DataError: the file is damaged.
+            LimitError: it has more than ``most`` pages.
+        """
+        if Path(name).suffix.lower() not in (".tif", ".tiff"):
+            return [0]
+        try:
+            found = image.find_pages(self.read(path, name), most)
+        except ImageError as error:
+            raise DataError(f"{name}: {error}") from error
+        if len(found) > most:
+            raise LimitError("frames", f"{name}: more than {most} pages, expected at most that many")
+        return found
+
+    def picture(self, path: Path, name: str, place: int | None = None, max_pixels: int = MAX_PIXELS) -> Array:
+        """Read one picture without its transparency; ``place`` is that of its page, if there are several.
+
+        Raises:
+            DataError: it cannot be read. The message has its name.
+            LimitError: according to its header it has more than ``max_pixels`` pixels.
+        """
+        return _read(self.read(path, name), name, place, max_pixels)
+
+
+def _read(data: bytes, name: str, place: int | None, max_pixels: int) -> Array:
     try:
-        found = image.count_pages(path.read_bytes(), most)
-    except ImageError as error:
-        raise DataError(f"{name}: {error}") from error
-    if found > most:
-        raise LimitError("frames", f"{name}: more than {most} pages, expected at most that many")
-    return found
-
-
-def read_picture(path: Path, name: str, page: int | None = None, max_pixels: int = MAX_PIXELS) -> Array:
-    """Read one picture without its transparency.
-
-    Raises:
-        DataError: it cannot be read. The message has its name.
-        LimitError: according to its header it has more than ``max_pixels`` pixels.
-    """
-    try:
-        return np.ascontiguousarray(image.read_samples(path.read_bytes(), max_pixels, page).colour)
+        return np.ascontiguousarray(image.read_samples(data, max_pixels, place=place).colour)
     except ImageTooLargeError as error:
         raise LimitError("pixels", f"{name}: {error}") from error
     except ImageError as error:

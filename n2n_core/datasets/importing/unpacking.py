@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Protocol
 
+from n2n_core.errors import LimitError
+
 MARGIN = 64 * 2**20
 """Bytes to which any archive may unpack, however high its compression ratio."""
 
@@ -31,10 +33,15 @@ class TarStream:
 
     At a damaged header ``tarfile`` stops as if the archive ended there. So the stream records the position
     of the last byte other than 0. After the last member there must be none.
+
+    Args:
+        source: the archive, without compression.
+        most: largest number of bytes to read, headers included.
+        name: of the archive.
     """
 
-    def __init__(self, source: Compressed) -> None:
-        self.source = source
+    def __init__(self, source: Compressed, most: int, name: str) -> None:
+        self.source, self.most, self.name = source, most, name
         self.position = self.last = 0
         self.allowance: int | None = HEADER_BYTES  # opening reads the first header
 
@@ -48,6 +55,9 @@ class TarStream:
         if used := len(block.rstrip(b"\0")):
             self.last = self.position + used
         self.position += len(block)
+        if self.position > self.most:
+            reason = f"expected at most {self.most} bytes from an archive of its size"
+            raise LimitError("ratio", f"{self.name}: too large when unpacked, with its headers, {reason}")
         return block
 
     @contextmanager

@@ -1,6 +1,8 @@
 """Training files are read without running pickled code, and errors name every bad file."""
 
 import pickle
+import struct
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,6 +109,83 @@ def test_that_code_would_run_elsewhere(tmp_path: Path) -> None:
     assert (tmp_path / "ran").exists()
 
 
+class Asking:
+    """Asks for something when it is unpickled."""
+
+    def __init__(self, *asked: Any) -> None:
+        self.asked = asked
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.asked[0], self.asked[1:]
+
+
+ASKED = {
+    "memory": (Asking(bytearray, 10**9), IMAGES),
+    "uninitialised values": (Asking(torch.ByteTensor, 2, 3, 4, 5), IMAGES),
+    "sparse": (IMAGES.to_sparse(), IMAGES.to_sparse()),
+    "meta": (IMAGES.to("meta"), IMAGES.to("meta")),
+    "repeated": (IMAGES[:1].expand(10**6, 3, 4, 5),) * 2,
+    "overlapping": (torch.zeros(999, dtype=torch.uint8).as_strided((99, 3, 4, 5), (4, 1, 1, 1)),) * 2,
+}
+REFUSED = (
+    "not a readable file of two tensors .*expected plain tensors|expected all values, without repetition"
+)
+
+
+@FORMATS
+@pytest.mark.parametrize("name", ASKED)
+def test_a_small_file_gets_no_more_than_its_own_bytes(
+    tmp_path: Path, options: dict[str, bool], name: str
+) -> None:
+    if name in ("sparse", "meta") and options is LEGACY:
+        pytest.skip("torch cannot write it")
+    torch.save(ASKED[name], tmp_path / "a.pkl", **options)
+    with pytest.raises(DataError, match=REFUSED):
+        load_pairs(tmp_path / "a.pkl")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda target, name, content: target.writestr(name, content, zipfile.ZIP_DEFLATED), "compressed"),
+        (
+            lambda target, name, content: target.writestr(
+                name, content + b"." * 2**16 * name.endswith("data.pkl")
+            ),
+            "expected at most 65536",
+        ),
+    ],
+)
+def test_a_zip_that_torch_does_not_write_is_refused(
+    tmp_path: Path, change: Callable[[zipfile.ZipFile, str, bytes], None], reason: str
+) -> None:
+    torch.save((IMAGES, IMAGES), tmp_path / "a.pt")
+    with zipfile.ZipFile(tmp_path / "a.pt") as source, zipfile.ZipFile(tmp_path / "a.pkl", "w") as target:
+        for name in source.namelist():
+            change(target, name, source.read(name))
+    with pytest.raises(DataError, match=reason):
+        load_pairs(tmp_path / "a.pkl")
+
+
+def test_a_zip_whose_members_are_one_place_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.pkl"
+    torch.save((IMAGES, torch.zeros(9000, dtype=torch.uint8)), path)
+    content = path.read_bytes()
+    start = content.index(b"PK\1\2")
+    end = content.index(b"PK\6\6", start) if b"PK\6\6" in content else content.index(b"PK\5\6", start)
+    records = content[start:end]
+    with zipfile.ZipFile(path) as archive:
+        total = len(archive.infolist())
+    again = (
+        content[:start]
+        + records * 2
+        + struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 2 * total, 2 * total, 2 * len(records), start, 0)
+    )
+    path.write_bytes(again)
+    with pytest.raises(DataError, match=r"its parts have \d+ bytes, and it has"):
+        load_pairs(path)
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [
@@ -135,6 +214,12 @@ def test_pairs_in_memory_are_checked_too() -> None:
     assert same(check_pairs((IMAGES, IMAGES)), Pairs(IMAGES, IMAGES))
     with pytest.raises(DataError, match=r"mine\[0\]: is a str, expected a tensor"):
         check_pairs(("x", IMAGES), "mine")
+
+
+@pytest.mark.parametrize("kind", ["sparse", "meta"])
+def test_pairs_in_memory_have_values(kind: str) -> None:
+    with pytest.raises(DataError, match=r"pairs\[0\]: is sparse, nested or without values"):
+        check_pairs([ASKED[kind][0]] * 2)
 
 
 def test_saving_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,7 +162,10 @@ def test_truncated_and_missing_files_are_refused(tmp_path: Path) -> None:
     [
         (None, "its metadata does not name an architecture"),
         ({"recipe": "{}"}, "its metadata does not name an architecture"),
-        ({"architecture": "nope"}, "not a readable safetensors file"),
+        ({"architecture": "nope"}, "its metadata cannot be used"),
+        ({"architecture": "1" * 5000}, "its metadata cannot be used"),
+        ({"architecture": "[" * 100_000}, "its metadata cannot be used"),
+        ({"architecture": '{"family": "autoencoder", "channels": [true, true]}'}, ""),
         ({"architecture": "{}"}, "unknown architecture None"),
         ({"architecture": '{"family": "vae"}'}, "unknown architecture 'vae'"),
         ({"architecture": '{"family": ["vae"]}'}, ""),

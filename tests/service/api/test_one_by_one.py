@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from starlette.requests import ClientDisconnect, Request
 
+from service.api import one_by_one
 from service.api.one_by_one import OneByOne
 from service.exceptions import DeadlineError, RefusedError
 from service.processes.background import BackgroundProcess
@@ -101,7 +102,7 @@ async def test_those_that_wait_take_no_thread_and_do_not_wait_for_ever(
     )
     await until((tmp_path / "sign").exists)
     before = threading.active_count()
-    monkeypatch.setattr(turns, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(one_by_one, "WAIT_SECONDS", 0.05)
     waiting = [calls.run(Client().request, partial(process.run, abs, -1)) for _ in range(50)]
     found = await asyncio.gather(*waiting, return_exceptions=True)
     assert all(isinstance(one, RefusedError) and one.reason == "overloaded" for one in found)

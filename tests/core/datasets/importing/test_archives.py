@@ -13,10 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from n2n_core.datasets.importing import unpacking
+from n2n_core.datasets.importing import archives, unpacking
 from n2n_core.datasets.importing.archives import Limits, is_archive, unpack
 from n2n_core.errors import ArchiveError, LimitError
 from tests.core.datasets.sources import write_tar, write_zip
+from tests.fuzz.cost import Bound, measured
+from tests.hostile.slow_archives import END, SLOW, SPARSE, extended, header, record, tar
 
 FILES = {"a.png": b"first", "deep/b.png": b"second" * 400_000, "empty.txt": b""}
 TARS = ["w", "w:gz", "w:bz2", "w:xz"]
@@ -236,6 +238,39 @@ def test_a_sparse_member_is_refused(tmp_path: Path) -> None:
     info.type = tarfile.GNUTYPE_SPARSE
     (tmp_path / "a").write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(10240))
     refused(tmp_path / "a", "sparse")
+
+
+@pytest.mark.parametrize("name", SPARSE)
+def test_an_extended_header_that_is_damaged_is_refused(tmp_path: Path, name: str) -> None:
+    content = b"".join(SPARSE[name])
+    (tmp_path / "a").write_bytes(content + header("a.png", size=600) + b"z\n" * 512 + END)
+    refused(tmp_path / "a", "damaged or truncated|link, a device or sparse")
+
+
+def test_fields_of_extended_headers_are_read(tmp_path: Path) -> None:
+    fields = record("path", "b/ä.png") + record("mtime", "1700000000.123456789")
+    common = extended(record("comment", "0123456789" * 4), tarfile.XGLTYPE)
+    (tmp_path / "a").write_bytes(common + extended(fields) + header("a.png") + header("c.png") + END)
+    assert taken(tmp_path / "a") == {"b/ä.png": b"", "c.png": b""}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_a_tar_that_is_made_to_be_slow_is_not(tmp_path: Path, name: str) -> None:
+    bound = Bound(seconds=0.25, seconds_per_kilobyte=0.001, peak=24 * 2**20, peak_per_byte=1)
+
+    def attempt(data: bytes) -> None:
+        (tmp_path / "a").write_bytes(data)
+        refused(tmp_path / "a", "digits in a row|damaged at byte|fields for all")
+
+    cost = measured(attempt, SLOW[name])
+    assert bound.share(cost) < 1, cost
+
+
+def test_headers_count_among_what_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "MARGIN", 2**20)
+    headers = (extended(record("k", "v" * 500_000)) + header(f"{number}.png") for number in range(8))
+    (tmp_path / "a").write_bytes(tar(*headers))
+    refused(tmp_path / "a", "too large when unpacked, with its headers")
 
 
 def test_what_is_no_archive_is_told(tmp_path: Path) -> None:

@@ -22,9 +22,11 @@ from hypothesis.extra import numpy as hnp
 from n2n_core.datasets.dataset import Dataset
 from n2n_core.datasets.importing.archives import Limits
 from n2n_core.datasets.importing.importer import ImportOptions, import_dataset
+from n2n_core.datasets.importing.pictures import PictureFiles
 from n2n_core.datasets.importing.writer import DatasetWriter
 from n2n_core.datasets.pairs import Pairs, save_pairs
-from n2n_core.errors import ConfigError, DataError
+from n2n_core.errors import ConfigError, DataError, LimitError
+from n2n_core.image.directory import Reader
 from tests.core.datasets.sources import pair_files, picture, pixels, write_folder, write_tar, write_zip
 
 PAIRS = np.stack([[pixels(2 * scene), pixels(2 * scene + 1)] for scene in range(3)])
@@ -245,7 +247,18 @@ def test_what_a_data_range_makes_too_large(tmp_path: Path, value: float, data_ra
         import_dataset(source, "single", tmp_path / "d", options=ImportOptions(data_range=data_range))
 
 
-@pytest.mark.parametrize("shape", ["(-1, 3, 64, 64)", "(" * 2000])
+SHAPES = [
+    "(-1, 3, 64, 64)",
+    "(" * 2000,
+    "(True, 3, 8, 8)",
+    "(2.0, 3, 8, 8)",
+    f"({2**80}, 3, 8, 8)",
+    "{}",
+    "None",
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 def test_a_shape_that_cannot_be(tmp_path: Path, shape: str) -> None:
     header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
     content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
@@ -253,6 +266,38 @@ def test_a_shape_that_cannot_be(tmp_path: Path, shape: str) -> None:
         archive.writestr("images.npy", content)
     with pytest.raises(DataError, match=r"^x\.npz: images: not an array of numbers"):
         import_dataset(tmp_path / "x.npz", "single", tmp_path / "d")
+
+
+def test_an_archive_in_an_archive_is_no_array(tmp_path: Path) -> None:
+    inner = npz(tmp_path / "y.npz", images=PAIRS[:, 0]).read_bytes()
+    source = write_zip(tmp_path / "x.npz", {"images.npy": inner})
+    with pytest.raises(DataError, match=r"^x\.npz: images: not an array of numbers"):
+        import_dataset(source, "single", tmp_path / "d")
+
+
+def test_the_pages_of_a_long_tiff_are_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps, following = [], Reader.following
+
+    def counted(reader: Reader, offset: int) -> int:
+        steps.append(offset)
+        return following(reader, offset)
+
+    monkeypatch.setattr(Reader, "following", counted)
+    tifffile.imwrite(tmp_path / "x.tif", np.zeros((50, 8, 8), np.uint8), photometric="minisblack")
+    dataset = import_dataset(tmp_path / "x.tif", "bursts", tmp_path / "d")
+    assert dataset.stacks[0].shape[:2] == (1, 50)
+    assert len(steps) == 50
+
+
+def test_files_are_kept_up_to_a_limit(tmp_path: Path) -> None:
+    files = PictureFiles(most=5)
+    for name in "abc":
+        (tmp_path / name).write_bytes(b"12")
+        assert files.read(tmp_path / name, name) == b"12"
+    assert list(files.kept) == [tmp_path / "b", tmp_path / "c"]
+    (tmp_path / "d").write_bytes(b"123456789")
+    assert files.read(tmp_path / "d", "d") == b"123456789"
+    assert list(files.kept) == [tmp_path / "d"]
 
 
 def refuse(tmp_path: Path, files: dict[str, bytes], reason: str, kind: str = "pairs", **options: Any) -> None:
@@ -310,6 +355,30 @@ def test_a_link_that_leads_out_of_a_folder_is_refused(tmp_path: Path) -> None:
         import_dataset(folder, "single", tmp_path / "d")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="makes FIFOs")
+@pytest.mark.parametrize("name", ["a.png", "a.zip", "a.pkl", "a.npz"])
+def test_a_fifo_is_refused_by_name_and_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DataError, match=rf"{name}: is a FIFO, expected a regular file"):
+        import_dataset(tmp_path / name, "pairs", tmp_path / "d")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="makes FIFOs")
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to(path.parent / "pipe")])
+def test_a_fifo_in_a_folder_is_refused_by_name(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    folder = write_folder(tmp_path / "x", {"a.png": picture(pixels(1))})
+    os.mkfifo(folder / "pipe")
+    make(folder / "deep.png")
+    with pytest.raises(DataError, match=r"^deep\.png: is a FIFO, expected a regular file"):
+        import_dataset(folder, "single", tmp_path / "d")
+
+
+def test_a_device_is_refused(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "x", {"a.png": picture(pixels(1))})
+    with pytest.raises(DataError, match=r"/dev/zero: is a device, expected a regular file"):
+        import_dataset([folder, Path("/dev/zero")], "single", tmp_path / "d")
+
+
 def test_arrays_are_found_by_name(tmp_path: Path) -> None:
     source = npz(tmp_path / "x.npz", noise=PAIRS[:, 0], image=PAIRS[:, 1])
     with pytest.raises(DataError, match="contains image, noise, expected the arrays first"):
@@ -326,14 +395,38 @@ def test_arrays_are_found_by_name(tmp_path: Path) -> None:
 def test_a_file_that_expands_in_memory_is_bounded(tmp_path: Path) -> None:
     wide = torch.zeros(1, 1, 1, 1, dtype=torch.uint8).expand(10**6, 3, 1000, 1000)
     torch.save((wide, wide), tmp_path / "x.pkl")
-    with pytest.raises(DataError, match="more than 1000000 bytes"):
-        import_dataset(
-            tmp_path / "x.pkl",
-            "pairs",
-            tmp_path / "d",
-            options=ImportOptions(limits=Limits(total_bytes=10**6)),
-        )
+    with pytest.raises(DataError, match="but it holds 1 bytes, expected all values, without repetition"):
+        import_dataset(tmp_path / "x.pkl", "pairs", tmp_path / "d")
     assert [path.name for path in tmp_path.iterdir()] == ["x.pkl"]
+
+
+def test_what_is_written_is_bounded_too(tmp_path: Path) -> None:
+    halves = npz(tmp_path / "x.npz", images=np.zeros((9, 3, 20, 24), np.float16))  # stored as floats
+    options = ImportOptions(limits=Limits(total_bytes=30_000))
+    with pytest.raises(LimitError, match="take more than 30000 bytes"):
+        import_dataset(halves, "single", tmp_path / "d", options=options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "limits", "message"),
+    [
+        ("single", (1, 3, 20, 24), Limits(pixels=479), "24 x 20, expected at most 479 pixels"),
+        ("bursts", (1, 5, 3, 4, 4), Limits(frames=4), "5 shots, expected at most 4"),
+    ],
+)
+def test_arrays_are_limited_as_pictures_are(
+    tmp_path: Path, kind: str, shape: tuple[int, ...], limits: Limits, message: str
+) -> None:
+    stack = np.random.default_rng(0).integers(0, 255, shape, np.uint8)
+    name = "shots" if kind == "bursts" else "images"
+    with pytest.raises(LimitError, match=message):
+        import_dataset(
+            npz(tmp_path / "x.npz", **{name: stack}),
+            kind,
+            tmp_path / "d",
+            options=ImportOptions(limits=limits),
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
 
 
 def test_arguments_that_cannot_work(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from n2n_core.datasets.importing.naming import KINDS, find_scenes, natural
+from n2n_core.datasets.importing.naming import KINDS, find_scenes, natural, usual_split
 from n2n_core.errors import ConfigError, DataError
 
 
@@ -127,6 +127,21 @@ def test_any_scenes_in_two_folders_are_paired(scenes: set[str], random: st.DataO
     random.shuffle(names)  # type: ignore[attr-defined]
     found = find_scenes(names, "pairs")
     assert found == {scene: [f"first/{scene}.png", f"second/{scene}.png"] for scene in scenes}
+
+
+PIECES = st.sampled_from(["-", "_", " ", "1", "20", "noisy", "Shot", "img", "a", "b", "x", "first", "ref"])
+USUAL = re.compile(
+    r"(?P<scene>.+?)[-_. ]+(?P<shot>(?:noisy|noise|shot|frame|image|img)?[-_]?\d+"
+    r"|[ab]|first|second|input|target|source|noisy|clean|gt|reference|ref)",
+    re.IGNORECASE,
+)
+"""What usual names are. Names of many separators take it quadratic time, so it is only the reference."""
+
+
+@given(st.lists(PIECES, max_size=7).map("".join))
+def test_usual_names_are_split_as_by_a_pattern(name: str) -> None:
+    match = USUAL.fullmatch(name)
+    assert usual_split(name) == ((match["scene"], match["shot"]) if match else None)
 
 
 @given(st.lists(st.text(max_size=8)))
