@@ -14,10 +14,11 @@ from n2n_core.image.picture import (
     WHITE,
     Bits,
     Compression,
+    Decoded,
     Picture,
     Pixels,
 )
-from n2n_core.image.reading import decode, decode_pages, find_pages, read_samples
+from n2n_core.image.reading import decode, decode_pages, find_pages, read_pages, read_samples
 from n2n_core.image.rounding import rounded
 from n2n_core.image.writing import check_pages, encode, encode_pages
 
@@ -31,6 +32,7 @@ __all__ = [
     "WHITE",
     "Bits",
     "Compression",
+    "Decoded",
     "Picture",
     "Pixels",
     "check_pages",
@@ -39,6 +41,7 @@ __all__ = [
     "encode",
     "encode_pages",
     "find_pages",
+    "read_pages",
     "read_samples",
     "rounded",
 ]

@@ -66,6 +66,11 @@ def read_samples(
 
 
 def decode_pages(data: bytes, max_pixels: int = MAX_PIXELS, max_pages: int = MAX_PAGES) -> list[Picture]:
+    """Read all pages of an image file as pictures; see ``read_pages``."""
+    return [page.picture() for page in read_pages(data, max_pixels, max_pages)]
+
+
+def read_pages(data: bytes, max_pixels: int = MAX_PIXELS, max_pages: int = MAX_PAGES) -> list[Decoded]:
     """Read all pages of an image file; only TIFFs have several.
 
     Args:
@@ -79,7 +84,7 @@ def decode_pages(data: bytes, max_pixels: int = MAX_PIXELS, max_pages: int = MAX
         ImageError: see ``decode``.
     """
     if not tiff.is_tiff(data):
-        return [decode(data, max_pixels)]
+        return [read_samples(data, max_pixels)]
     with _explained(data, max_pixels):
         reader, directories, left = Reader(data), list[Directory](), max_pixels
         for place in tiff.pages(reader):
@@ -94,7 +99,7 @@ def decode_pages(data: bytes, max_pixels: int = MAX_PIXELS, max_pages: int = MAX
             directories.append(directory)
         if not directories:
             raise ImageError("the image has no pages, expected at least one")
-        return [_page(reader, directory).picture() for directory in directories]
+        return [_page(reader, directory) for directory in directories]
 
 
 def find_pages(data: bytes, most: int) -> list[int]:

@@ -27,9 +27,10 @@ from n2n_core.image import Pixels
 from n2n_core.inference.tiling import Geometry, Throughput
 from service.exceptions import RefusedError
 from service.inference.lines import LANES, Cores, lines_per_lane
-from service.inference.shared_memory import BatchMemory, anonymous_file
+from service.inference.shared_memory import BatchMemory
 from service.inference.suspects import Suspects
 from service.processes.child import Child, ChildDiedError
+from service.processes.memory_file import anonymous_file
 from service.processes.watchdog import ChildLateError, watched, watched_line
 
 WORKER = "service.inference.device_worker"

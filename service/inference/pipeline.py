@@ -11,6 +11,7 @@ from n2n_core import image
 from n2n_core.errors import ImageError, ImageTooLargeError, SeveralPagesError, TooManyPagesError
 from n2n_core.image import MAX_PAGES, Compression, Picture, Pixels
 from n2n_core.inference.enhance import Enhancement
+from service.inference.codecs import Codecs
 from service.inference.file_request import DenoisedPage, FileRequest, Outcome, R, TilingSummary, Timing
 from service.inference.loaded_models import ServedModel
 from service.inference.scheduler import Scheduler
@@ -19,11 +20,11 @@ from service.telemetry import Telemetry
 P = ParamSpec("P")
 T = TypeVar("T")
 TINY_BYTES, TINY_PIXELS, TINY_PAGES = 2**14, 2**12, 4
-"""Sizes up to which a codec takes less time than passing the picture to another thread and back."""
+"""Sizes up to which a codec takes less time than passing the picture to another process and back."""
 
 
 class Pipeline:
-    """Runs requests: codecs in threads, the network through the scheduler, whole-picture work in one thread.
+    """Runs requests: codecs in processes, the network through the scheduler, and whole pictures in a thread.
 
     Args:
         max_pixels: bound of a file's pixels.
@@ -31,7 +32,7 @@ class Pipeline:
         telemetry: counts what codecs take.
         max_pages: bound of a file's pages.
         compression: of PNG files.
-        codec_threads: files that are decoded and encoded at once.
+        codecs: files that are decoded and encoded at once, slow ones not counted.
     """
 
     def __init__(
@@ -41,11 +42,11 @@ class Pipeline:
         telemetry: Telemetry,
         max_pages: int = MAX_PAGES,
         compression: Compression = "fast",
-        codec_threads: int = 4,
+        codecs: int = 4,
     ) -> None:
         self.max_pixels, self.max_pages, self.compression = max_pixels, max_pages, compression
         self.scheduler, self.telemetry = scheduler, telemetry
-        self._codecs = ThreadPoolExecutor(codec_threads, thread_name_prefix="codec")
+        self._codecs = Codecs(codecs, max_pixels)
         self._measuring = ThreadPoolExecutor(1, thread_name_prefix="measure")
         telemetry.watch(lambda: scheduler.pixels)
 
@@ -80,7 +81,7 @@ class Pipeline:
         pages = _decode_tiny(data, most, self.max_pages) if len(data) <= TINY_BYTES else None
         try:
             if pages is None:
-                pages = await self._in_codec_thread(image.decode_pages, data, most, self.max_pages)
+                pages = await self._codecs.decode(data, most, self.max_pages)
         except TooManyPagesError as error:
             raise TooManyPagesError(f"{error} (N2N_MAX_FRAMES)") from error
         except ImageTooLargeError as error:
@@ -166,18 +167,15 @@ class Pipeline:
         if sum(page.colour[0].size for page in pages) <= TINY_PIXELS:
             data = image.encode_pages(pages, format, self.compression)
         else:
-            data = await self._in_codec_thread(image.encode_pages, pages, format, self.compression)
+            data = await self._codecs.encode(pages, format, self.compression)
         timing.encode = _since(began)
         self.telemetry.codec("encode", timing.encode / 1000)
         return data
 
-    async def _in_codec_thread(self, codec: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._codecs, codec, *arguments)
-
     async def close(self) -> None:
-        """Finish the accepted work and stop the threads."""
+        """Finish the accepted work, and stop the threads and processes."""
         await self.scheduler.close()
-        self._codecs.shutdown(cancel_futures=True)
+        self._codecs.close()
         self._measuring.shutdown(cancel_futures=True)
 
 

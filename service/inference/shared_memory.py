@@ -2,10 +2,7 @@
 
 import mmap
 import os
-import sys
-import tempfile
 from math import prod
-from typing import IO
 
 import numpy as np
 
@@ -35,10 +32,3 @@ class BatchMemory:
         parts = (self._floats[start : start + size] for start in (begin, begin + LINE_FLOATS))
         batch, result = (part.reshape(shape) for part in parts)
         return batch, result
-
-
-def anonymous_file() -> IO[bytes]:
-    """Open a file without a name, in memory on Linux. It is gone when no process holds it."""
-    if sys.platform == "linux":
-        return os.fdopen(os.memfd_create("n2n"), "r+b")
-    return tempfile.TemporaryFile()

@@ -1,5 +1,6 @@
 """``POST /denoise``: an image in, a denoised image out."""
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -25,6 +26,7 @@ from service.api.denoise.schemas import DenoiseReport
 from service.api.dependencies import State, StateDep
 from service.api.disconnect import run_while_connected
 from service.api.openapi import ALWAYS, FILE, IMAGES, form, responses
+from service.exceptions import DeadlineError
 from service.http.errors import answer as problem_answer
 from service.http.problem_types import (
     BAD_FORM,
@@ -157,8 +159,16 @@ async def denoise(
 
 
 async def answer(wanted: DenoiseRequest, pipeline: Pipeline, catalogue: ModelCatalogue) -> Response:
-    """Denoise the file, and return the answer."""
-    return await respond(await pipeline.run(wanted), pipeline, catalogue)
+    """Denoise the file, and return the answer.
+
+    Raises:
+        DeadlineError: the request's time is over. Whatever still works for it is ended.
+    """
+    try:
+        async with asyncio.timeout(wanted.timeout):
+            return await respond(await pipeline.run(wanted), pipeline, catalogue)
+    except TimeoutError as error:
+        raise DeadlineError from error
 
 
 class SmallPictures:
