@@ -154,6 +154,8 @@ class LoadedModels:
                 self._follow()
             except (N2NError, SQLAlchemyError, ChildDiedError) as error:
                 log.error("the models stay as they are: %s", error)
+            except Exception:  # nobody waits for it, and requests for models that are here can be answered
+                log.exception("the models stay as they are")
 
     def open(self) -> None:
         """Load, warm up and measure every model, so that the first request need not wait for it."""

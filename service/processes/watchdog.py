@@ -102,16 +102,22 @@ def watched(child: Child, seconds: float | None) -> Iterator[None]:
 @contextmanager
 def watched_line(child: Child, line: Line, seconds: float | None) -> Iterator[None]:
     """Watch the child from the event loop, while a coroutine waits for the line's reply."""
-    watch, loop = Watch(child, seconds), asyncio.get_running_loop()
-    timers = list[asyncio.TimerHandle]()
-
-    def look() -> None:
-        if line.waits and not watch.look():  # otherwise the reply is here, and only the loop is late
-            timers[:] = [loop.call_later(watch.pause, look)]
-
-    timers.append(loop.call_later(watch.pause, look))
+    watch = _LineWatch(child, line, seconds)
     try:
         with watch.told():
             yield
     finally:
-        timers[0].cancel()
+        watch.timer.cancel()
+
+
+class _LineWatch(Watch):
+    """Looks by timers of the event loop."""
+
+    def __init__(self, child: Child, line: Line, seconds: float | None) -> None:
+        super().__init__(child, seconds)
+        self.line, self.loop = line, asyncio.get_running_loop()
+        self.timer = self.loop.call_later(self.pause, self._look)
+
+    def _look(self) -> None:
+        if self.line.waits and not self.look():  # otherwise the reply is here, and only the loop is late
+            self.timer = self.loop.call_later(self.pause, self._look)

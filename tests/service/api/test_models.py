@@ -13,7 +13,8 @@ from httpx import Response
 from safetensors import safe_open
 from safetensors.torch import save
 
-from n2n_core.models import weights
+from n2n_core.models import architectures, weights
+from service.api.models import _count
 from tests.service import problems
 from tests.service.serving import serving
 from tests.service.small import saved
@@ -109,6 +110,42 @@ async def test_what_could_not_be_listed_is_refused(
     response = await upload(client, save(tensors, metadata))
     problems.check(response, 422, "bad_model", "its metadata cannot be used")
     assert (await client.get("/models")).status_code == 200
+
+
+async def test_a_long_description_is_refused_in_few_words(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    with safe_open(saved(tmp_path, 1), framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    response = await upload(client, save(tensors, metadata | {"licence": json.dumps("x" * 100_000)}))
+    problems.check(response, 422, "bad_model", "its description", "expected at most 65536")
+    response = await upload(client, save(tensors, metadata | {"metrics": json.dumps(["x" * 60_000])}))
+    problems.check(response, 422, "bad_model", "its metadata cannot be used: metrics is ['xxx")
+    assert len(response.content) < 1000
+    problems.check(await client.get("/models/mine"), 404, "unknown_model")
+
+
+async def test_a_model_that_would_take_all_memory_is_refused(
+    client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    eleven = architectures.UNet((1,) * 11, (1,) * 11)
+    path = tmp_path / "w.safetensors"
+    weights.save(path, eleven.build(), weights.Card(architectures.describe(eleven)))
+    problems.check(await upload(client, path.read_bytes()), 422, "bad_model", "has 73728 pixels a side")
+
+
+async def test_a_damaged_file_spoils_no_list_and_is_not_sent(tmp_path: Path) -> None:
+    async with serving() as (client, state):
+        made = (await upload(client, saved(tmp_path, 7).read_bytes())).json()
+        await upload(client, saved(tmp_path, 8).read_bytes(), "good")
+        state.catalogue.path(state.catalogue.resolve("mine")).write_bytes(b"damaged")
+        _count.cache_clear()
+        listed = {model["name"]: model for model in (await client.get("/models")).json()["models"]}
+        assert (listed["mine"]["parameters"], listed["good"]["parameters"]) == (None, 223)
+        for format in ("safetensors", "onnx"):
+            answer = await client.get("/models/mine/download", params={"format": format})
+            problems.check(answer, 503, "unavailable", "'mine'", f"{made['sha256']}.safetensors: sha256 is")
+            assert answer.headers["retry-after"]
+            assert str(tmp_path) not in answer.text
 
 
 async def test_shipped_and_default_models_are_not_deleted(client: httpx.AsyncClient) -> None:

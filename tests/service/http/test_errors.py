@@ -10,6 +10,9 @@ from sqlalchemy.exc import OperationalError
 from n2n_core import errors as core
 from service import exceptions as jobs
 from service.http.errors import CORE_ERRORS, title
+from service.processes.background import AbortedError
+from service.processes.child import ChildDiedError
+from service.processes.watchdog import ChildLateError, ChildStoppedError
 from tests.service import problems
 from tests.service.serving import unstarted
 
@@ -96,3 +99,18 @@ async def test_a_disk_that_is_full_is_no_fault_of_ours(
     async with unstarted() as (client, state):
         monkeypatch.setattr(state.datasets, "page", fail)
         problems.check(await client.get("/datasets"), status, code, part)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kind", [ChildDiedError, ChildLateError, ChildStoppedError, AbortedError])
+async def test_a_process_that_ends_is_no_fault_of_the_service(
+    monkeypatch: pytest.MonkeyPatch, kind: type[ChildDiedError]
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise kind("the process of device cpu ended")
+
+    async with unstarted() as (client, state):
+        monkeypatch.setattr(state.datasets, "page", fail)
+        answer = await client.get("/datasets")
+        problems.check(answer, 503, "unavailable", "the process of device cpu ended")
+        assert answer.headers["retry-after"] == "5"

@@ -19,6 +19,7 @@ from service.inference.lane import BRIEF_SECONDS, SERIAL_SECONDS
 from service.inference.lines import BRIEF, LONG, Cores
 from service.inference.scheduler import Scheduler
 from service.inference.tile_job import AGEING, TileJob
+from service.processes.child import ChildDiedError
 
 pytestmark = pytest.mark.anyio
 SECONDS = 30
@@ -409,6 +410,30 @@ async def test_without_memory_batches_are_halved(scheduler: Scheduler, recorder:
     assert all([(await done(job)).shape == (3, 32, 32) for job in jobs])
     assert sizes == [1, 4, 2, 1, 1, 2, 1, 1]
     assert recorder.drops == []
+
+
+async def test_without_memory_for_a_tile_the_client_may_try_again(scheduler: Scheduler) -> None:
+    def full(batch: Pixels) -> None:
+        raise MemoryError("2 GiB")
+
+    with pytest.raises(RefusedError, match=r"not enough memory for a tile: 2 GiB") as caught:
+        await done(submit(scheduler, "m", [opened(full)], picture()))
+    assert caught.value.reason == "unavailable"
+
+
+async def test_a_batch_that_its_device_does_not_survive_is_not_tried_tile_by_tile(
+    scheduler: Scheduler, recorder: Recorder
+) -> None:
+    def deadly(batch: Pixels) -> None:
+        raise ChildDiedError("the process of device cpu ended")
+
+    denoiser = opened(deadly)
+    jobs = [submit(scheduler, "m", [denoiser], picture(seed=seed)) for seed in range(3)]
+    for job in jobs:
+        with pytest.raises(ChildDiedError):
+            await done(job)
+    assert len(denoiser.runs) == 1
+    assert recorder.drops == [("m", "failed")] * 3
 
 
 async def test_several_devices_share_the_work(recorder: Recorder) -> None:
