@@ -43,6 +43,7 @@ class Job:
     result_version: int | None
     result_sha256: str | None
     owner: str
+    claimed_at: float | None
 
     @property
     def done(self) -> bool:

@@ -8,7 +8,7 @@ that was wrongly taken for dead can change nothing.
 from collections.abc import Callable, Collection
 from dataclasses import asdict
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, update
 
 from service.exceptions import ConflictError, LeaseLostError, UnknownDatasetError
 from service.jobs.records import Failure, Job, Json, Progress
@@ -180,7 +180,8 @@ class JobStore:
             _take_turn(connection, row.owner)
             values = {
                 "attempt": jobs.c.attempt + 1, "fence": jobs.c.fence + 1, "lease_until": now() + lease,
-                "host": host, "started_at": func.coalesce(jobs.c.started_at, now()), "phase": "starting",
+                "host": host, "claimed_at": now(), "started_at": func.coalesce(jobs.c.started_at, now()),
+                "phase": "starting",
             }  # fmt: skip
             return move(connection, row.id, {State.QUEUED}, State.STARTING, **values)
 
@@ -193,6 +194,14 @@ class JobStore:
         return self._select(
             jobs.c.state.in_(ACTIVE), jobs.c.host == host, jobs.c.lease_until < now() + seconds
         )
+
+    def in_the_way(self, host: str, seconds: float) -> Job | None:
+        """Return the job of ``host`` that trains longest, if for ``seconds`` while another owner waits."""
+        other = jobs.alias()
+        waits = exists().where(other.c.state == State.QUEUED, other.c.owner != jobs.c.owner)
+        long = jobs.c.claimed_at < now() - seconds
+        found = self._select(jobs.c.state == State.RUNNING, jobs.c.host == host, long, waits)
+        return min(found, key=lambda job: job.claimed_at or 0, default=None)
 
     def renew(self, job: Job, lease: float) -> bool:
         """Renew the lease on behalf of the attempt with the job's fence. False if that attempt is over."""

@@ -74,13 +74,14 @@ class Supervisor:
                 handle.stop()
 
     def tick(self) -> None:
-        """Do one round: first everything that frees places, then start trainers."""
+        """Do one round: first everything that frees places, then start trainers; make way for the rest."""
         self._record_exits()
         self._renew_starved_leases()
         self._take_over_expired()
         self._stop_cancelled()
         while job := self.store.claim(self.host, self.settings.train_concurrency, self.settings.train_lease):
             self._launch(job)
+        self._make_way()
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -134,6 +135,11 @@ class Supervisor:
             self._handle(job).stop()
         for job in self.store.overdue(self.host, self.kill_seconds):
             self._handle(job).stop(force=True)
+
+    def _make_way(self) -> None:
+        """Stop a trainer at a checkpoint that others have waited for long enough. Its job is queued again."""
+        if job := self.store.in_the_way(self.host, self.settings.train_slice):
+            self._handle(job).stop()
 
     def _lost(self, job: Job, failure: Failure, *, permanent: bool = False, expired: bool = False) -> bool:
         after = self.store.lost(

@@ -49,6 +49,10 @@ class JobSettings(BaseSettings):
         ),
     ] = 30
 
+    train_slice: Annotated[
+        float, Field(gt=0, description="seconds that a job trains while a job of another API key waits")
+    ] = 3600
+
     @field_validator("train_lease")
     @classmethod
     def _outlasts_heartbeats(cls, lease: float, info: ValidationInfo) -> float:

@@ -100,6 +100,7 @@ jobs = Table(
     Column("result_version", Integer),
     Column("result_sha256", Text),
     Column("owner", Text, nullable=False, server_default=text("''")),
+    Column("claimed_at", Double),  # by the latest attempt
     Index(None, "state", "id"),
 )
 

@@ -194,6 +194,22 @@ def test_a_killed_trainer_is_resumed_twice_and_then_the_job_fails(place: Place) 
 
 
 @pytest.mark.slow
+def test_an_endless_job_makes_way_for_another_owners(place: Place) -> None:
+    place.settings = place.settings.model_copy(update={"train_slice": 0.1, "train_concurrency": 1})
+    endless = place.submit(LONG)
+    place.supervise()
+    place.wait_checkpoint(endless)
+    recipe = place.store.get(endless).spec | {"epochs": SHORT}
+    other = place.store.create(recipe, "other", place.dataset, owner="other")
+    assert place.wait_end(other.id).state is State.SUCCEEDED
+    job = place.wait(endless, lambda job: job.state is State.RUNNING)
+    assert (job.attempt, job.error_code) == (1, None)
+    steps = [event["step"] for event in log(place, endless) if event["event"] in ("stopped", "start")]
+    assert steps[1] > 0
+    assert steps[2] == steps[1]
+
+
+@pytest.mark.slow
 def test_a_killed_trainer_is_resumed_and_succeeds(place: Place) -> None:
     job_id = place.submit(60)
     place.supervise()

@@ -57,6 +57,7 @@ def test_defaults_serve_the_shipped_models(monkeypatch: pytest.MonkeyPatch) -> N
         ("train_memory", "1073741824", 2**30),
         ("train_heartbeat", "2", 2),
         ("train_lease", "60", 60),
+        ("train_slice", "60", 60),
     ],
 )
 def test_each_setting_is_a_variable(

@@ -153,6 +153,22 @@ def test_to_delete_jobs_gets_nobody_in_front(store: JobStore, dataset: str) -> N
     assert claim(store).owner == "b"
 
 
+def test_a_long_job_is_in_the_way_of_another_owners(store: JobStore, dataset: str) -> None:
+    queue(store, dataset, "aa")
+    long = claim(store)
+    assert store.in_the_way("here", 0) is None  # it only starts
+    store.running(long.id, long.fence, "cpu")
+    assert store.in_the_way("here", 0) is None  # the other one is of the same owner
+    queue(store, dataset, "b")
+    found = store.in_the_way("here", 0)
+    assert found
+    assert found.id == long.id
+    assert store.in_the_way("there", 0) is None
+    assert store.in_the_way("here", 60) is None
+    assert store.stopped(long.id, long.fence, HALF).attempt == 0
+    assert [claim(store).owner for _ in range(3)] == ["b", "a", "a"]
+
+
 def test_of_many_hosts_at_once_each_owner_gets_as_many(store: JobStore, dataset: str) -> None:
     queue(store, dataset, "a" * 12 + "b" * 12)
     with ThreadPoolExecutor(6) as pool:
