@@ -34,7 +34,7 @@ async def test_thumbnails_and_plots_keep_nobody_waiting(monkeypatch: pytest.Monk
     async with unstarted() as (client, state):
         dataset = (await send(client, ("a.zip", pairs()))).json()["id"]
         job = (await client.post("/train-jobs", json={"dataset": dataset, "model": "scratch"})).json()["id"]
-        monkeypatch.setattr(state.background, "run", shrinking)
+        monkeypatch.setattr(state.thumbnails.process, "run", shrinking)
         paths = [f"/datasets/{dataset}/thumbnails/0.png", f"/train-jobs/{job}/plots/loss.png"]
         waiting = [asyncio.create_task(client.get(path)) for path in paths * MANY]
         while not (drawing.begun.is_set() and shrinking.begun.is_set()):
