@@ -1,5 +1,6 @@
 """What reading a file costs: CPU seconds and peak bytes, and bounds of both for each kB of the file."""
 
+import gc
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -50,10 +51,17 @@ class Bound:
 
 
 def measured(work: Callable[[bytes], object], data: bytes) -> Cost:
-    """Run ``work`` twice: for the time, and for the memory, as to follow that takes time, too."""
-    began = time.thread_time()
-    work(data)
-    seconds = time.thread_time() - began
+    """Run ``work`` twice: for the time, and for the memory, as to follow that takes time, too.
+
+    Python's garbage collector waits: it would also look through what the tests before have left.
+    """
+    gc.disable()
+    try:
+        began = time.thread_time()
+        work(data)
+        seconds = time.thread_time() - began
+    finally:
+        gc.enable()
     tracemalloc.start()
     try:
         work(data)
