@@ -22,8 +22,8 @@ UNPICKLES = {
     "shelve",
     "jsonpickle",
 }
-OWN_PICKLES = {"service/processes/child.py"}
-"""Between a process of ours and the one that it started, over a pipe that nobody else has."""
+OWN_PICKLES = {"service/processes/child.py", "service/processes/box.py"}
+"""Between a process of ours and the one that it started, over a pipe or file that nobody else has."""
 
 ASKS_OTHERS = {"aiohttp", "ftplib", "http", "httpx", "requests", "smtplib", "telnetlib", "urllib3"}
 ASKS_OTHERS_IN = {"urllib.request", "xmlrpc.client"}

@@ -14,9 +14,11 @@ from service.settings.server import Settings
 
 
 class BodyLimit:
-    """Limits the size of each body, the total size of all bodies being read, and the time to wait for them.
+    """Limits the size of each body, the total size of all bodies in memory, and the time to wait for them.
 
-    A body is rejected as soon as its announced length, or what has been received, exceeds a limit.
+    A body is rejected as soon as its announced length, or what has been received, exceeds a limit. Only what
+    was received counts towards the total, so that nobody gets room by promising to send, and it counts until
+    the request is answered, as the picture waits for its turn.
 
     Args:
         own: path to (name of the setting, limit in bytes) for POST bodies that go to disk or are small.
@@ -27,7 +29,7 @@ class BodyLimit:
         self, app: ASGIApp, settings: Settings, own: Mapping[str, tuple[str, int]] = MappingProxyType({})
     ) -> None:
         self.app, self.settings, self.own = app, settings, own
-        self.reading = 0
+        self.held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with a body that is counted and timed."""
@@ -37,13 +39,13 @@ class BodyLimit:
         text = Headers(scope=scope).get("content-length", "0")
         announced = int(text) if text.isdecimal() else 0
         own = self.own.get(scope["path"]) if scope["method"] == "POST" else None
-        body = _SeparateBody(self, *own) if own else _Body(self, announced)
+        body = _SeparateBody(self, *own) if own else _Body(self)
         rate = _BodyRate(self.settings)
         scope.setdefault("state", {})["deadline"] = rate.deadline
         try:
             body.check(announced)
+            body.check_total(announced)
         except ProblemError as error:
-            body.release()
             refusal = problem(Request(scope), error.type, error.detail, headers=error.headers)
             await refusal(scope, receive, send)
             return
@@ -53,8 +55,7 @@ class BodyLimit:
                 return await receive()
             message = await rate.next(receive)
             body.add(len(message.get("body", b"")))
-            if not message.get("more_body", False):
-                body.release()
+            body.read = not message.get("more_body", False)
             return message
 
         try:
@@ -106,47 +107,56 @@ class _Body:
     """Bytes of one body, counted against its own limit and the total."""
 
     def __init__(
-        self, limit: BodyLimit, announced: int, setting: str = "N2N_MAX_BYTES", max_bytes: int | None = None
+        self, limit: BodyLimit, setting: str = "N2N_MAX_BYTES", max_bytes: int | None = None
     ) -> None:
         self.limit, self.setting, self.received, self.held = limit, setting, 0, 0
         self.read = False
         self.max_bytes = limit.settings.max_bytes if max_bytes is None else max_bytes
-        self._hold(min(announced, self.max_bytes))
 
     def add(self, count: int) -> None:
         """Count bytes that were received."""
         self.received += count
-        self._hold(self.received)
         self.check(self.received)
+        self.check_total(count)
+        self._hold(count)
 
     def check(self, size: int) -> None:
-        """Raise ``ProblemError`` if this body, or all bodies together, are too large."""
+        """Raise ``ProblemError`` if this body is too large."""
         if size > self.max_bytes:
             got = f"{size} bytes" if size > self.received else f"more than {self.max_bytes} bytes"
             detail = f"the body has {got}, expected at most {self.max_bytes} ({self.setting})"
             raise ProblemError(BODY_TOO_LARGE, detail)
-        limit, most = self.limit, self.limit.settings.max_reading_bytes
-        if limit.reading > max(most, self.held):
-            detail = f"bodies of {limit.reading} bytes are being read, expected at most {most}"
-            raise ProblemError(OVERLOADED, f"{detail} (N2N_MAX_READING_BYTES)", headers=retry_after(1))
+
+    def check_total(self, more: int) -> None:
+        """Raise ``ProblemError`` if all bodies together are too large with ``more`` bytes of this one.
+
+        One that is alone may be as large as it likes.
+        """
+        others, most = self.limit.held - self.held, self.limit.settings.max_body_bytes
+        if others and self.limit.held + more > most:
+            detail = f"bodies of {self.limit.held} bytes are in memory, expected at most {most}"
+            raise ProblemError(
+                OVERLOADED, f"{detail} with {more} more (N2N_MAX_BODY_BYTES)", headers=retry_after(1)
+            )
 
     def release(self) -> None:
         """Stop counting this body towards the total."""
-        self.read = True
-        self.limit.reading -= self.held
+        self.limit.held -= self.held
         self.held = 0
 
-    def _hold(self, size: int) -> None:
-        if size > self.held:
-            self.limit.reading += size - self.held
-            self.held = size
+    def _hold(self, count: int) -> None:
+        self.limit.held += count
+        self.held += count
 
 
 class _SeparateBody(_Body):
     """A body that takes little memory, so it does not count towards the total."""
 
     def __init__(self, limit: BodyLimit, setting: str, max_bytes: int) -> None:
-        super().__init__(limit, 0, setting, max_bytes)
+        super().__init__(limit, setting, max_bytes)
 
-    def _hold(self, size: int) -> None:
+    def check_total(self, more: int) -> None:
+        """Do nothing: it does not count."""
+
+    def _hold(self, count: int) -> None:
         pass

@@ -107,7 +107,7 @@ NOT_INSTALLED = ProblemType(
 )  # fmt: skip
 OVERLOADED = ProblemType(
     503, "overloaded", "/denoise",
-    "bodies of 268435457 bytes are being read, expected at most 268435456 (N2N_MAX_READING_BYTES)",
+    "bodies of 268435456 bytes are in memory, expected at most 268435456 with 1 more (N2N_MAX_BODY_BYTES)",
 )  # fmt: skip
 TOO_LATE = ProblemType(503, "too_late", "/denoise", "the result would take 2.5 s, expected at most 1 s")
 DEADLINE = ProblemType(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from n2n_core import image
 from n2n_core.errors import ImageError, ImageTooLargeError
 from n2n_core.image import Compression, Decoded, Picture
+from service.processes.box import Raw
 from service.processes.worker_pool import CostlyError, CrashedError, WorkerPool
 
 BASE_BYTES, BYTES_A_PIXEL = 2**28, 64
@@ -36,7 +36,7 @@ class Codecs:
         Raises:
             ImageError: also if the file takes too much time or memory, or crashes its decoder.
         """
-        arguments = (pickle.PickleBuffer(data), most, most_pages)
+        arguments = (Raw(data), most, most_pages)
         pages: list[Picture] = await self._run("read", _read, *arguments, size=len(data), copy=_pictures)
         return pages
 

@@ -15,6 +15,9 @@ from typing import Any, Self
 
 from service.processes.memory_file import anonymous_file
 
+Raw = pickle.PickleBuffer
+"""Wraps bytes that are to go through a box apart from the pickle; they arrive as a memoryview."""
+
 
 class Box:
     """One direction between two processes. The writer waits until the reader is done with the last value.

@@ -59,8 +59,8 @@ class Settings(JobSettings):
     max_waiting_pixels: Annotated[
         int, Field(ge=1, description="pixels of all images that wait for a device")
     ] = default_waiting_pixels()
-    max_reading_bytes: Annotated[
-        int, Field(ge=1, description="bytes of all request bodies that are being read")
+    max_body_bytes: Annotated[
+        int, Field(ge=1, description="bytes of all request bodies in memory, until they are answered")
     ] = 256 * 2**20
     max_connections: Annotated[int, Field(ge=1, description="open connections")] = 1000
     max_header_bytes: Annotated[

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -18,6 +19,7 @@ from fastapi import FastAPI
 
 from n2n_core.models import weights
 from service.api.dependencies import State
+from service.http.body_limit import BodyLimit
 from service.inference import loaded_models
 from service.settings.server import Settings
 from tests.pictures import drawn, file, opened
@@ -83,7 +85,8 @@ async def test_beyond_the_bound_pictures_are_refused_at_once_and_the_others_serv
 
 async def test_an_answer_that_would_be_too_late_is_refused() -> None:
     async with serving() as (client, _):
-        problems.check(await post(client, LARGE, model="torch", timeout=0.01), 503, "too_late", "0.01 s")
+        late = await post(client, LARGE, model="torch", self_ensemble="true", timeout=1)
+        problems.check(late, 503, "too_late", "at most 1 s")
         problems.check(await post(client, timeout=0), 422, "bad_request", "timeout")
         assert (await post(client, timeout=30)).status_code == 200
 
@@ -109,8 +112,16 @@ async def test_what_is_left_of_a_picture_is_dropped_when_its_client_hangs_up() -
         assert 'n2n_dropped_total{model="torch",reason="cancelled"}' in metrics
 
 
+def held(app: Any) -> int:
+    """The bytes of all bodies in memory; the app makes its middleware for its first request."""
+    layer = app.middleware_stack
+    while layer and not isinstance(layer, BodyLimit):
+        layer = layer.app
+    return layer.held if layer else 0
+
+
 async def test_bodies_under_way_are_bounded_together() -> None:
-    async with serving(max_reading_bytes=1000, max_bytes=10**6) as (client, _):
+    async with serving(max_body_bytes=1000, max_bytes=10**6) as (client, app):
         begun, released = asyncio.Event(), asyncio.Event()
 
         async def slow() -> AsyncIterator[bytes]:
@@ -122,10 +133,37 @@ async def test_bodies_under_way_are_bounded_together() -> None:
         headers = {**TYPE, "Content-Length": str(len(SMALL))}
         first = asyncio.ensure_future(client.post("/denoise", content=slow(), headers=headers))
         await begun.wait()
-        problems.check(await post(client), 503, "overloaded", "being read", "N2N_MAX_READING_BYTES")
+        await until(lambda: held(app) == 900)
+        problems.check(await post(client), 503, "overloaded", "900 bytes", "N2N_MAX_BODY_BYTES")
         released.set()
         assert (await first).status_code == 200
         assert (await post(client)).status_code == 200  # one alone may exceed the bound
+
+
+async def test_bodies_count_until_they_are_answered_and_promises_do_not() -> None:
+    """Four slow connections that announce much shut nobody out; bodies that were read and wait, do count."""
+    async with serving(max_body_bytes=2 * 10**6, max_bytes=2 * 10**6) as (client, app):
+        ended = asyncio.Event()
+
+        async def promise() -> AsyncIterator[bytes]:
+            yield b"x"
+            await ended.wait()
+
+        headers = {**TYPE, "Content-Length": str(10**6)}
+        slow = [
+            asyncio.ensure_future(client.post("/denoise", content=promise(), headers=headers))
+            for _ in range(4)
+        ]
+        await until(lambda: held(app) == 4)
+        assert (await post(client)).status_code == 200
+        for task in slow:
+            task.cancel()
+        await until(lambda: held(app) == 0)
+        waiting = asyncio.ensure_future(post(client, LARGE + bytes(1_990_000 - len(LARGE)), model="torch"))
+        await until(lambda: state(app).pipeline.scheduler.pixels > 0)
+        problems.check(await post(client, LARGE), 503, "overloaded", "1990000 bytes")
+        assert (await waiting).status_code == 200
+        assert (await post(client, LARGE)).status_code == 200
 
 
 @pytest.fixture

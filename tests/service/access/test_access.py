@@ -153,7 +153,9 @@ async def test_some_need_no_key(path: str, locked: tuple[httpx.AsyncClient, Stat
 async def test_whoever_has_no_key_is_not_told_the_models(
     locked: tuple[httpx.AsyncClient, State], keys: dict[Scope, str]
 ) -> None:
-    assert (await locked[0].get("/readyz")).json() == {"status": "ready", "models": None, "device": None}
+    assert (await locked[0].get("/readyz")).json() == {
+        "status": "ready", "models": None, "unavailable": None, "device": None,
+    }  # fmt: skip
 
 
 async def test_a_key_denoises_by_the_short_way_and_by_the_router(

@@ -252,7 +252,7 @@ async def test_other_bodies_are_refused(client: httpx.AsyncClient) -> None:
 
 
 async def test_an_upload_has_its_own_bound() -> None:
-    async with unstarted(max_bytes=1000, max_reading_bytes=1000, max_dataset_bytes=100_000) as (client, _):
+    async with unstarted(max_bytes=1000, max_body_bytes=1000, max_dataset_bytes=100_000) as (client, _):
         assert len(pairs()) > 50_000
         assert (await send(client, ("a.zip", pairs(2)))).status_code == 201
         response = await send(client, ("a.zip", bytes(100_000)))

@@ -51,8 +51,9 @@ async def test_a_slow_import_delays_nobody_else(tmp_path: Path) -> None:
             return await client.post("/datasets", data=form, files=picture, headers=slow)
 
         files = [tmp_path / str(number) for number in range(2)]
-        hanging = [asyncio.create_task(hang(file)) for file in files]
+        hanging = [asyncio.create_task(hang(files[0]))]
         process = await begun(files[0])
+        hanging.append(asyncio.create_task(hang(files[1])))
         form, archive = {"kind": "pairs", "name": "mine"}, [("file", ("a.zip", pairs()))]
         async with asyncio.timeout(SECONDS):
             made = await client.post("/datasets", data=form, files=archive, headers=quick)
