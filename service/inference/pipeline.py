@@ -22,6 +22,9 @@ T = TypeVar("T")
 TINY_BYTES, TINY_PIXELS, TINY_PAGES = 2**14, 2**12, 4
 """Sizes up to which a codec takes less time than passing the picture to another process and back."""
 
+INFLATED = (b"iCCP", b"iTXt", b"zTXt")
+"""Chunks of PNGs of which a kilobyte becomes a megabyte: files that may have one are not read on the loop."""
+
 
 class Pipeline:
     """Runs requests: codecs in processes, the network through the scheduler, and whole pictures in a thread.
@@ -194,6 +197,8 @@ def single_page(pages: Sequence[Picture]) -> Picture:
 
 def _decode_tiny(data: bytes, most: int, most_pages: int) -> list[Picture] | None:
     """Decode the pages; None if they are large, which a small file can be once decoded."""
+    if any(kind in data for kind in INFLATED):
+        return None
     try:
         return image.decode_pages(data, min(TINY_PIXELS, most), min(TINY_PAGES, most_pages))
     except (ImageTooLargeError, TooManyPagesError):
