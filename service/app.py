@@ -31,6 +31,7 @@ from service.http import errors
 from service.http.authentication import Authentication
 from service.http.body_limit import BodyLimit
 from service.http.cors_csrf import CrossSiteGuard, cors
+from service.http.hosts import AllowedHosts
 from service.http.middleware import Head, Observe, RequestId
 from service.http.problem_types import REFUSALS
 from service.inference.device_process import DeviceProcess
@@ -136,7 +137,7 @@ def _state(
         datasets=DatasetStore(database, settings.key_dataset_bytes),
         catalogue=catalogue,
         idempotency_keys=IdempotencyKeys(database),
-        keyring=Keyring(ApiKeys(database)),
+        keyring=Keyring(ApiKeys(database), folder.keys_required, settings.require_keys),
         folder=folder,
         supervisor=Supervisor(settings, store),
         imports=FairPool(settings.imports, partial(background_class, memory=settings.import_memory)),
@@ -167,6 +168,8 @@ def _add_middleware(app: FastAPI, state: State) -> None:
     if settings.cors_origins:
         app.add_middleware(cors, origins=settings.cors_origins)
     app.add_middleware(CrossSiteGuard, origins=settings.cors_origins)
+    if settings.allowed_hosts:
+        app.add_middleware(AllowedHosts, hosts=settings.allowed_hosts)
     app.add_middleware(Observe, telemetry=state.telemetry)
     app.add_middleware(RequestId)
 

@@ -17,6 +17,7 @@ from n2n_core.image import libtiff
 from service import logs
 from service.access.keyring import Keyring
 from service.app import create_app
+from service.http.hosts import OWN
 from service.http.protocol import MOST_REFUSED, Connection
 from service.settings.server import read_settings
 
@@ -42,6 +43,8 @@ def run(host: str, port: int, insecure: bool = False) -> None:
     """
     with listen(host, port) as listener:
         settings = read_settings()
+        if is_loopback(listener) and not settings.allowed_hosts:
+            settings = settings.model_copy(update={"allowed_hosts": (OWN,)})
         libtiff.silence()
         let_connect(settings.max_connections)
         app = create_app(settings)
@@ -54,9 +57,13 @@ def run(host: str, port: int, insecure: bool = False) -> None:
             ws="none",
             log_config=logs.configuration(settings.log_format),
             access_log=False,  # ours logs the request's id
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=ceil(settings.grace),
         )
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as by nohup
+            signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
         Server(config).run(sockets=[listener])
 
 

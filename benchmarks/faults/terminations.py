@@ -96,7 +96,7 @@ async def _stalled(url: str) -> asyncio.StreamWriter:
     """Client that announces a picture, and sends a part of it."""
     parts = urlsplit(url)
     _, writer = await asyncio.open_connection(parts.hostname, parts.port)
-    lines = "POST /denoise HTTP/1.1", "Host: n2n", "Content-Type: image/png", "Content-Length: 5000"
+    lines = "POST /denoise HTTP/1.1", "Host: localhost", "Content-Type: image/png", "Content-Length: 5000"
     writer.write("\r\n".join([*lines, "", "abc"]).encode())
     await writer.drain()
     return writer

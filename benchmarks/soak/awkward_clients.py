@@ -83,7 +83,12 @@ async def announce_too_much(url: str) -> None:
     """
     reader, writer = await _connect(url)
     try:
-        lines = "POST /denoise HTTP/1.1", "Host: n2n", "Content-Type: image/png", f"Content-Length: {10**10}"
+        lines = (
+            "POST /denoise HTTP/1.1",
+            "Host: localhost",
+            "Content-Type: image/png",
+            f"Content-Length: {10**10}",
+        )
         writer.write("\r\n".join([*lines, "", ""]).encode())
         async with asyncio.timeout(10):
             first = await reader.readline()
@@ -112,5 +117,5 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 def _head(good: Good, length: int, *more: str) -> bytes:
-    lines = [f"POST {good.path} HTTP/1.1", "Host: n2n", f"Content-Type: {good.media_type}"]
+    lines = [f"POST {good.path} HTTP/1.1", "Host: localhost", f"Content-Type: {good.media_type}"]
     return "\r\n".join([*lines, f"Content-Length: {length}", *more, "", ""]).encode()

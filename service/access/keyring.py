@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from hmac import compare_digest
+from pathlib import Path
 from time import monotonic
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,19 +19,29 @@ STALE_SECONDS = 10.0
 log = logging.getLogger("n2n.service")
 
 
+def remember(marker: Path) -> None:
+    """Note in a file that there was a key. If it cannot be written, the log says so."""
+    try:
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+    except OSError as error:
+        log.error("%s cannot be written (%s): keys are required only while there are any", marker, error)
+
+
 class Keyring:
     """Finds keys by their secret, and knows whether keys are required.
 
-    Keys are required from the moment there is one, and stay required: removing the last key does not open
-    the service.
+    Keys are required from the moment there is one, and stay required: neither removing the last key nor
+    losing the database opens the service, restarts included. A file beside the database remembers it.
 
     Args:
-        required: require keys even if there are none, so that all requests are rejected.
+        marker: the file; it exists if there ever was a key.
+        required: require keys even if there never was one, so that all requests are rejected.
     """
 
-    def __init__(self, keys: ApiKeys, required: bool = False) -> None:
+    def __init__(self, keys: ApiKeys, marker: Path, required: bool = False) -> None:
         self.required = required
-        self._keys, self._known = keys, ()
+        self._keys, self._marker, self._known = keys, marker, ()
         self._looking, self._looked = asyncio.Lock(), float("-inf")
 
     _known: tuple[Key, ...]
@@ -47,8 +58,15 @@ class Keyring:
     def look(self) -> None:
         """Read the keys now."""
         self._known = self._keys.list()
-        self.required |= bool(self._known)
+        if self._known:
+            remember(self._marker)
+        self.required |= bool(self._known) or self._marker.exists()
         self._looked = monotonic()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no key, so that no request can have one."""
+        return not self._known
 
     def find(self, secret: str) -> Key | None:
         """Return the key with this secret. Comparisons take constant time, so timing reveals nothing."""

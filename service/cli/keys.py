@@ -30,8 +30,13 @@ def add(commands: Commands) -> None:
 
 def add_key(options: argparse.Namespace) -> None:
     """Make a key. Print the key alone to standard output, the rest to standard error."""
+    from service.access.keyring import remember
+    from service.settings.server import read_settings
+    from service.storage.data_folder import DataFolder
+
     keys = _keys()
     print(keys.add(options.name, options.scopes))
+    remember(DataFolder(read_settings().data).keys_required)
     where = keys.database.engine.url.render_as_string(hide_password=True)
     _say(f"made key {options.name!r} in {where}; it cannot be shown again")
 
@@ -49,7 +54,7 @@ def remove_key(options: argparse.Namespace) -> None:
     keys = _keys()
     keys.remove(options.name)
     if not keys.list():
-        _say("that was the last key: running services reject all requests; new ones on 127.0.0.1 need none")
+        _say("that was the last key: the service rejects all requests until there is another one")
 
 
 def _keys() -> "ApiKeys":

@@ -63,6 +63,8 @@ class Authentication:
         kind, _, secret = given.partition(" ")
         if kind.lower() != SCHEME.lower():
             detail = "this service requires an API key, expected the header Authorization: Bearer KEY"
+            if self.keyring.is_empty:
+                detail += "; there is none, make one: n2n keys add NAME --scopes denoise,train,admin"
             raise ProblemError(KEY_MISSING, detail, headers={"WWW-Authenticate": REALM})
         key = self.keyring.find(secret.strip())
         if key is None:

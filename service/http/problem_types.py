@@ -207,6 +207,7 @@ HEADERS_TOO_LARGE = ProblemType(
 )
 
 NOT_HTTP = ProblemType(400, "bad_request")
+MISDIRECTED_REQUEST = ProblemType(421, "misdirected_request")
 CLIENT_CLOSED_REQUEST = ProblemType(499, "client_closed_request")
 """The client is gone: only the log and the metrics see this status, which nginx introduced."""
 

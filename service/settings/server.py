@@ -2,6 +2,7 @@
 
 import os
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -98,6 +99,26 @@ class Settings(JobSettings):
         Field(description="format of the log: text, or json with one object per line"),
     ] = "text"
     insecure: Annotated[bool, Field(description="listen beyond this machine without any API key")] = False
+    require_keys: Annotated[
+        bool,
+        Field(description="require an API key of each request; on by itself once a key was made"),
+    ] = False
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        Field(
+            description="names and addresses that the header Host may have, separated by commas; * for all."
+            " If unset: on a loopback address those of this machine, else all"
+        ),
+    ] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        Field(
+            description="addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are"
+            " believed, separated by commas"
+        ),
+    ] = ()
     key_rate: Annotated[int | None, Field(ge=1, description="requests per minute of each API key")] = None
     key_concurrency: Annotated[int | None, Field(ge=1, description="concurrent requests of each API key")] = (
         None
@@ -124,12 +145,12 @@ class Settings(JobSettings):
         ),
     ] = ()
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "allowed_hosts", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, text: object) -> object:
         return [part.strip() for part in text.split(",") if part.strip()] if isinstance(text, str) else text
 
-    @field_serializer("cors_origins")
+    @field_serializer("cors_origins", "allowed_hosts", "trusted_proxies")
     def _joined(self, origins: tuple[str, ...]) -> str:
         """Return the text that the setting is read from, for a trainer's environment."""
         return ",".join(origins)
@@ -146,6 +167,13 @@ class Settings(JobSettings):
     def import_memory(self) -> int:
         """Bytes of memory for one import: all of them together have as much as a trainer."""
         return max(MIN_MEMORY, self.train_memory // self.imports)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            ip_network(proxy)  # a ValueError says what is wrong with it
+        return proxies
 
     def dataset_limits(self) -> dict[str, int]:
         """Return the arguments of ``n2n_core.datasets.importing.archives.Limits``."""

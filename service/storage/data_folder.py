@@ -51,6 +51,11 @@ class DataFolder:
             for temporary in (folder, *folder.iterdir()):
                 remove_temporary(temporary, OLD_SECONDS)
 
+    @property
+    def keys_required(self) -> Path:
+        """Path of the file that says that there once was an API key."""
+        return self.root / "keys-required"
+
     def job(self, job_id: str) -> Path:
         """Return the folder of a job; it may not exist yet."""
         return self.jobs / job_id

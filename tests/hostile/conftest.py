@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from n2n_core.models import weights
+from service.processes.worker_pool import MOST_SLOW
 from tests.pictures import drawn, file
 
 N2N = Path(sys.executable).with_name("n2n")
@@ -114,6 +115,7 @@ def server(one_server: Server) -> Iterator[Server]:
     deadline = time.monotonic() + 60
     before["threads"] += 45  # pools of bounded size, which grow on demand
     before["descriptors"] += 2  # the lines to the processes for other work, which come and go
+    before["descriptors"] += 3 * (4 + MOST_SLOW)  # to workers, which start on demand and stay
     while any(one_server.held()[what] > count for what, count in before.items()):
         assert time.monotonic() < deadline, f"{before} before, {one_server.held()} after"
         time.sleep(0.05)

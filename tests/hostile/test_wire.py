@@ -11,7 +11,7 @@ from tests.hostile.conftest import LIMITS, Server
 from tests.hostile.wire import HOST, IMAGE, exchange, read, request
 from tests.pictures import drawn, file
 
-SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: n2n\r\n\r\n"
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
 CHUNKED = "Transfer-Encoding: chunked"
 PNG = file(drawn("RGB"))
 
@@ -182,10 +182,16 @@ def test_some_pipelined_requests_are_answered(server: Server) -> None:
 
 
 @pytest.mark.parametrize("host", ["[", "a/b?c#", "", "a" * 5000, "a:99999999", "\xff"])
-def test_a_strange_host_changes_nothing(server: Server, host: str) -> None:
+def test_a_strange_host_is_refused(server: Server, host: str) -> None:
     answers = exchange(server.port, b"GET /nowhere HTTP/1.1\r\nHost: %s\r\n\r\n" % host.encode("latin-1"))
-    assert answers.statuses == [404]
+    assert answers.statuses == [421]
     assert answers.problem["instance"] == "/nowhere"
+
+
+@pytest.mark.parametrize("hosts", [b"", b"Host: localhost\r\nHost: evil.example\r\n"])
+def test_no_host_and_two_are_refused(server: Server, hosts: bytes) -> None:
+    answers = exchange(server.port, b"GET /healthz HTTP/1.1\r\n%s\r\n" % hosts)
+    assert answers.statuses == [400]
 
 
 JSON = {

@@ -35,7 +35,7 @@ class Answers:
 
 def request(*head: str, body: bytes = b"", target: str = "POST /denoise") -> bytes:
     """A request with exactly these fields, and Host."""
-    return "\r\n".join([f"{target} HTTP/1.1", "Host: n2n", *head, "", ""]).encode() + body
+    return "\r\n".join([f"{target} HTTP/1.1", "Host: localhost", *head, "", ""]).encode() + body
 
 
 def exchange(port: int, *pieces: bytes, patience: float = 0.5) -> Answers:

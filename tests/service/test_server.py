@@ -151,7 +151,12 @@ def disconnects(client: httpx.Client) -> int:
 def test_a_client_that_hangs_up_harms_nobody_and_is_counted(client: httpx.Client, sent: int | None) -> None:
     before = disconnects(client)
     body = file(drawn("RGB", 300, 300), "bmp")
-    head = "POST /denoise HTTP/1.1", "Host: n2n", "Content-Type: image/bmp", f"Content-Length: {len(body)}"
+    head = (
+        "POST /denoise HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: image/bmp",
+        f"Content-Length: {len(body)}",
+    )
     with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as connection:
         connection.sendall("\r\n".join([*head, "", ""]).encode() + body[:sent])
     assert client.get("/healthz").status_code == 200
@@ -171,7 +176,12 @@ def waiting(client: httpx.Client) -> float:
 def test_a_hang_up_in_a_self_ensemble_drops_all_its_turns(client: httpx.Client) -> None:
     body = file(drawn("RGB", 512, 512), "jpeg")
     query = "/denoise?self_ensemble=true&model=torch"
-    head = f"POST {query} HTTP/1.1", "Host: n2n", "Content-Type: image/jpeg", f"Content-Length: {len(body)}"
+    head = (
+        f"POST {query} HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: image/jpeg",
+        f"Content-Length: {len(body)}",
+    )
     with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as connection:
         connection.sendall("\r\n".join([*head, "", ""]).encode() + body)
         while waiting(client) < 4 * 512**2:
@@ -191,8 +201,9 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("N2N_DEFAULT_MODEL", "small")
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
 @pytest.mark.usefixtures("quick")
-def test_sigterm_ends_it_cleanly_and_every_line_of_the_json_log_is_an_object() -> None:
+def test_a_signal_ends_it_cleanly_and_every_line_of_the_json_log_is_an_object(number: int) -> None:
     with serve("--port", "0", N2N_DEVICE="cpu", N2N_LOG_FORMAT="json") as process:
         assert process.stderr is not None
         lines, address = [], None
@@ -200,13 +211,17 @@ def test_sigterm_ends_it_cleanly_and_every_line_of_the_json_log_is_an_object() -
             lines.append(process.stderr.readline())
             assert lines[-1], "the server ended before it was up"
             address = re.search(r"http://127\.0\.0\.1:[1-9]\d*", lines[-1])
-        httpx.get(f"{address[0]}/models/best", headers={"x-request-id": "mine"})
-        process.send_signal(signal.SIGTERM)
+        forged = {"x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "https"}
+        httpx.get(f"{address[0]}/models/best", headers={"x-request-id": "mine", **forged})
+        foreign = httpx.get(address[0], headers={"Host": "evil.example", "x-request-id": "foreign"})
+        problems.check(foreign, 421, "misdirected_request", "'evil.example'")
+        process.send_signal(number)
         lines += process.communicate(timeout=60)[1].splitlines()
     assert process.returncode == 0
     assert "Traceback" not in "".join(lines)
     read = [json.loads(line) for line in lines]
-    assert [line["request_id"] for line in read if "request_id" in line] == ["mine"]
+    assert [line["request_id"] for line in read if "request_id" in line] == ["mine", "foreign"]
+    assert {line["client"] for line in read if "client" in line} == {"127.0.0.1"}
     assert [(line["logger"], line["status"]) for line in read if line.get("path") == "/models/best"] == [
         ("n2n.access", 404)
     ]
@@ -223,7 +238,12 @@ def test_a_half_sent_upload_does_not_keep_it_alive() -> None:
             assert line, "the server ended before it was up"
             address = re.search(r"http://(127\.0\.0\.1):([1-9]\d*)", line)
         with socket.create_connection((address[1], int(address[2]))) as connection:
-            head = "POST /denoise HTTP/1.1", "Host: n2n", "Content-Type: image/png", "Content-Length: 5000"
+            head = (
+                "POST /denoise HTTP/1.1",
+                "Host: localhost",
+                "Content-Type: image/png",
+                "Content-Length: 5000",
+            )
             connection.sendall(("\r\n".join(head) + "\r\n\r\nabc").encode())
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=60)

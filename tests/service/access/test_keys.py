@@ -61,9 +61,9 @@ def test_names_are_taken_once_and_free_again(keys: ApiKeys) -> None:
     assert keys.add("me", ["denoise"]) != first
 
 
-def test_a_ring_finds_each_key_and_nothing_else(keys: ApiKeys) -> None:
+def test_a_ring_finds_each_key_and_nothing_else(keys: ApiKeys, tmp_path: Path) -> None:
     secrets = {name: keys.add(name, ["denoise"]) for name in ("a", "b", "c")}
-    ring = Keyring(keys)
+    ring = Keyring(keys, tmp_path / "keys-required")
     assert not ring.required
     assert ring.find(secrets["a"]) is None  # not looked yet
     ring.look()
@@ -110,3 +110,19 @@ def test_what_the_command_refuses_is_told_in_a_line(
     monkeypatch.setenv("N2N_DATABASE", "mysql://n2n@db/n2n")
     assert run("list") == 2
     assert "expected sqlite:///FILE or postgresql://" in capsys.readouterr().err
+
+
+def test_once_there_was_a_key_no_loss_opens_the_service(keys: ApiKeys, tmp_path: Path) -> None:
+    marker = tmp_path / "data" / "keys-required"
+    before = Keyring(keys, marker)
+    before.look()
+    assert not before.required
+    assert not marker.exists()
+    keys.add("only", ["admin"])
+    before.look()
+    keys.remove("only")
+    for ring in (before, Keyring(keys, marker)):  # the second one, after a restart
+        ring.look()
+        assert ring.required
+        assert ring.is_empty
+    assert Keyring(keys, tmp_path / "other", required=True).required

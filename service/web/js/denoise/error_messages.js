@@ -17,6 +17,7 @@ export const MESSAGES = {
   too_late: ["This would take too long", "Choose a faster model, or turn off the self-ensemble."],
   deadline: ["This took too long", "Choose a faster model, or turn off the self-ensemble."],
   overloaded: ["The service is busy", "Try again in a moment."],
+  unavailable: ["The model cannot be used now", "Choose another one, or try again in a minute."],
   stopping: ["The service is shutting down", "Try again when it is back."],
   unknown_model: ["This model no longer exists", "Choose another one."],
   key_missing: ["The service needs an API key", "Try again and enter it."],
