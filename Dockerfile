@@ -7,14 +7,15 @@ ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 WORKDIR /src
 RUN python -m venv /opt/n2n
 COPY constraints.txt ./
-# A layer of its own, made anew only when the pins change.
-RUN /opt/n2n/bin/pip install --no-cache-dir --constraint constraints.txt --extra-index-url "$TORCH_INDEX" torch
+# A layer of its own, made anew only when the pins change. torch alone is from its index, so that no other package
+# of the same name can come from there, and everything else is from PyPI.
+RUN /opt/n2n/bin/pip install --no-cache-dir --no-deps --constraint constraints.txt --index-url "$TORCH_INDEX" torch
 COPY pyproject.toml README.md LICENSE ./
 COPY n2n_core n2n_core
 COPY n2n_client n2n_client
 COPY service service
 COPY weights weights
-RUN /opt/n2n/bin/pip install --no-cache-dir --constraint constraints.txt --extra-index-url "$TORCH_INDEX" .
+RUN /opt/n2n/bin/pip install --no-cache-dir --constraint constraints.txt .
 
 FROM python:3.12-slim
 COPY --from=build /opt/n2n /opt/n2n

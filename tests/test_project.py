@@ -151,6 +151,14 @@ def schema_check(*arguments: object) -> int:
     return subprocess.run([*command, *map(str, arguments)], capture_output=True, check=False).returncode
 
 
+def test_the_container_is_limited_and_each_package_has_one_source() -> None:
+    for service in COMPOSE["services"].values():
+        assert service["mem_limit"]
+        assert service["pids_limit"]
+    for path in (ROOT / "Dockerfile", ROOT / "Makefile", ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        assert "extra-index-url" not in path.read_text(), path
+
+
 def test_the_compose_file_fits_its_schema(tmp_path: Path) -> None:
     assert schema_check(ROOT / "docker-compose.yml") == 0
     wrong = tmp_path / "docker-compose.yml"
