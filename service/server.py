@@ -5,8 +5,10 @@ import logging
 import resource
 import signal
 import socket
+from errno import EADDRINUSE
 from ipaddress import ip_address
 from math import ceil
+from os import strerror
 from types import FrameType
 from typing import Any
 
@@ -115,11 +117,22 @@ class Server(uvicorn.Server):
             super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the app, then log the address."""
-        await super().startup(sockets)
+        """Start the app, then log the address.
+
+        Raises:
+            ConfigError: another program took the port meanwhile.
+        """
+        addresses = [listener.getsockname()[:2] for listener in sockets or []]
+        try:
+            await super().startup(sockets)
+            if any(listener.fileno() < 0 for listener in sockets or []):  # uvloop closes it without an error
+                raise OSError(EADDRINUSE, strerror(EADDRINUSE))
+        except OSError as error:
+            await self.lifespan.shutdown()
+            (host, port), *_ = addresses
+            raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}") from error
         gc.freeze()  # loaded objects stay; a garbage collection of them blocks the loop for 0.1 s
-        for listener in sockets or []:
-            host, port = listener.getsockname()[:2]
+        for host, port in addresses:
             log.info("serving on http://%s:%d", f"[{host}]" if ":" in host else host, port)
 
 

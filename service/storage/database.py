@@ -9,8 +9,9 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from n2n_core.errors import ConfigError
 from n2n_core.files import storing
@@ -83,8 +84,11 @@ class Database:
                 self.serialise(connection)
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
-        except OperationalError as error:
+        except DBAPIError as error:  # also a file that is damaged, or no database
             raise ConfigError(f"the database {self.engine.url!r} cannot be used: {error.orig}") from error
+        except CommandError as error:
+            newer = "was it made by a newer version of n2n?"
+            raise ConfigError(f"the database {self.engine.url!r} cannot be used: {error}; {newer}") from error
 
     def close(self) -> None:
         """Close the idle connections."""

@@ -257,6 +257,23 @@ def refusal(*arguments: str, **variables: str) -> str:
     return err
 
 
+@pytest.mark.usefixtures("quick")
+def test_a_port_that_is_taken_while_it_starts_is_told_in_a_line() -> None:
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", 0))  # which hinders nobody yet
+        port = other.getsockname()[1]
+        with serve("--port", str(port), N2N_DEVICE="cpu") as process:
+            assert process.stderr is not None
+            while "Waiting for application startup" not in (line := process.stderr.readline()):
+                assert line, "the server ended before it was up"
+            other.listen()
+            _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "Traceback" not in err
+    assert err.splitlines()[-1] == f"n2n: cannot listen on 127.0.0.1:{port}: Address already in use"
+
+
 def test_what_keeps_it_from_serving_is_told_in_a_line() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

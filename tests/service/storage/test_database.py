@@ -130,3 +130,26 @@ def run_all(functions: list[Callable[[], None]]) -> None:
         thread.join()
     if errors:
         raise errors[0]
+
+
+def test_a_file_that_is_damaged_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "noise.db").write_bytes(bytes(range(256)) * 20)
+    with pytest.raises(ConfigError, match="cannot be used: file is not a database"):
+        Database(f"sqlite:///{tmp_path}/noise.db").migrate()
+    whole = Database(f"sqlite:///{tmp_path}/whole.db")
+    whole.migrate()
+    whole.close()
+    content = (tmp_path / "whole.db").read_bytes()
+    (tmp_path / "half.db").write_bytes(content[: len(content) // 2])
+    with pytest.raises(ConfigError, match="cannot be used: database disk image is malformed"):
+        Database(f"sqlite:///{tmp_path}/half.db").migrate()
+
+
+def test_the_tables_of_a_newer_version_are_refused(tmp_path: Path) -> None:
+    newer = Database(f"sqlite:///{tmp_path}/n2n.db")
+    newer.migrate()
+    with newer.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigError, match=r"'9999'.* made by a newer version"):
+        newer.migrate()
+    newer.close()
