@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from n2n_core.datasets.dataset import Dataset
 from n2n_core.device import device_names, set_threads
+from n2n_core.models import weights
 from n2n_core.training import loop
 from n2n_core.training.run_folder.event_log import Event
 from service.jobs.heartbeat import Heartbeat
@@ -46,10 +47,16 @@ def fit(
     on_event: Callable[[Event], None],
     should_stop: Callable[[], bool],
 ) -> bool:
-    """Train in the job's folder, from its checkpoint if there is one. Return False if it was stopped."""
+    """Train in the job's folder, from its checkpoint if there is one. Return False if it was stopped.
+
+    Raises:
+        WeightsError: the file of the weights to start from is missing or damaged.
+    """
     config = recipe(job.spec)
     if job.base_sha256:
-        config = config.model_copy(update={"initial": str(folder.weights(job.base_sha256))})
+        base = folder.weights(job.base_sha256)
+        weights.contents(base, job.base_sha256)  # else the job would start from what was damaged
+        config = config.model_copy(update={"initial": str(base)})
     dataset = Dataset.open(folder.dataset(job.dataset_id or ""))
     other = job.validation_dataset_id
     return loop.fit(
